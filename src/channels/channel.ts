@@ -1,0 +1,14 @@
+import type { ActionView } from '../core/action-view.js';
+
+/** Why a channel is told. */
+export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'decided' | 'reopened' | 'concluded';
+
+/** A place where people see actions. It shows what the record says, and is told at every change. */
+export interface Channel {
+  name: string;
+  /**
+   * Posts or updates so that the channel shows `view`. Idempotent: told twice, it posts once.
+   * @throws ServiceFault when the channel did not take it; the caller retries, the action stays decidable elsewhere.
+   */
+  announce(event: AnnouncementEvent, view: ActionView): Promise<void>;
+}

@@ -1,0 +1,43 @@
+/**
+ * Every way in which Countersign says no, or cannot. A closed union: new codes are added here.
+ * `refused` codes mean that nothing was started or changed.
+ */
+export const REFUSAL_CODES = [
+  'body_too_large', 'body_not_utf8', 'body_malformed', 'field_invalid',
+  'envelope_malformed', 'payload_type_unknown', 'key_unknown', 'signature_invalid',
+  'agent_unknown', 'operation_unknown', 'params_invalid', 'target_unknown', 'query_forbidden',
+  'request_expired', 'request_not_yet_valid', 'action_id_spent', 'action_id_mismatch', 'quota_exceeded',
+  'policy_forbids', 'quorum_unfillable',
+  'action_unknown', 'action_closed', 'digest_mismatch', 'run_mismatch', 'already_decided',
+  'not_an_approver', 'self_approval', 'person_unknown', 'reason_missing',
+  'unauthenticated', 'forbidden', 'idempotency_key_reused', 'not_found', 'artefact_gone',
+  'statement_missing', 'statement_invalid', 'plan_stricter', 'decisions_missing', 'target_changed', 'effect_grew', 'already_claimed',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** A typed refusal: says what happened, where, and what to do. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: RefusalCode;
+  /** The field or line at fault, e.g. `params.query`; null where it is the whole. */
+  readonly field: string | null;
+
+  constructor(code: RefusalCode, message: string, field: string | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.field = field;
+  }
+}
+
+/** What a service we depend on did not do. `temporary` ones are retried by Temporal. */
+export class ServiceFault extends Error {
+  override readonly name = 'ServiceFault';
+  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc';
+  readonly temporary: boolean;
+
+  constructor(service: ServiceFault['service'], message: string, temporary: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.service = service;
+    this.temporary = temporary;
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { actionIdSchema, digestSchema, jsonObjectSchema, nameSchema, timeMsSchema } from './primitives.js';
+
+/** Limits on what an agent may send; each is refused by name when it is exceeded. */
+export const REQUEST_LIMITS = {
+  bodyBytes: 262_144,
+  reasonChars: 2_000,
+  logChars: 65_536,
+  /** A request older than this is not admitted, whatever expiry it names. */
+  lifetimeMs: 14 * 24 * 60 * 60 * 1000,
+  /** How far an agent's clock may run ahead of ours. */
+  clockSkewMs: 60_000,
+} as const;
+
+/** What an agent signs: one privileged operation with exact parameters, asked for once. */
+export const requestSchema = z.strictObject({
+  actionId: actionIdSchema,
+  agent: nameSchema,
+  operation: nameSchema,
+  params: jsonObjectSchema,
+  /** The agent's own words: untrusted, shown as such, bound to nothing. */
+  reason: z.string().min(1).max(REQUEST_LIMITS.reasonChars),
+  /** The agent's own log lines, untrusted context for the reviewer. */
+  logs: z.string().max(REQUEST_LIMITS.logChars).optional(),
+  requestedAtMs: timeMsSchema,
+  /** After this the action may neither be admitted nor begin to run. */
+  expiresAtMs: timeMsSchema,
+});
+export type ActionRequest = z.infer<typeof requestSchema>;
+
+/** A risk found by an operation's preview. */
+export const flagSchema = z.strictObject({
+  code: z.string().regex(/^[a-z][a-z0-9_]{1,40}$/),
+  severity: z.enum(['info', 'low', 'medium', 'high', 'critical']),
+  /** One sentence for people; may hold names from the target: untrusted text. */
+  sentence: z.string().max(500),
+});
+export type Flag = z.infer<typeof flagSchema>;
+export type Severity = Flag['severity'];
+
+/** What the operation would do, computed read-only. */
+export const previewSchema = z.strictObject({
+  /** One line, e.g. `Export of 1 table from orders (production), about 12,000 rows`. */
+  summary: z.string().max(300),
+  facts: z.array(z.strictObject({ label: z.string().max(80), value: z.string().max(2_000) })).max(40),
+  /** The executable content, whole: what people approve is what they can read here. */
+  content: z.strictObject({ language: z.enum(['sql', 'diff', 'text', 'json']), text: z.string().max(200_000) }),
+  /** Digest of what decides the effect at the target (definitions, not data). */
+  fingerprint: digestSchema,
+  /** The operation's own numbers, compared by its `grew`. */
+  estimate: jsonObjectSchema,
+});
+export type Preview = z.infer<typeof previewSchema>;
+
+/** The resource an action touches, as policy and people see it. */
+export const targetRefSchema = z.strictObject({ kind: nameSchema, name: nameSchema, environment: nameSchema });
+export type TargetRef = z.infer<typeof targetRefSchema>;
+
+/** What policy demands before an action may run. Canonical: stages by group, escalations by time then group. */
+export const reviewPlanSchema = z.strictObject({
+  /** Every stage must be filled, each place by a different person. Empty: automatic, as policy wrote out. */
+  stages: z.array(z.strictObject({ group: nameSchema, quorum: z.int().min(1).max(20) })).max(20),
+  escalations: z.array(z.strictObject({ afterMs: z.int().positive(), group: nameSchema })).max(20),
+  /** First reminder after this; each next one after twice the wait. Null: none. */
+  remindAfterMs: z.int().positive().nullable(),
+  expireAfterMs: z.int().positive(),
+  leaseTtlSeconds: z.int().min(10).max(86_400),
+  /** How an approver must have proven who they are. */
+  assurance: z.enum(['any']),
+  /** Ids of the permits that determined this plan, sorted. */
+  policies: z.array(z.string().max(200)).max(100),
+});
+export type ReviewPlan = z.infer<typeof reviewPlanSchema>;
+
+/** All that the action digest covers: what people approve and the executor runs. */
+export const actionSnapshotSchema = z.strictObject({
+  actionId: actionIdSchema,
+  operation: nameSchema,
+  params: jsonObjectSchema,
+  agent: nameSchema,
+  fingerprint: digestSchema,
+  previewDigest: digestSchema,
+  planDigest: digestSchema,
+  leaseRole: z.string().max(200),
+  expiresAtMs: timeMsSchema,
+});
+export type ActionSnapshot = z.infer<typeof actionSnapshotSchema>;
+
+/** How an action ended. */
+export const outcomeSchema = z.strictObject({
+  status: z.enum(['succeeded', 'failed', 'denied', 'expired', 'withdrawn', 'cancelled', 'refused', 'unknown', 'interrupted']),
+  /** Closed-union code, e.g. `denied_by_person`, `quorum_unfillable`, `target_error`. */
+  code: z.string().max(80),
+  /** One calm sentence for people, without secrets. */
+  message: z.string().max(1_000),
+  /** Facts of the effect: rows, bytes, sha256 of an export … */
+  result: jsonObjectSchema.optional(),
+});
+export type Outcome = z.infer<typeof outcomeSchema>;

@@ -1,0 +1,33 @@
+import type { Directory } from '../directory/directory.js';
+import type { Target } from '../directory/targets.js';
+import type { Flag, ReviewPlan, TargetRef } from '../core/schemas/action.js';
+
+/** What policy is asked about. */
+export interface PolicyQuestion {
+  agent: string;
+  operation: string;
+  target: TargetRef;
+  /** Flags found by the preview; empty for the request question. */
+  flags: readonly Flag[];
+  nowMs: number;
+}
+
+export type Verdict = { allowed: true; policies: string[] } | { allowed: false; because: string };
+
+/** The answer to "is it reviewed, by whom?". An automatic one is a plan without stages. */
+export type ReviewVerdict = { allowed: true; plan: ReviewPlan } | { allowed: false; because: string };
+
+/** A loaded, verified policy bundle: Cedar policies, schema, directory and targets of one digest. */
+export interface Policy {
+  /** SHA-256 over the bundle's files; and its number in the chain of bundles. */
+  bundle: { digest: string; number: number };
+  directory: Directory;
+  target(name: string): Target | undefined;
+  targets(): Target[];
+  /** May this agent ask for this at all? Asked before anything touches the target. */
+  mayRequest(question: PolicyQuestion): Verdict;
+  /** With the flags known: forbidden, automatic, or by whom reviewed. The strictest union of all determining permits. */
+  review(question: PolicyQuestion): ReviewVerdict;
+  /** May this person approve this? Separation of duties is enforced in code besides; no policy can switch it off. */
+  mayApprove(question: PolicyQuestion & { person: string }): Verdict;
+}

@@ -1,0 +1,50 @@
+/** A child token's row, written before anyone can use the token. */
+export interface LeaseRow {
+  accessor: string;
+  actionId: string;
+  step: string;
+  purpose: 'preview' | 'execute';
+  tokenRole: string;
+  runId: string;
+  leasedAtMs: number;
+  ttlSeconds: number;
+}
+
+/** What was issued under a token. */
+export interface CredentialRow {
+  leaseId: string;
+  accessor: string;
+  vaultRole: string;
+  username: string;
+  target: string;
+}
+
+/** A lease whose end is not yet proven. */
+export interface OpenLease extends LeaseRow {
+  credentials: CredentialRow[];
+}
+
+export type ClaimAnswer =
+  /** `attempt` counts from 1; `left` are leases of earlier attempts, which the caller must end before it asks Vault for more. */
+  | { kind: 'claimed'; attempt: number; left: OpenLease[] }
+  /** The effect began under an earlier attempt: it is never begun again. */
+  | { kind: 'effect_begun'; attempt: number };
+
+/**
+ * The uniqueness rows that keep an action to one effect, and the lease table. Append-only tables in PostgreSQL,
+ * keyed by action and step, never by run: a reset or a forged run meets the same rows.
+ */
+export interface Claims {
+  /** Takes the action's step, or says why not. Serialised per action. */
+  claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
+  /** Marks the start of the effect; false when some attempt already did, or a later attempt has claimed. */
+  beginEffect(actionId: string, step: string, attempt: number): Promise<boolean>;
+  insertLease(row: LeaseRow): Promise<void>;
+  insertCredential(row: CredentialRow): Promise<void>;
+  /** Marks the end of a lease as proven. Idempotent. */
+  closeLease(accessor: string, provenAtMs: number): Promise<void>;
+  /** Leases whose end is not proven: of one action, or of all. */
+  openLeases(actionId?: string): Promise<OpenLease[]>;
+  /** Whether any lease row names this accessor. */
+  knowsAccessor(accessor: string): Promise<boolean>;
+}

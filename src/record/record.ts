@@ -1,0 +1,76 @@
+import type { Envelope } from '../core/dsse.js';
+import type { Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
+
+/** A statement to be numbered, chained, signed and stored by the process that makes it. */
+export interface Draft<K extends StatementKind = StatementKind> {
+  kind: K;
+  /** Null only for a refusal of something that named no readable action. */
+  actionId: string | null;
+  /** Digest of the request that all statements about this action have as subject; of what was sent, for such a refusal. */
+  requestDigest: string;
+  body: StatementBody<K>;
+  /** Makes the append idempotent: a second draft with this key for the same action and kind returns the first statement. */
+  key?: string;
+}
+
+/** A statement on record, its signature already verified. */
+export interface Recorded<K extends StatementKind = StatementKind> {
+  /** Order of arrival over the whole record. */
+  sequence: number;
+  kind: K;
+  actionId: string | null;
+  /** SHA-256 of the payload: the statement's name. */
+  digest: string;
+  body: StatementBody<K>;
+  statement: Statement<K>;
+  envelope: Envelope;
+  recordedAtMs: number;
+}
+
+/** Any recorded statement, discriminated by `kind`. */
+export type AnyRecorded = { [K in StatementKind]: Recorded<K> }[StatementKind];
+/** Any draft, discriminated by `kind`. */
+export type AnyDraft = { [K in StatementKind]: Draft<K> }[StatementKind];
+
+/** What the list of actions can be narrowed by. */
+export interface ActionFilter {
+  agent?: string;
+  /** Only actions without a receipt. */
+  open?: boolean;
+  limit: number;
+  /** Only actions older than this id (ULIDs sort by time). */
+  before?: string;
+}
+
+/** The append-only record. */
+export interface Record {
+  /**
+   * Appends in one transaction, signed by this process. All or nothing.
+   * @throws ServiceFault `record` or `vault` when it could not be written: the caller must not go on.
+   */
+  append(drafts: readonly AnyDraft[]): Promise<AnyRecorded[]>;
+  /**
+   * Appends what an agent itself signed (`request`, `withdrawal`); the caller verified it.
+   * @returns whether it is new; the same envelope again is `known`.
+   * @throws Refusal `action_id_spent` when another request holds this action id.
+   */
+  appendAgentStatement(kind: 'request' | 'withdrawal', actionId: string, envelope: Envelope): Promise<'new' | 'known'>;
+  /**
+   * All statements about an action, oldest first, every signature verified.
+   * @throws Refusal `statement_invalid` when one does not verify: a tampered record is never read past.
+   */
+  ofAction(actionId: string): Promise<AnyRecorded[]>;
+  /** Ids of actions, newest first. */
+  listActions(filter: ActionFilter): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** The newest statement of a kind, if there is one. */
+export function latest<K extends StatementKind>(statements: readonly AnyRecorded[], kind: K): Recorded<K> | undefined {
+  return statements.findLast((statement) => statement.kind === kind) as Recorded<K> | undefined;
+}
+
+/** All statements of a kind, oldest first. */
+export function allOf<K extends StatementKind>(statements: readonly AnyRecorded[], kind: K): Recorded<K>[] {
+  return statements.filter((statement) => statement.kind === kind) as unknown as Recorded<K>[];
+}
