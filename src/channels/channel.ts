@@ -1,4 +1,4 @@
-import type { ActionView } from '../core/action-view.js';
+import type { ActionView } from '../record/action-view.js';
 
 /** Why a channel is told. */
 export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'decided' | 'reopened' | 'concluded';

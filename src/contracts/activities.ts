@@ -1,0 +1,114 @@
+import type { Envelope, PublicKey } from '../core/dsse.js';
+import type { Outcome, ReviewPlan, Severity } from '../core/schemas/action.js';
+
+/** Task queues; each is polled by one kind of process. */
+export const TASK_QUEUES = { worker: 'countersign', executor: 'countersign-execute', notary: 'countersign-notary' } as const;
+
+/** Why a review opened again. */
+export interface Reopened {
+  code: string;
+  message: string;
+}
+
+export interface PrepareInput {
+  request: Envelope;
+  /** 1 for the first review of the action; one more each time it is reopened. */
+  round: number;
+  reopened: Reopened | null;
+}
+
+/** What the workflow needs to hold the review; all of it is on record, signed by the worker. */
+export interface Prepared {
+  actionId: string;
+  agent: string;
+  operation: string;
+  target: string;
+  environment: string;
+  /** One line, safe to show in the Temporal UI. */
+  title: string;
+  risk: Severity;
+  round: number;
+  actionDigest: string;
+  plan: ReviewPlan;
+  /** Canonical people who may not decide. */
+  barred: string[];
+  /** Whether enough people remain to fill the quorum, after separation of duties. */
+  fillable: 'now' | 'after_escalation' | 'never';
+  openedAtMs: number;
+  expiresAtMs: number;
+  /** Public keys whose signature makes a decision. */
+  decisionKeys: PublicKey[];
+  /** The agent's key: it may withdraw. */
+  agentKey: PublicKey;
+}
+
+/** Admit, preview, policy. Fails, not retryable, with a RefusalCode as type when the action is refused. */
+export interface PrepareActivities {
+  prepare(input: PrepareInput): Promise<Prepared>;
+}
+
+export type AnnounceEvent =
+  | { kind: 'opened' }
+  | { kind: 'reminded'; count: number }
+  | { kind: 'escalated'; group: string; afterMs: number }
+  | { kind: 'decided' };
+
+export interface AnnounceInput {
+  actionId: string;
+  round: number;
+  event: AnnounceEvent;
+}
+
+/** A decision that counts, as far as the workflow goes. */
+export interface CountedDecision {
+  person: string;
+  groups: string[];
+  decision: 'approve' | 'deny';
+  reason: string;
+  decidedAtMs: number;
+}
+
+export interface AnnounceActivities {
+  /** Tells every channel; records an escalation before it is shown. */
+  announce(input: AnnounceInput): Promise<void>;
+  /** Judges a decision that came as a signal: signature, digest, and run id of the asking run. Null: it does not count. */
+  verifyHint(input: { actionId: string; actionDigest: string; envelope: unknown }): Promise<CountedDecision | null>;
+}
+
+export interface RunUnderLeaseInput {
+  actionId: string;
+  round: number;
+}
+
+export type RunResult =
+  | { kind: 'finished'; outcome: Outcome }
+  /** The executor will not run what was approved; people must look again. */
+  | { kind: 'review_again'; reopened: Reopened };
+
+export interface ExecuteActivities {
+  /**
+   * Recheck, lease, execute, revoke. Fails with type `nothing_ran` (retryable) when a service was away before the effect,
+   * and with a RefusalCode (not retryable) when the executor finds no right to run it.
+   */
+  runUnderLease(input: RunUnderLeaseInput): Promise<RunResult>;
+}
+
+export interface ConcludeInput {
+  actionId: string;
+  /** What the workflow believes; the receipt says what the record proves. */
+  ended: { kind: 'ran' } | { kind: 'not_run'; status: 'denied' | 'expired' | 'withdrawn' | 'cancelled' | 'refused' | 'failed'; code: string; message: string };
+  /** True when only the proof of revocation was still missing. */
+  closing: boolean;
+}
+
+export interface ConcludeResult {
+  outcome: Outcome;
+  lease: 'none' | 'open' | 'revoked';
+}
+
+export interface ConcludeActivities {
+  /** Ends and proves what is left of the leases, signs the receipt, tells everyone. Idempotent. */
+  conclude(input: ConcludeInput): Promise<ConcludeResult>;
+  /** Ends leases that no live run holds. Also runs as a loop in the notary. */
+  sweep(): Promise<{ ended: number; failed: number }>;
+}

@@ -1,0 +1,47 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Envelope } from '../core/dsse.js';
+import type { Outcome } from '../core/schemas/action.js';
+
+/** Name of the workflow type. */
+export const PRIVILEGED_ACTION = 'privilegedAction';
+
+/** A workflow's id from its action's. */
+export function workflowIdOf(actionId: string): string {
+  return `action/${actionId}`;
+}
+
+export interface PrivilegedActionInput {
+  /** The agent's signed request. */
+  request: Envelope;
+}
+
+export interface PrivilegedActionResult {
+  actionId: string;
+  outcome: Outcome;
+  lease: 'none' | 'open' | 'revoked';
+}
+
+/** What the sender of a decision learns. */
+export interface DecisionAnswer {
+  /** `filled`: this was the last one missing; `denied`: the action is denied. */
+  state: 'waiting' | 'filled' | 'denied';
+  /** Places still open, by group. */
+  open: { group: string; places: number }[];
+}
+
+/** What the workflow tells about itself; people read the record instead. */
+export interface ReviewState {
+  phase: 'preparing' | 'waiting' | 'running' | 'closing' | 'done';
+  round: number;
+  approvals: string[];
+  open: { group: string; places: number }[];
+  expiresAtMs: number | null;
+}
+
+/** A gateway-signed decision. Its outcome is the update's result; a refusal is a RefusalCode as failure type. */
+export const decideUpdate = defineUpdate<DecisionAnswer, [Envelope]>('decide');
+/** The same as a hint: it counts only after an activity has verified it. */
+export const decideSignal = defineSignal<[unknown]>('decide');
+/** An agent-signed withdrawal. */
+export const withdrawUpdate = defineUpdate<undefined, [Envelope]>('withdraw');
+export const reviewStateQuery = defineQuery<ReviewState>('review');

@@ -1,0 +1,171 @@
+import type { AnyRecorded, Recorded } from './record.js';
+import { countQuorum, type QuorumState } from '../core/quorum.js';
+import type { ActionRequest, Flag, Outcome, Preview, ReviewPlan, Severity, TargetRef } from '../core/schemas/action.js';
+import type { StatementKind } from '../core/schemas/statements.js';
+
+/** Where an action stands, as its statements tell. */
+export type ActionState = 'preparing' | 'waiting' | 'approved' | 'running' | 'done';
+
+/** One person's decision as the record has it. */
+export interface DecisionView {
+  person: string;
+  decision: 'approve' | 'deny';
+  reason: string;
+  channel: string;
+  groups: readonly string[];
+  decidedAtMs: number;
+  runId: string;
+  /** False once the review was reopened after it. */
+  current: boolean;
+}
+
+/** One lease of the action. */
+export interface LeaseView {
+  accessor: string;
+  purpose: 'preview' | 'execute' | 'probe';
+  username: string | null;
+  leasedAtMs: number;
+  revokedAtMs: number | null;
+  proofs: readonly { asked: string; answer: string }[];
+}
+
+/** One line of the action's history. */
+export interface TimelineEntry {
+  kind: StatementKind;
+  atMs: number;
+  /** Who states it: the key's id. */
+  signedBy: string;
+  digest: string;
+}
+
+/** All that people and programs are shown of an action: a pure function of its statements. */
+export interface ActionView {
+  actionId: string;
+  requestDigest: string;
+  state: ActionState;
+  request: ActionRequest;
+  /** From the worker's preview; absent while preparing. */
+  target: TargetRef | null;
+  preview: Preview | null;
+  flags: readonly Flag[];
+  risk: Severity;
+  round: number;
+  plan: ReviewPlan | null;
+  policy: { digest: string; number: number } | null;
+  actionDigest: string | null;
+  barred: readonly { person: string; because: string }[];
+  reopened: { code: string; message: string } | null;
+  openedAtMs: number | null;
+  expiresAtMs: number;
+  decisions: readonly DecisionView[];
+  escalated: readonly { group: string; firedAtMs: number }[];
+  /** How far the current round's approvals fill the plan; null without a plan. */
+  quorum: QuorumState | null;
+  leases: readonly LeaseView[];
+  outcome: Outcome | null;
+  /** `none`: no credential was ever leased to run it. `open`: the end is not yet proven. */
+  lease: 'none' | 'open' | 'revoked';
+  receipt: { digest: string; concludedAtMs: number; closing: boolean } | null;
+  refusals: readonly { code: string; field: string | null; message: string; who: string | null; atMs: number }[];
+  timeline: readonly TimelineEntry[];
+}
+
+const SEVERITIES: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
+
+/** The gravest of an action's flags; `info` without any. */
+export function riskOf(flags: readonly Flag[]): Severity {
+  return flags.reduce<Severity>(
+    (worst, flag) => (SEVERITIES.indexOf(flag.severity) > SEVERITIES.indexOf(worst) ? flag.severity : worst),
+    'info',
+  );
+}
+
+/** Folds an action's statements into what is shown. Undefined when no request is on record. */
+export function viewAction(statements: readonly AnyRecorded[]): ActionView | undefined {
+  const of = <K extends StatementKind>(kind: K): Recorded<K>[] =>
+    statements.filter((statement) => statement.kind === kind) as unknown as Recorded<K>[];
+  const request = of('request')[0];
+  if (request === undefined) return undefined;
+  const preview = of('preview').at(-1)?.body;
+  const plan = of('plan').at(-1)?.body;
+  const receipt = of('receipt').at(-1);
+  const round = plan?.round ?? 1;
+  const decisions = of('decision').map(({ body }) => toDecisionView(body, plan?.actionDigest));
+  const escalated = of('escalation').filter(({ body }) => body.round === round).map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
+  const approvals = decisions.filter((decision) => decision.current && decision.decision === 'approve');
+  const quorum = plan === undefined ? null : countQuorum(plan.plan, approvals, escalated.map(({ group }) => group));
+  const leases = toLeaseViews(statements);
+  const result = of('result').at(-1)?.body;
+  return {
+    actionId: request.body.actionId,
+    requestDigest: request.statement.subject[0].digest.sha256,
+    state: stateOf({ done: receipt !== undefined, planned: plan !== undefined, filled: quorum?.filled === true, claimed: of('claim').some(({ body }) => body.actionDigest === plan?.actionDigest) }),
+    request: request.body,
+    target: preview?.target ?? null,
+    preview: preview?.preview ?? null,
+    flags: preview?.flags ?? [],
+    risk: riskOf(preview?.flags ?? []),
+    round,
+    plan: plan?.plan ?? null,
+    policy: plan?.policy ?? null,
+    actionDigest: plan?.actionDigest ?? null,
+    barred: plan?.barred ?? [],
+    reopened: plan?.reopened ?? null,
+    openedAtMs: plan?.openedAtMs ?? null,
+    expiresAtMs: plan?.snapshot.expiresAtMs ?? request.body.expiresAtMs,
+    decisions,
+    escalated,
+    quorum,
+    leases,
+    outcome: receipt?.body.outcome ?? result?.outcome ?? null,
+    lease: leaseStateOf(leases),
+    receipt: receipt === undefined ? null : { digest: receipt.digest, concludedAtMs: receipt.body.concludedAtMs, closing: receipt.body.closing },
+    refusals: of('refusal').map(({ body, recordedAtMs }) => ({ code: body.code, field: body.field, message: body.message, who: body.who, atMs: recordedAtMs })),
+    timeline: statements.map(({ kind, recordedAtMs, envelope, digest }) => ({ kind, atMs: recordedAtMs, signedBy: envelope.signatures[0]?.keyid ?? '', digest })),
+  };
+}
+
+function toDecisionView(body: Recorded<'decision'>['body'], actionDigest: string | undefined): DecisionView {
+  return {
+    person: body.approver.person,
+    decision: body.decision,
+    reason: body.reason,
+    channel: body.via.channel,
+    groups: body.approver.groups,
+    decidedAtMs: body.decidedAtMs,
+    runId: body.runId,
+    current: body.actionDigest === actionDigest,
+  };
+}
+
+function stateOf(at: { done: boolean; planned: boolean; filled: boolean; claimed: boolean }): ActionState {
+  if (at.done) return 'done';
+  if (!at.planned) return 'preparing';
+  if (at.claimed) return 'running';
+  return at.filled ? 'approved' : 'waiting';
+}
+
+function toLeaseViews(statements: readonly AnyRecorded[]): LeaseView[] {
+  const views = new Map<string, LeaseView>();
+  for (const statement of statements) {
+    if (statement.kind === 'lease') {
+      const { accessor, purpose, leasedAtMs } = statement.body;
+      views.set(accessor, { accessor, purpose, username: null, leasedAtMs, revokedAtMs: null, proofs: [] });
+    } else if (statement.kind === 'credential') {
+      const view = views.get(statement.body.accessor);
+      if (view !== undefined) view.username = statement.body.username;
+    } else if (statement.kind === 'revocation') {
+      const view = views.get(statement.body.accessor);
+      if (view !== undefined) {
+        view.revokedAtMs = statement.body.revokedAtMs;
+        view.proofs = statement.body.proofs;
+      }
+    }
+  }
+  return [...views.values()];
+}
+
+function leaseStateOf(leases: readonly LeaseView[]): ActionView['lease'] {
+  if (leases.some((lease) => lease.revokedAtMs === null)) return 'open';
+  return leases.some((lease) => lease.purpose === 'execute') ? 'revoked' : 'none';
+}
