@@ -41,15 +41,19 @@ async function removeOrphans() {
 }
 
 async function bundleWorkflows() {
-  const script = join(dist, 'apps', 'devstack', 'bundle-workflows.js');
+  const script = join(dist, 'apps', 'worker', 'bundle-workflows.js');
   const stampFile = join(dist, 'workflow-bundle.stamp');
   if (!existsSync(script)) return;
   const stamp = await bundleInputs(script);
-  const isFresh = existsSync(join(dist, 'workflow-bundle.js')) && existsSync(stampFile) && (await readFile(stampFile, 'utf8')) === stamp;
+  const isFresh =
+    existsSync(join(dist, 'workflow-bundle.js')) &&
+    existsSync(stampFile) &&
+    (await readFile(stampFile, 'utf8')) === stamp;
   if (isFresh) return;
   await step('bundling the workflows', async () => {
     const { code, output } = await run(process.execPath, [script], { cwd: root });
-    if (code !== 0) throw new StepError(`Bundling the workflows failed (${relative(root, script)}):\n${tail(output, 60)}`);
+    if (code !== 0)
+      throw new StepError(`Bundling the workflows failed (${relative(root, script)}):\n${tail(output, 60)}`);
   });
   await writeFile(stampFile, stamp);
 }
@@ -60,7 +64,11 @@ async function bundleInputs(script) {
   const compiled = (await Promise.all(folders.map(filesBelow))).flat().filter((file) => file.endsWith('.js'));
   const digest = createHash('sha256');
   for (const file of [script, join(root, 'package-lock.json'), ...compiled.sort()]) {
-    digest.update(relative(root, file)).update('\0').update(await readFile(file)).update('\0');
+    digest
+      .update(relative(root, file))
+      .update('\0')
+      .update(await readFile(file))
+      .update('\0');
   }
   return digest.digest('hex');
 }

@@ -34,7 +34,9 @@ async function acquire(folder) {
     if (!announced) console.log(`  waiting for process ${holder.pid || '?'}, which holds ${folder}`);
     announced = true;
     if (Date.now() > giveUpAt) {
-      throw new Error(`${folder} has been held by process ${holder.pid} for 15 minutes. If it hangs, end it and start again.`);
+      throw new Error(
+        `${folder} has been held by process ${holder.pid} for 15 minutes. If it hangs, end it and start again.`,
+      );
     }
     await delay(200);
   }

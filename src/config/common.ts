@@ -3,19 +3,40 @@ import { digestSchema } from '../core/schemas/primitives.js';
 
 /** Settings that every process has. Names are environment variables; each process reads its own. */
 export const commonConfigSchema = z.object({
-  COUNTERSIGN_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233').describe('Host and port of the Temporal frontend.'),
+  COUNTERSIGN_TEMPORAL_ADDRESS: z
+    .string()
+    .default('127.0.0.1:7233')
+    .describe('Host and port of the Temporal frontend.'),
   COUNTERSIGN_TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace.'),
-  COUNTERSIGN_RECORD_URL: z.url({ protocol: /^postgres(ql)?$/ }).describe("PostgreSQL URL of the record, with this process's own role."),
+  COUNTERSIGN_RECORD_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .describe("PostgreSQL URL of the record, with this process's own role."),
   COUNTERSIGN_VAULT_ADDRESS: z.url({ protocol: /^https?$/ }).describe('Address of Vault.'),
+  COUNTERSIGN_VAULT_APPROLE_MOUNT: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/)
+    .default('approle')
+    .describe('Mount of the AppRole method.'),
+  COUNTERSIGN_VAULT_ROLE: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/)
+    .describe("Name of this process's AppRole."),
   COUNTERSIGN_VAULT_ROLE_ID: z.string().min(1).describe("This process's AppRole role id."),
   COUNTERSIGN_VAULT_WRAPPED_SECRET_ID: z.string().min(1).describe('Response-wrapped, single-use AppRole secret id.'),
-  COUNTERSIGN_VAULT_TRANSIT_MOUNT: z.string().regex(/^[A-Za-z0-9_-]+$/).default('transit').describe('Mount of the transit engine that holds the signing keys.'),
+  COUNTERSIGN_VAULT_TRANSIT_MOUNT: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/)
+    .default('transit')
+    .describe('Mount of the transit engine that holds the signing keys.'),
   COUNTERSIGN_POLICY_DIR: z.string().min(1).describe('Folder of the policy bundle.'),
   COUNTERSIGN_POLICY_DIGEST: digestSchema.describe('Digest of the only bundle that may load.'),
   COUNTERSIGN_ROOT_KEY: z.base64().describe('Raw Ed25519 public key of the offline root, in base64.'),
   COUNTERSIGN_KEYRING_FILE: z.string().min(1).describe('File with the keyring, signed by the root.'),
   COUNTERSIGN_ARTEFACTS_DIR: z.string().min(1).describe('Folder where outputs of operations are kept.'),
-  COUNTERSIGN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
+  COUNTERSIGN_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least level that is logged.'),
 });
 export type CommonConfig = z.infer<typeof commonConfigSchema>;
 

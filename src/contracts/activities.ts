@@ -2,7 +2,11 @@ import type { Envelope, PublicKey } from '../core/dsse.js';
 import type { Outcome, ReviewPlan, Severity } from '../core/schemas/action.js';
 
 /** Task queues; each is polled by one kind of process. */
-export const TASK_QUEUES = { worker: 'countersign', executor: 'countersign-execute', notary: 'countersign-notary' } as const;
+export const TASK_QUEUES = {
+  worker: 'countersign',
+  executor: 'countersign-execute',
+  notary: 'countersign-notary',
+} as const;
 
 /** Why a review opened again. */
 export interface Reopened {
@@ -47,16 +51,12 @@ export interface PrepareActivities {
   prepare(input: PrepareInput): Promise<Prepared>;
 }
 
-export type AnnounceEvent =
-  | { kind: 'opened' }
-  | { kind: 'reminded'; count: number }
-  | { kind: 'escalated'; group: string; afterMs: number }
-  | { kind: 'decided' };
-
+/** What happened in the review; the channels show what the record says of it. */
 export interface AnnounceInput {
   actionId: string;
-  round: number;
-  event: AnnounceEvent;
+  event: 'opened' | 'reminded' | 'escalated' | 'decided' | 'reopened' | 'concluded';
+  /** Counts the announcements of one action from 1, so that a retried one is posted once. */
+  number: number;
 }
 
 /** A decision that counts, as far as the workflow goes. */
@@ -69,8 +69,10 @@ export interface CountedDecision {
 }
 
 export interface AnnounceActivities {
-  /** Tells every channel; records an escalation before it is shown. */
+  /** Tells every channel what the record now says. */
   announce(input: AnnounceInput): Promise<void>;
+  /** Puts a fired escalation timer on record: from then on members of the group may fill an open place. */
+  recordEscalation(input: { actionId: string; round: number; group: string; afterMs: number }): Promise<void>;
   /** Judges a decision that came as a signal: signature, digest, and run id of the asking run. Null: it does not count. */
   verifyHint(input: { actionId: string; actionDigest: string; envelope: unknown }): Promise<CountedDecision | null>;
 }
@@ -96,7 +98,14 @@ export interface ExecuteActivities {
 export interface ConcludeInput {
   actionId: string;
   /** What the workflow believes; the receipt says what the record proves. */
-  ended: { kind: 'ran' } | { kind: 'not_run'; status: 'denied' | 'expired' | 'withdrawn' | 'cancelled' | 'refused' | 'failed'; code: string; message: string };
+  ended:
+    | { kind: 'ran' }
+    | {
+        kind: 'not_run';
+        status: 'denied' | 'expired' | 'withdrawn' | 'cancelled' | 'refused' | 'failed';
+        code: string;
+        message: string;
+      };
   /** True when only the proof of revocation was still missing. */
   closing: boolean;
 }
@@ -104,10 +113,12 @@ export interface ConcludeInput {
 export interface ConcludeResult {
   outcome: Outcome;
   lease: 'none' | 'open' | 'revoked';
+  /** False when a channel did not take the end of the story and must be told again. */
+  told: boolean;
 }
 
 export interface ConcludeActivities {
-  /** Ends and proves what is left of the leases, signs the receipt, tells everyone. Idempotent. */
+  /** Ends and proves what is left of the leases, signs the receipt, tells everyone. Idempotent. Never fails for a channel. */
   conclude(input: ConcludeInput): Promise<ConcludeResult>;
   /** Ends leases that no live run holds. Also runs as a loop in the notary. */
   sweep(): Promise<{ ended: number; failed: number }>;

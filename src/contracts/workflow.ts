@@ -5,11 +5,6 @@ import type { Outcome } from '../core/schemas/action.js';
 /** Name of the workflow type. */
 export const PRIVILEGED_ACTION = 'privilegedAction';
 
-/** A workflow's id from its action's. */
-export function workflowIdOf(actionId: string): string {
-  return `action/${actionId}`;
-}
-
 export interface PrivilegedActionInput {
   /** The agent's signed request. */
   request: Envelope;

@@ -3,17 +3,63 @@
  * `refused` codes mean that nothing was started or changed.
  */
 export const REFUSAL_CODES = [
-  'body_too_large', 'body_not_utf8', 'body_malformed', 'field_invalid',
-  'envelope_malformed', 'payload_type_unknown', 'key_unknown', 'signature_invalid',
-  'agent_unknown', 'operation_unknown', 'params_invalid', 'target_unknown', 'query_forbidden',
-  'request_expired', 'request_not_yet_valid', 'action_id_spent', 'action_id_mismatch', 'quota_exceeded',
-  'policy_forbids', 'quorum_unfillable',
-  'action_unknown', 'action_closed', 'digest_mismatch', 'run_mismatch', 'already_decided',
-  'not_an_approver', 'self_approval', 'person_unknown', 'reason_missing',
-  'unauthenticated', 'forbidden', 'idempotency_key_reused', 'not_found', 'artefact_gone',
-  'statement_missing', 'statement_invalid', 'plan_stricter', 'decisions_missing', 'target_changed', 'effect_grew', 'already_claimed',
+  'body_too_large',
+  'body_not_utf8',
+  'body_malformed',
+  'field_invalid',
+  'envelope_malformed',
+  'payload_type_unknown',
+  'key_unknown',
+  'signature_invalid',
+  'agent_unknown',
+  'operation_unknown',
+  'params_invalid',
+  'target_unknown',
+  'query_forbidden',
+  'request_expired',
+  'request_not_yet_valid',
+  'action_id_spent',
+  'action_id_mismatch',
+  'quota_exceeded',
+  'bundle_invalid',
+  'bundle_digest_mismatch',
+  'policy_forbids',
+  'quorum_unfillable',
+  'action_unknown',
+  'action_closed',
+  'digest_mismatch',
+  'run_mismatch',
+  'already_decided',
+  'not_an_approver',
+  'self_approval',
+  'person_unknown',
+  'reason_missing',
+  'unauthenticated',
+  'forbidden',
+  'idempotency_key_reused',
+  'not_found',
+  'method_not_allowed',
+  'media_type_unsupported',
+  'artefact_gone',
+  'artefact_corrupt',
+  'statement_missing',
+  'statement_invalid',
+  'plan_stricter',
+  'decisions_missing',
+  'target_changed',
+  'effect_grew',
+  'already_claimed',
+  'denied_by_person',
+  'withdrawn_by_agent',
+  'run_unknown',
+  'lease_intercepted',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** Whether a word, e.g. a failure's type, is one of the codes. */
+export function isRefusalCode(word: unknown): word is RefusalCode {
+  return (REFUSAL_CODES as readonly unknown[]).includes(word);
+}
 
 /** A typed refusal: says what happened, where, and what to do. */
 export class Refusal extends Error {
@@ -32,12 +78,20 @@ export class Refusal extends Error {
 /** What a service we depend on did not do. `temporary` ones are retried by Temporal. */
 export class ServiceFault extends Error {
   override readonly name = 'ServiceFault';
-  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc';
+  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc' | 'gateway';
   readonly temporary: boolean;
+  /** How long the service asked us to wait before the next attempt; null where it did not say. */
+  readonly retryAfterMs: number | null;
 
-  constructor(service: ServiceFault['service'], message: string, temporary: boolean, options?: ErrorOptions) {
+  constructor(
+    service: ServiceFault['service'],
+    message: string,
+    temporary: boolean,
+    options?: ErrorOptions & { retryAfterMs?: number },
+  ) {
     super(message, options);
     this.service = service;
     this.temporary = temporary;
+    this.retryAfterMs = options?.retryAfterMs ?? null;
   }
 }

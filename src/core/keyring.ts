@@ -49,9 +49,11 @@ export async function sealKeyring(keyring: Keyring, root: Signer): Promise<Envel
  */
 export function openKeyring(envelope: unknown, root: PublicKey): Keyring {
   const opened = open(envelope, [root]);
-  if (!opened.ok) throw new Refusal('statement_invalid', `The keyring is not signed by the root key (${opened.fault}).`);
+  if (!opened.ok)
+    throw new Refusal('statement_invalid', `The keyring is not signed by the root key (${opened.fault}).`);
   const parsed = keyringSchema.safeParse(opened.payload);
-  if (!parsed.success) throw new Refusal('statement_invalid', `The keyring is malformed: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new Refusal('statement_invalid', `The keyring is malformed: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
 

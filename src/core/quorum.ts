@@ -18,7 +18,11 @@ export interface QuorumState {
  * however many groups they are in; a member of an escalated group may fill one place of any stage.
  * People are matched to places as well as possible (bipartite matching), so the order of arrival never matters.
  */
-export function countQuorum(plan: ReviewPlan, approvals: readonly Approval[], escalatedGroups: readonly string[]): QuorumState {
+export function countQuorum(
+  plan: ReviewPlan,
+  approvals: readonly Approval[],
+  escalatedGroups: readonly string[],
+): QuorumState {
   const places = plan.stages.flatMap((stage) => Array.from({ length: stage.quorum }, () => stage.group));
   const people = distinctPeople(approvals);
   const holder = new Array<number | undefined>(places.length);

@@ -39,16 +39,22 @@ export interface Directory {
   agent(id: string): Agent | undefined;
   agentKey(id: string): PublicKey | undefined;
   agents(): Agent[];
+  people(): Person[];
+  /** Names of the groups of people. */
+  groups(): string[];
   person(id: string): Person | undefined;
   personByOidcSubject(subject: string): Person | undefined;
   personBySlack(teamId: string, userId: string): Person | undefined;
-  /** One id for a human and all their aliases: the smallest by code unit order. */
+  /** One id for a human and all their aliases: the smallest by code unit order. An unknown person is their own. */
   canonical(personId: string): string;
   /** Groups of the human: those of every alias, sorted. */
   groupsOf(personId: string): string[];
   /** Canonical people in a group, sorted. Empty for an unknown group. */
   membersOf(group: string): string[];
   hasGroup(group: string): boolean;
-  /** Promise 2: the agent's owner, its prompters, and every alias of them. */
+  /**
+   * Promise 2: the agent's owner, its prompters, and every alias of them, sorted by person.
+   * @throws Refusal `agent_unknown`.
+   */
   barredFor(agentId: string): Barred[];
 }

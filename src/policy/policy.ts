@@ -1,5 +1,6 @@
 import type { Directory } from '../directory/directory.js';
 import type { Target } from '../directory/targets.js';
+import type { RefusalCode } from '../core/errors.js';
 import type { Flag, ReviewPlan, TargetRef } from '../core/schemas/action.js';
 
 /** What policy is asked about. */
@@ -12,10 +13,30 @@ export interface PolicyQuestion {
   nowMs: number;
 }
 
-export type Verdict = { allowed: true; policies: string[] } | { allowed: false; because: string };
+/** Why policy says no. `self_approval` is said by code, whatever the policies say. */
+export type PolicyRefusalCode = Extract<
+  RefusalCode,
+  | 'agent_unknown'
+  | 'operation_unknown'
+  | 'target_unknown'
+  | 'person_unknown'
+  | 'policy_forbids'
+  | 'not_an_approver'
+  | 'self_approval'
+>;
+
+/** A no: a code for programs and one sentence for people. */
+export interface PolicyRefusal {
+  allowed: false;
+  code: PolicyRefusalCode;
+  because: string;
+}
+
+/** `policies`: ids of the permits that determined it, sorted. */
+export type Verdict = { allowed: true; policies: string[] } | PolicyRefusal;
 
 /** The answer to "is it reviewed, by whom?". An automatic one is a plan without stages. */
-export type ReviewVerdict = { allowed: true; plan: ReviewPlan } | { allowed: false; because: string };
+export type ReviewVerdict = { allowed: true; plan: ReviewPlan } | PolicyRefusal;
 
 /** A loaded, verified policy bundle: Cedar policies, schema, directory and targets of one digest. */
 export interface Policy {

@@ -15,7 +15,8 @@ export function locateTemporalTestServer(environment: DevstackEnvironment): stri
 /** COUNTERSIGN_VAULT_BIN, else HashiCorp's `vault` from the PATH, else OpenBao's `bao` that setup fetched. */
 export function locateVault(environment: DevstackEnvironment): string {
   const named = environment.vaultBinary;
-  if (named !== undefined && !isExecutable(named)) throw new Error(`COUNTERSIGN_VAULT_BIN names ${named}, which is not an executable file.`);
+  if (named !== undefined && !isExecutable(named))
+    throw new Error(`COUNTERSIGN_VAULT_BIN names ${named}, which is not an executable file.`);
   return named ?? onPath('vault', environment) ?? fetched('bao');
 }
 
@@ -34,7 +35,8 @@ function fetched(name: string): string {
 function repositoryRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) {
-    if (dirname(folder) === folder) throw new Error(`No package.json above ${import.meta.dirname}: run Countersign from its checkout.`);
+    if (dirname(folder) === folder)
+      throw new Error(`No package.json above ${import.meta.dirname}: run Countersign from its checkout.`);
     folder = dirname(folder);
   }
   return folder;

@@ -26,7 +26,9 @@ export function createPortChooser(say: (message: string) => void = console.warn)
         if (wished !== undefined) say(`Port ${String(wished)} for ${purpose} is taken; using ${String(port)}.`);
         return port;
       }
-      throw new Error(`No free port on 127.0.0.1 for ${purpose} in ${String(firstPort)} to ${String(lastPort)}: end what listens there.`);
+      throw new Error(
+        `No free port on 127.0.0.1 for ${purpose} in ${String(firstPort)} to ${String(lastPort)}: end what listens there.`,
+      );
     },
   };
 }

@@ -36,11 +36,22 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (user) makeTraversable(folder);
   const dataDir = options.dataDir ?? join(folder, 'data');
   const password = await initialise({ dataDir, folder, binaries, user, isDurable: options.dataDir !== undefined });
-  const settings = { listen_addresses: host, max_connections: '200', unix_socket_directories: '', log_min_messages: 'warning' };
+  const settings = {
+    listen_addresses: host,
+    max_connections: '200',
+    unix_socket_directories: '',
+    log_min_messages: 'warning',
+  };
   const child = await startProcess({
     name: 'PostgreSQL',
     executable: binaries.postgres,
-    args: ['-D', dataDir, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    args: [
+      '-D',
+      dataDir,
+      '-p',
+      String(port),
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
     env: { LC_ALL: 'C' },
     logFile: options.logFile ?? join(folder, 'postgres.log'),
     user,
@@ -75,7 +86,9 @@ async function initialise({ dataDir, folder, binaries, user, isDurable }: Cluste
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   if (user) {
     if (!isTraversableByAll(join(dataDir, '..'))) {
-      throw new Error(`PostgreSQL cannot run as root, and the user ${user.name} may not reach ${dataDir}: choose a folder whose parents others may traverse (chmod o+x).`);
+      throw new Error(
+        `PostgreSQL cannot run as root, and the user ${user.name} may not reach ${dataDir}: choose a folder whose parents others may traverse (chmod o+x).`,
+      );
     }
     await chown(dataDir, user.uid, user.gid);
   }

@@ -48,14 +48,18 @@ export async function startProcess(options: ServiceProcessOptions): Promise<Serv
   const stopSignal = options.stopSignal ?? 'SIGTERM';
   await mkdir(dirname(options.logFile), { recursive: true });
   const log = await open(options.logFile, 'w');
-  const child = spawn('/bin/sh', ['-c', guardedExec, 'guard', stopSignal.slice(3), options.executable, ...options.args], {
-    env: { ...options.env },
-    stdio: ['ignore', log.fd, log.fd, 'pipe'],
-    // Of its own process group, so that Ctrl-C reaches us only and we stop things in order.
-    detached: true,
-    cwd: '/',
-    ...(options.user ?? {}),
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', guardedExec, 'guard', stopSignal.slice(3), options.executable, ...options.args],
+    {
+      env: { ...options.env },
+      stdio: ['ignore', log.fd, log.fd, 'pipe'],
+      // Of its own process group, so that Ctrl-C reaches us only and we stop things in order.
+      detached: true,
+      cwd: '/',
+      ...(options.user ?? {}),
+    },
+  );
   const guardPipe = child.stdio[3];
   guardPipe?.on('error', () => undefined); // the guard may be gone before we say "done"
   const exited = new Promise<string>((resolve) => {
@@ -69,7 +73,8 @@ export async function startProcess(options: ServiceProcessOptions): Promise<Serv
   });
   await log.close();
   const pid = child.pid;
-  if (pid === undefined) throw new Error(`${options.name} could not be started: ${options.executable}: ${await exited}`);
+  if (pid === undefined)
+    throw new Error(`${options.name} could not be started: ${options.executable}: ${await exited}`);
 
   return {
     pid,
@@ -78,9 +83,12 @@ export async function startProcess(options: ServiceProcessOptions): Promise<Serv
       const giveUpAt = Date.now() + timeoutMs;
       while (!(await isReady())) {
         const end = await Promise.race([ended, delay(pollEveryMs, undefined)]);
-        if (end) throw new Error(`${options.name} ended before it answered (${end.how}). ${await logTail(options.logFile)}`);
+        if (end)
+          throw new Error(`${options.name} ended before it answered (${end.how}). ${await logTail(options.logFile)}`);
         if (Date.now() > giveUpAt) {
-          throw new Error(`${options.name} did not answer within ${String(timeoutMs / 1000)} s. ${await logTail(options.logFile)}`);
+          throw new Error(
+            `${options.name} did not answer within ${String(timeoutMs / 1000)} s. ${await logTail(options.logFile)}`,
+          );
         }
       }
     },

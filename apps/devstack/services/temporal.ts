@@ -58,9 +58,23 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   return { address, namespace, uiUrl: `http://127.0.0.1:${String(uiPort)}`, pid: child.pid, stop };
 }
 
-function commandLine(options: TemporalOptions, { port, uiPort, namespace }: { port: number; uiPort: number; namespace: string }): string[] {
+function commandLine(
+  options: TemporalOptions,
+  { port, uiPort, namespace }: { port: number; uiPort: number; namespace: string },
+): string[] {
   return [
-    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)],
+    ...[
+      'server',
+      'start-dev',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--ui-ip',
+      '127.0.0.1',
+      '--ui-port',
+      String(uiPort),
+    ],
     ...['--namespace', namespace, '--log-level', 'warn'],
     // The server's default of 20 tasks a second and shard makes every activity cost 50 ms.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
@@ -73,7 +87,10 @@ async function servesNamespace(address: string, namespace: string): Promise<bool
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ address, connectTimeout: 1_000 });
-    await connection.withDeadline(Date.now() + 1_000, () => connection?.workflowService.describeNamespace({ namespace }) ?? Promise.reject(new Error()));
+    await connection.withDeadline(
+      Date.now() + 1_000,
+      () => connection?.workflowService.describeNamespace({ namespace }) ?? Promise.reject(new Error()),
+    );
     return true;
   } catch {
     return false; // not yet: the caller asks again until its time is over

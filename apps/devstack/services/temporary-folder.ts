@@ -1,8 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-const prefix = 'countersign-dev-';
+// With the host's name, because containers may share the folder but not the numbering of processes.
+const prefix = `countersign-dev-${hostname()}-`;
 
 /**
  * A new folder for a service's files, readable by us only, below one that every user may traverse
@@ -10,7 +11,10 @@ const prefix = 'countersign-dev-';
  */
 export function createTemporaryFolder(purpose: string): string {
   const base = [tmpdir(), '/tmp', '/var/tmp'].find(isTraversableByAll);
-  if (base === undefined) throw new Error(`Neither ${tmpdir()} nor /tmp may be traversed by other users: set TMPDIR to a folder that may (chmod o+x).`);
+  if (base === undefined)
+    throw new Error(
+      `Neither ${tmpdir()} nor /tmp may be traversed by other users: set TMPDIR to a folder that may (chmod o+x).`,
+    );
   removeLeftovers(base);
   return mkdtempSync(join(base, `${prefix}${String(process.pid)}-${purpose}-`));
 }

@@ -36,7 +36,13 @@ export async function startVault(options: VaultOptions): Promise<VaultService> {
   const child = await startProcess({
     name: 'Vault',
     executable: options.executable ?? locateVault(readDevstackEnvironment()),
-    args: ['server', '-dev', '-dev-no-store-token', `-dev-listen-address=127.0.0.1:${String(port)}`, `-config=${config}`],
+    args: [
+      'server',
+      '-dev',
+      '-dev-no-store-token',
+      `-dev-listen-address=127.0.0.1:${String(port)}`,
+      `-config=${config}`,
+    ],
     // The root token by environment, not by argument: arguments are readable by every user of the machine.
     env: { HOME: home, VAULT_DEV_ROOT_TOKEN_ID: rootToken, BAO_DEV_ROOT_TOKEN_ID: rootToken },
     logFile: options.logFile,
@@ -78,5 +84,8 @@ async function enableAudit(address: string, token: string, auditFile: string): P
     redirect: 'error',
     signal: AbortSignal.timeout(5_000),
   });
-  if (!response.ok) throw new Error(`Vault did not enable its audit file ${auditFile}: ${String(response.status)} ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(
+      `Vault did not enable its audit file ${auditFile}: ${String(response.status)} ${await response.text()}`,
+    );
 }

@@ -88,7 +88,17 @@ export type ActionSnapshot = z.infer<typeof actionSnapshotSchema>;
 
 /** How an action ended. */
 export const outcomeSchema = z.strictObject({
-  status: z.enum(['succeeded', 'failed', 'denied', 'expired', 'withdrawn', 'cancelled', 'refused', 'unknown', 'interrupted']),
+  status: z.enum([
+    'succeeded',
+    'failed',
+    'denied',
+    'expired',
+    'withdrawn',
+    'cancelled',
+    'refused',
+    'unknown',
+    'interrupted',
+  ]),
   /** Closed-union code, e.g. `denied_by_person`, `quorum_unfillable`, `target_error`. */
   code: z.string().max(80),
   /** One calm sentence for people, without secrets. */

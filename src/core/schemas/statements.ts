@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { actionSnapshotSchema, flagSchema, outcomeSchema, previewSchema, requestSchema, reviewPlanSchema, targetRefSchema } from './action.js';
+import {
+  actionSnapshotSchema,
+  flagSchema,
+  outcomeSchema,
+  previewSchema,
+  requestSchema,
+  reviewPlanSchema,
+  targetRefSchema,
+} from './action.js';
 import { actionIdSchema, digestSchema, jsonObjectSchema, nameSchema, timeMsSchema } from './primitives.js';
 
 /** Where a process's statement stands in that process's own chain. Gaps and deletions show. */
@@ -15,7 +23,12 @@ const personSchema = nameSchema;
 /** The body of each kind of statement. `request` and `withdrawal` are signed by the agent, the others by a process. */
 export const statementBodySchemas = {
   request: requestSchema,
-  withdrawal: z.strictObject({ actionId: actionIdSchema, agent: nameSchema, reason: z.string().min(1).max(2_000), withdrawnAtMs: timeMsSchema }),
+  withdrawal: z.strictObject({
+    actionId: actionIdSchema,
+    agent: nameSchema,
+    reason: z.string().min(1).max(2_000),
+    withdrawnAtMs: timeMsSchema,
+  }),
   /** An attempt that was turned away: nothing was started or changed. */
   refusal: z.strictObject({
     code: z.string().max(80),
@@ -63,17 +76,54 @@ export const statementBodySchemas = {
     decidedAtMs: timeMsSchema,
   }),
   /** A timer fired: from now on members of `group` may fill one open place of any stage. */
-  escalation: z.strictObject({ round: z.int().min(1), runId: z.string().max(100), group: nameSchema, afterMs: z.int().positive(), firedAtMs: timeMsSchema }),
+  escalation: z.strictObject({
+    round: z.int().min(1),
+    runId: z.string().max(100),
+    group: nameSchema,
+    afterMs: z.int().positive(),
+    firedAtMs: timeMsSchema,
+  }),
   /** The executor judged all of it again and took the action for itself. */
-  claim: z.strictObject({ actionDigest: digestSchema, step: nameSchema, attempt: z.int().positive(), runId: z.string().max(100), approvers: z.array(personSchema), claimedAtMs: timeMsSchema }),
+  claim: z.strictObject({
+    actionDigest: digestSchema,
+    step: nameSchema,
+    attempt: z.int().positive(),
+    runId: z.string().max(100),
+    approvers: z.array(personSchema),
+    claimedAtMs: timeMsSchema,
+  }),
   /** A child token was created; its accessor is on record before anyone could use it. */
-  lease: z.strictObject({ purpose: z.enum(['preview', 'execute', 'probe']), accessor: z.string().max(200), tokenRole: z.string().max(200), ttlSeconds: z.int().positive(), runId: z.string().max(100), leasedAtMs: timeMsSchema }),
+  lease: z.strictObject({
+    purpose: z.enum(['preview', 'execute', 'probe']),
+    accessor: z.string().max(200),
+    tokenRole: z.string().max(200),
+    ttlSeconds: z.int().positive(),
+    runId: z.string().max(100),
+    leasedAtMs: timeMsSchema,
+  }),
   /** What was issued under the token. */
-  credential: z.strictObject({ accessor: z.string().max(200), leaseId: z.string().max(500), vaultRole: z.string().max(200), username: z.string().max(200), target: nameSchema, issuedAtMs: timeMsSchema }),
+  credential: z.strictObject({
+    accessor: z.string().max(200),
+    leaseId: z.string().max(500),
+    vaultRole: z.string().max(200),
+    username: z.string().max(200),
+    target: nameSchema,
+    issuedAtMs: timeMsSchema,
+  }),
   /** The effect is about to begin: from here on it is never blindly repeated. */
-  effect: z.strictObject({ actionDigest: digestSchema, step: nameSchema, attempt: z.int().positive(), startedAtMs: timeMsSchema }),
+  effect: z.strictObject({
+    actionDigest: digestSchema,
+    step: nameSchema,
+    attempt: z.int().positive(),
+    startedAtMs: timeMsSchema,
+  }),
   /** What came of the effect. */
-  result: z.strictObject({ step: nameSchema, outcome: outcomeSchema, findings: z.array(flagSchema).max(20), finishedAtMs: timeMsSchema }),
+  result: z.strictObject({
+    step: nameSchema,
+    outcome: outcomeSchema,
+    findings: z.array(flagSchema).max(20),
+    finishedAtMs: timeMsSchema,
+  }),
   revocation: z.strictObject({
     accessor: z.string().max(200),
     /** What was asked, of whom, and what they answered: each must say "unknown here". */
@@ -121,4 +171,11 @@ export function statementSchema<K extends StatementKind>(kind: K): z.ZodType<Sta
   }) as unknown as z.ZodType<Statement<K>>;
 }
 
-export const artefactSchema = z.strictObject({ sha256: digestSchema, bytes: z.int().nonnegative(), rows: z.int().nonnegative(), format: z.enum(['csv', 'ndjson']), retainUntilMs: timeMsSchema, details: jsonObjectSchema.optional() });
+export const artefactSchema = z.strictObject({
+  sha256: digestSchema,
+  bytes: z.int().nonnegative(),
+  rows: z.int().nonnegative(),
+  format: z.enum(['csv', 'ndjson']),
+  retainUntilMs: timeMsSchema,
+  details: jsonObjectSchema.optional(),
+});

@@ -1,0 +1,90 @@
+import { Context } from '@temporalio/activity';
+import type { Channel, AnnouncementEvent } from '../src/channels/channel.js';
+import type { AnnounceActivities, CountedDecision } from '../src/contracts/activities.js';
+import { open, payloadDigest } from '../src/core/dsse.js';
+import { Refusal } from '../src/core/errors.js';
+import { keysFor, type Keyring } from '../src/core/keyring.js';
+import { envelopeSchema } from '../src/core/schemas/primitives.js';
+import { statementSchema } from '../src/core/schemas/statements.js';
+import { viewAction } from '../src/record/action-view.js';
+import { latest, type Record } from '../src/record/record.js';
+import { translated } from './failures.js';
+
+export interface AnnounceDependencies {
+  record: Record;
+  channels: readonly Channel[];
+  keyring: () => Keyring;
+  clock: () => number;
+  onInternal: (error: unknown) => void;
+}
+
+/** What the worker does while a review is open: tell people, record escalations, judge signalled decisions. */
+export function createAnnounceActivities(dependencies: AnnounceDependencies): AnnounceActivities {
+  const { record, channels, clock, onInternal } = dependencies;
+  return {
+    announce: ({ actionId, event, number }) =>
+      translated(onInternal, () => tellChannels(record, channels, actionId, event, number)),
+
+    recordEscalation: ({ actionId, round, group, afterMs }) =>
+      translated(onInternal, async () => {
+        const request = latest(await record.ofAction(actionId), 'request');
+        if (request === undefined)
+          throw new Refusal('statement_missing', 'No signed request is on record for this action.');
+        const runId = Context.current().info.workflowExecution?.runId ?? '';
+        await record.append([
+          {
+            kind: 'escalation',
+            actionId,
+            requestDigest: request.statement.subject[0].digest.sha256,
+            body: { round, runId, group, afterMs, firedAtMs: clock() },
+            key: `${runId}/${round}/${group}/${afterMs}`,
+          },
+        ]);
+      }),
+
+    verifyHint: ({ actionId, actionDigest, envelope }) =>
+      translated(onInternal, () => verifyHint(dependencies, actionId, actionDigest, envelope)),
+  };
+}
+
+/**
+ * Tells every channel; one that fails does not keep the others from being told.
+ * @throws the first channel's fault, so that Temporal retries; the others take it as already told.
+ */
+export async function tellChannels(
+  record: Record,
+  channels: readonly Channel[],
+  actionId: string,
+  event: AnnouncementEvent,
+  number: number,
+): Promise<void> {
+  if (channels.length === 0) return;
+  const view = viewAction(await record.ofAction(actionId));
+  if (view === undefined) return;
+  const told = await Promise.allSettled(channels.map((channel) => channel.announce(event, view, number)));
+  const failed = told.find((answer) => answer.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** A signal may come from anyone: it counts only if the gateway signed it for this very run, and recorded it. */
+async function verifyHint(
+  { record, keyring }: AnnounceDependencies,
+  actionId: string,
+  actionDigest: string,
+  envelope: unknown,
+): Promise<CountedDecision | null> {
+  const shaped = envelopeSchema.safeParse(envelope);
+  if (!shaped.success) return null;
+  const opened = open(shaped.data, keysFor(keyring(), 'decision'));
+  if (!opened.ok) return null;
+  const statement = statementSchema('decision').safeParse(opened.payload);
+  if (!statement.success) return null;
+  const body = statement.data.predicate.body;
+  if (body.actionDigest !== actionDigest) return null;
+  if (body.runId !== Context.current().info.workflowExecution?.runId) return null;
+  const digest = payloadDigest(shaped.data);
+  const onRecord = (await record.ofAction(actionId)).some((recorded) => recorded.digest === digest);
+  if (!onRecord) return null;
+  const { approver, decision, reason, decidedAtMs } = body;
+  return { person: approver.person, groups: approver.groups, decision, reason, decidedAtMs };
+}

@@ -1,0 +1,42 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { Refusal, ServiceFault } from '../src/core/errors.js';
+
+/**
+ * The one place where our errors become Temporal's. Only codes and our own sentences pass: the stack and the cause
+ * of a driver's error may hold what must not enter a history.
+ */
+export function toFailure(error: unknown): ApplicationFailure | CancelledFailure {
+  if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
+  if (error instanceof Refusal) {
+    return ApplicationFailure.create({
+      type: error.code,
+      message: error.message,
+      nonRetryable: true,
+      details: [{ field: error.field }],
+    });
+  }
+  if (error instanceof ServiceFault) {
+    return ApplicationFailure.create({
+      type: `${error.service}_unavailable`,
+      message: error.message,
+      nonRetryable: false,
+    });
+  }
+  const name = error instanceof Error ? error.name : typeof error;
+  return ApplicationFailure.create({
+    type: 'internal',
+    message: `Internal error (${name}); see the process's log.`,
+    nonRetryable: false,
+  });
+}
+
+/** Runs an activity's body and translates what it throws. */
+export async function translated<T>(onInternal: (error: unknown) => void, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure instanceof ApplicationFailure && failure.type === 'internal') onInternal(error);
+    throw failure;
+  }
+}

@@ -1,0 +1,232 @@
+import { Context } from '@temporalio/activity';
+import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
+import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { digestOf, sha256Hex, canonicalJson } from '../src/core/json.js';
+import { keysFor, type Keyring } from '../src/core/keyring.js';
+import { Refusal } from '../src/core/errors.js';
+import type { ActionSnapshot } from '../src/core/schemas/action.js';
+import type { StatementBody } from '../src/core/schemas/statements.js';
+import { fillableBy } from '../src/policy/fillable.js';
+import type { Policy } from '../src/policy/policy.js';
+import { admit, type Admitted } from '../src/operations/admit.js';
+import type { OperationCatalog, PreviewResult } from '../src/operations/operation.js';
+import { allOf, type AnyRecorded, type Record } from '../src/record/record.js';
+import { previewDigestOf } from '../src/core/snapshot.js';
+import { riskOf } from '../src/record/action-view.js';
+import type { Leases } from '../src/vault/leases.js';
+import { translated } from './failures.js';
+import { heartbeating } from './heartbeat.js';
+import { recallPast } from './past.js';
+
+export interface PrepareDependencies {
+  policy: () => Policy;
+  keyring: () => Keyring;
+  operations: OperationCatalog;
+  record: Record;
+  leases: Leases;
+  clock: () => number;
+  onInternal: (error: unknown) => void;
+}
+
+/** Admit, preview and policy: everything before people are asked. Runs in the worker. */
+export function createPrepareActivities(dependencies: PrepareDependencies): PrepareActivities {
+  return {
+    prepare: (input) =>
+      translated(dependencies.onInternal, () => heartbeating(5_000, () => prepare(dependencies, input))),
+  };
+}
+
+async function prepare(dependencies: PrepareDependencies, input: PrepareInput): Promise<Prepared> {
+  const { record, clock } = dependencies;
+  const { workflowExecution } = Context.current().info;
+  const runId = workflowExecution?.runId ?? '';
+  const policy = dependencies.policy();
+  const admitted = await refusing(dependencies, input, null, async () => {
+    const answer = await admit({
+      envelope: input.request,
+      policy,
+      operations: dependencies.operations,
+      nowMs: clock(),
+    });
+    if (workflowExecution?.workflowId !== workflowIdOf(answer.request.actionId)) {
+      throw new Refusal(
+        'action_id_mismatch',
+        'The workflow id must be `action/` and the action id of the signed request.',
+        'actionId',
+      );
+    }
+    return answer;
+  });
+  const { actionId } = admitted.request;
+  await refusing(dependencies, input, null, async () => {
+    await record.appendAgentStatement('request', actionId, input.request);
+    const statements = await record.ofAction(actionId);
+    if (input.round === 1 && statements.some(({ kind }) => kind === 'receipt')) {
+      throw new Refusal(
+        'action_id_spent',
+        'This action has already ended; sign a new request with a new id.',
+        'actionId',
+      );
+    }
+  });
+  const key = `${runId}/${input.round}`;
+  const found = plannedBefore(await record.ofAction(actionId), input.round, key);
+  const planned = found ?? (await previewAndPlan(dependencies, policy, admitted, input, runId));
+  return toPrepared(dependencies, policy, admitted, planned);
+}
+
+interface Planned {
+  preview: StatementBody<'preview'>;
+  plan: StatementBody<'plan'>;
+}
+
+async function previewAndPlan(
+  dependencies: PrepareDependencies,
+  policy: Policy,
+  admitted: Admitted,
+  input: PrepareInput,
+  runId: string,
+): Promise<Planned> {
+  const { record, clock } = dependencies;
+  const { request, requestDigest } = admitted;
+  const key = `${runId}/${input.round}`;
+  const shown = await previewUnderLease(dependencies, admitted, runId, input.round);
+  const preview: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
+  await record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body: preview, key }]);
+  const plan = await refusing(dependencies, input, admitted, async () =>
+    planReview(policy, admitted, preview, input, clock()),
+  );
+  await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: plan, key }]);
+  return { preview, plan };
+}
+
+async function previewUnderLease(
+  { leases, record, clock }: PrepareDependencies,
+  admitted: Admitted,
+  runId: string,
+  round: number,
+): Promise<PreviewResult> {
+  const { request, requestDigest, operation, params, target } = admitted;
+  const past = await recallPast(record, request, target.name);
+  const credential = await leases.open({
+    actionId: request.actionId,
+    requestDigest,
+    actionDigest: requestDigest,
+    runId,
+    step: `preview-${round}`,
+    purpose: 'preview',
+    ...operation.credentialFor('preview', target),
+    target: target.name,
+    ttlSeconds: 60,
+  });
+  try {
+    const signal = Context.current().cancellationSignal;
+    const { preview, flags } = await operation.preview({ params, target, credential, past, nowMs: clock(), signal });
+    return { target: { kind: target.kind, name: target.name, environment: target.environment }, preview, flags };
+  } finally {
+    await leases.revoke(credential);
+  }
+}
+
+/** The review question, and the digest of what people will approve. */
+function planReview(
+  policy: Policy,
+  { request, operation, target }: Admitted,
+  shown: StatementBody<'preview'>,
+  input: PrepareInput,
+  nowMs: number,
+): StatementBody<'plan'> {
+  const verdict = policy.review({
+    agent: request.agent,
+    operation: request.operation,
+    target: shown.target,
+    flags: shown.flags,
+    nowMs,
+  });
+  if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+  const snapshot: ActionSnapshot = {
+    actionId: request.actionId,
+    operation: request.operation,
+    params: request.params,
+    agent: request.agent,
+    fingerprint: shown.preview.fingerprint,
+    previewDigest: previewDigestOf(shown),
+    planDigest: digestOf(verdict.plan),
+    leaseRole: operation.credentialFor('execute', target).credentialPath,
+    expiresAtMs: Math.min(request.expiresAtMs, nowMs + verdict.plan.expireAfterMs),
+  };
+  return {
+    round: input.round,
+    policy: policy.bundle,
+    plan: verdict.plan,
+    barred: policy.directory.barredFor(request.agent),
+    snapshot,
+    actionDigest: digestOf(snapshot),
+    reopened: input.reopened,
+    openedAtMs: nowMs,
+  };
+}
+
+function plannedBefore(statements: readonly AnyRecorded[], round: number, key: string): Planned | undefined {
+  const preview = allOf(statements, 'preview').findLast(
+    ({ body, key: own }) => body.round === round && own === key,
+  )?.body;
+  const plan = allOf(statements, 'plan').findLast(({ body, key: own }) => body.round === round && own === key)?.body;
+  return preview !== undefined && plan !== undefined ? { preview, plan } : undefined;
+}
+
+function toPrepared(
+  { keyring }: PrepareDependencies,
+  policy: Policy,
+  admitted: Admitted,
+  { preview, plan }: Planned,
+): Prepared {
+  const { request, agentKey } = admitted;
+  const barred = plan.barred.map(({ person }) => person);
+  return {
+    actionId: request.actionId,
+    agent: request.agent,
+    operation: request.operation,
+    target: preview.target.name,
+    environment: preview.target.environment,
+    title: `${request.operation} on ${preview.target.name} (${preview.target.environment})`,
+    risk: riskOf(preview.flags),
+    round: plan.round,
+    actionDigest: plan.actionDigest,
+    plan: plan.plan,
+    barred,
+    fillable: fillableBy(plan.plan, barred, policy.directory),
+    openedAtMs: plan.openedAtMs,
+    expiresAtMs: plan.snapshot.expiresAtMs,
+    decisionKeys: keysFor(keyring(), 'decision').map(({ keyid, publicKey }) => ({ keyid, publicKey })),
+    agentKey,
+  };
+}
+
+/** Puts a refusal on record before it is thrown on: who tried what, and why not. */
+async function refusing<T>(
+  { record }: PrepareDependencies,
+  input: PrepareInput,
+  admitted: Admitted | null,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof Refusal) {
+      const sentDigest = sha256Hex(canonicalJson(input.request));
+      const { workflowExecution } = Context.current().info;
+      const who = admitted === null ? null : `agent/${admitted.request.agent}`;
+      await record.append([
+        {
+          kind: 'refusal',
+          actionId: admitted?.request.actionId ?? null,
+          requestDigest: admitted?.requestDigest ?? sentDigest,
+          body: { code: error.code, field: error.field, message: error.message, who, sentDigest },
+          key: `${workflowExecution?.runId ?? ''}/${input.round}/${error.code}`,
+        },
+      ]);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,189 @@
+import { Context } from '@temporalio/activity';
+import type { ExecuteActivities, RunResult, RunUnderLeaseInput } from '../src/contracts/activities.js';
+import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { Refusal } from '../src/core/errors.js';
+import type { Outcome } from '../src/core/schemas/action.js';
+import { ReviewAgain } from '../src/enforcement/evidence.js';
+import { judge, type Judgement } from '../src/enforcement/judge.js';
+import type { OperationCatalog } from '../src/operations/operation.js';
+import type { Policy } from '../src/policy/policy.js';
+import type { Claims } from '../src/record/claims.js';
+import { latest, type Record } from '../src/record/record.js';
+import type { Leases } from '../src/vault/leases.js';
+import { EXECUTE_STEP, runEffect } from './effect.js';
+import { translated } from './failures.js';
+import { heartbeating } from './heartbeat.js';
+
+export interface ExecuteDependencies {
+  policy: () => Policy;
+  operations: OperationCatalog;
+  record: Record;
+  claims: Claims;
+  leases: Leases;
+  artefactsDir: string;
+  /** How long outputs are kept. */
+  retentionMs: number;
+  clock: () => number;
+  onInternal: (error: unknown) => void;
+}
+
+/** Recheck, lease, execute, revoke: the enforcement point. It trusts nothing that Temporal hands it. */
+export function createExecuteActivities(dependencies: ExecuteDependencies): ExecuteActivities {
+  return {
+    runUnderLease: (input) =>
+      translated(dependencies.onInternal, () => heartbeating(2_000, () => runUnderLease(dependencies, input))),
+  };
+}
+
+async function runUnderLease(dependencies: ExecuteDependencies, input: RunUnderLeaseInput): Promise<RunResult> {
+  const { record, claims, leases } = dependencies;
+  const { actionId } = input;
+  const runId = askingRun(actionId);
+  const statements = await record.ofAction(actionId);
+  const kept = latest(statements, 'result');
+  if (kept !== undefined) return { kind: 'finished', outcome: kept.body.outcome };
+  const begun = latest(statements, 'effect') !== undefined;
+  try {
+    // Once the effect has begun there is nothing left to judge: only its outcome to find out.
+    const judged = begun
+      ? null
+      : await judge({
+          ...dependencies,
+          policy: dependencies.policy(),
+          actionId,
+          runId,
+          round: input.round,
+          statements,
+          nowMs: dependencies.clock(),
+        });
+    const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
+    if (claim.kind === 'effect_begun' || judged === null)
+      return { kind: 'finished', outcome: await findOutcome(dependencies, actionId) };
+    // An earlier attempt may still live in another process: without its lease it can do nothing more.
+    for (const left of claim.left)
+      await leases.revoke({ accessor: left.accessor, leaseId: left.credentials[0]?.leaseId ?? null });
+    return { kind: 'finished', outcome: await leaseAndRun(dependencies, judged, claim.attempt, runId) };
+  } catch (error) {
+    if (error instanceof ReviewAgain) {
+      await recordRefusal(dependencies, actionId, runId, error);
+      return { kind: 'review_again', reopened: { code: error.code, message: error.message } };
+    }
+    if (error instanceof Refusal) await recordRefusal(dependencies, actionId, runId, error);
+    throw error;
+  }
+}
+
+function askingRun(actionId: string): string {
+  const { workflowExecution } = Context.current().info;
+  if (workflowExecution === undefined)
+    throw new Refusal('run_unknown', 'No workflow asks for this: a stand-alone activity is never run.');
+  if (workflowExecution.workflowId !== workflowIdOf(actionId)) {
+    throw new Refusal('action_id_mismatch', 'The asking workflow is not the one of this action.');
+  }
+  return workflowExecution.runId;
+}
+
+async function leaseAndRun(
+  dependencies: ExecuteDependencies,
+  judged: Judgement,
+  attempt: number,
+  runId: string,
+): Promise<Outcome> {
+  const { record, leases, clock } = dependencies;
+  const { request, requestDigest, plan, operation, target } = judged;
+  const { actionId } = request.body;
+  await record.append([
+    {
+      kind: 'claim',
+      actionId,
+      requestDigest,
+      body: {
+        actionDigest: plan.actionDigest,
+        step: EXECUTE_STEP,
+        attempt,
+        runId,
+        approvers: judged.approvers,
+        claimedAtMs: clock(),
+      },
+      key: `${EXECUTE_STEP}/${attempt}`,
+    },
+  ]);
+  const credential = await leases.open({
+    actionId,
+    requestDigest,
+    actionDigest: plan.actionDigest,
+    runId,
+    step: EXECUTE_STEP,
+    purpose: 'execute',
+    ...operation.credentialFor('execute', target),
+    target: target.name,
+    ttlSeconds: plan.plan.leaseTtlSeconds,
+  });
+  let ran: Outcome;
+  try {
+    ran = await runEffect(dependencies, judged, { attempt, credential });
+  } finally {
+    // Revoked before anything else is said; what fails here, the notary ends and proves.
+    await leases.revoke(credential).catch(dependencies.onInternal);
+  }
+  return ran;
+}
+
+/** After a crash in the effect: ask the target or the outputs, never run it again. */
+async function findOutcome(
+  { record, operations, artefactsDir, clock }: ExecuteDependencies,
+  actionId: string,
+): Promise<Outcome> {
+  const statements = await record.ofAction(actionId);
+  const request = latest(statements, 'request');
+  const operation = operations.get(request?.body.operation ?? '');
+  if (request === undefined || operation === undefined)
+    throw new Refusal('statement_missing', 'The request of a begun effect is not on record.');
+  const found = await operation.findOutcome({ actionId, artefactsDir });
+  const outcome: Outcome =
+    found.kind === 'done'
+      ? {
+          status: 'succeeded',
+          code: 'succeeded',
+          message: 'The effect was complete before the executor was interrupted.',
+          result: found.result,
+        }
+      : { status: 'unknown', code: 'outcome_unknown', message: found.message };
+  await record.append([
+    {
+      kind: 'result',
+      actionId,
+      requestDigest: request.statement.subject[0].digest.sha256,
+      body: { step: EXECUTE_STEP, outcome, findings: [], finishedAtMs: clock() },
+      key: EXECUTE_STEP,
+    },
+  ]);
+  return outcome;
+}
+
+async function recordRefusal(
+  { record }: ExecuteDependencies,
+  actionId: string,
+  runId: string,
+  why: Refusal | ReviewAgain,
+): Promise<void> {
+  const request = latest(await record.ofAction(actionId), 'request');
+  // Without a signed request there is nothing to be about; the refusal is in the failure and the log.
+  if (request === undefined) return;
+  await record.append([
+    {
+      kind: 'refusal',
+      actionId,
+      requestDigest: request.statement.subject[0].digest.sha256,
+      body: {
+        code: why.code,
+        field: why instanceof Refusal ? why.field : null,
+        message: why.message,
+        who: null,
+        sentDigest: null,
+      },
+      // One per run and reason: a forged workflow in a loop must not fill the record.
+      key: `${runId}/${why.code}`,
+    },
+  ]);
+}

@@ -1,0 +1,40 @@
+import { mkdir } from 'node:fs/promises';
+import { Worker } from '@temporalio/worker';
+import { createExecuteActivities } from '../../activities/run-under-lease.js';
+import type { ExecutorConfig } from '../../src/config/executor.js';
+import { TASK_QUEUES } from '../../src/contracts/activities.js';
+import { operations } from '../../src/operations/catalog.gen.js';
+import { createLeases } from '../../src/vault/vault-leases.js';
+import { runWorker, type RunningWorker } from '../running-worker.js';
+import { connectToTemporal, createRuntime } from '../runtime.js';
+
+/** Starts an executor: the enforcement point, which alone can lease what actions run under. */
+export async function startExecutor(config: ExecutorConfig): Promise<RunningWorker> {
+  await mkdir(config.COUNTERSIGN_ARTEFACTS_DIR, { recursive: true, mode: 0o700 });
+  const runtime = await createRuntime(config, 'executor');
+  const { record, claims, vault, policy, clock, onInternal } = runtime;
+  const leases = createLeases({ client: vault, record, claims, witness: null, clock });
+  const connection = await connectToTemporal(config);
+  const worker = await Worker.create({
+    connection,
+    namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
+    taskQueue: TASK_QUEUES.executor,
+    activities: createExecuteActivities({
+      policy,
+      operations,
+      record,
+      claims,
+      leases,
+      artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
+      retentionMs: config.COUNTERSIGN_RETENTION_HOURS * 60 * 60 * 1000,
+      clock,
+      onInternal,
+    }),
+    maxConcurrentActivityTaskExecutions: config.COUNTERSIGN_MAX_CONCURRENT_ACTIONS,
+    shutdownGraceTime: '10 seconds',
+  });
+  return runWorker(worker, async () => {
+    await connection.close();
+    await runtime.close();
+  });
+}

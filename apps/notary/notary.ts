@@ -1,0 +1,99 @@
+import { Client, Connection, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { concludeAction, createConcludeActivities, type ConcludeDependencies } from '../../activities/conclude.js';
+import type { NotaryConfig } from '../../src/config/notary.js';
+import { TASK_QUEUES } from '../../src/contracts/activities.js';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
+import { createSweeper } from '../../src/vault/sweep.js';
+import { createLeases } from '../../src/vault/vault-leases.js';
+import { createWitnessCredentials } from '../../src/vault/witness-credentials.js';
+import { openChannels } from '../channels.js';
+import { runWorker, type RunningWorker } from '../running-worker.js';
+import { connectToTemporal, createRuntime, type Runtime } from '../runtime.js';
+import { concludeInterrupted, isLiveRun } from './interrupted.js';
+import { loopEvery } from './loop.js';
+
+const SWEEP_SCHEDULE_ID = 'countersign-sweep';
+
+/** Starts the notary: receipts, proofs of revocation, and the sweeper. */
+export async function startNotary(config: NotaryConfig): Promise<RunningWorker> {
+  const runtime = await createRuntime(config, 'notary');
+  const { record, claims, vault, policy, clock, onInternal } = runtime;
+  const channels = await openChannels(config, runtime);
+  const witness = createPostgresWitness({
+    target: (name) => policy().target(name),
+    credential: createWitnessCredentials({ client: vault, clock }),
+  });
+  const leases = createLeases({ client: vault, record, claims, witness, clock });
+  const clientConnection = await Connection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
+  const client = new Client({ connection: clientConnection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
+  const concluding = { record, claims, leases, channels: channels.list, clock, onInternal };
+  const sweep = createSweep(runtime, client, concluding);
+  const connection = await connectToTemporal(config);
+  const worker = await Worker.create({
+    connection,
+    namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
+    taskQueue: TASK_QUEUES.notary,
+    activities: createConcludeActivities({ ...concluding, sweep }),
+    shutdownGraceTime: '10 seconds',
+  });
+  await scheduleSweep(client, config.COUNTERSIGN_SWEEP_SECONDS);
+  const loop = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, sweep, onInternal);
+  return runWorker(worker, async () => {
+    await loop.stop();
+    await channels.close();
+    await clientConnection.close();
+    await connection.close();
+    await runtime.close();
+  });
+}
+
+type Concluding = Omit<ConcludeDependencies, 'sweep'>;
+
+/** One pass: leases that no live run holds, tokens that no row names, actions whose workflow was ended from outside. */
+function createSweep(
+  { vault, claims, policy, record, clock }: Runtime,
+  client: Client,
+  concluding: Concluding,
+): ConcludeDependencies['sweep'] {
+  const tokenRoles = new Set(
+    policy()
+      .targets()
+      .flatMap(({ vault: { previewTokenRole, executeTokenRole } }) => [previewTokenRole, executeTokenRole]),
+  );
+  const sweepLeases = createSweeper({
+    client: vault,
+    claims,
+    leases: concluding.leases,
+    isLive: (actionId, runId) => isLiveRun(client, workflowIdOf(actionId), runId),
+    tokenRoles,
+    clock,
+  });
+  const hasReceipt = async (actionId: string) =>
+    (await record.ofAction(actionId)).some(({ kind }) => kind === 'receipt');
+  return async () => {
+    const swept = await sweepLeases();
+    await concludeInterrupted(client, hasReceipt, (input) => concludeAction(concluding, input), clock());
+    return swept;
+  };
+}
+
+/** The same pass as a Temporal Schedule, so that operators see it run; the loop goes on when Temporal is away. */
+async function scheduleSweep(client: Client, everySeconds: number): Promise<void> {
+  try {
+    await client.schedule.create({
+      scheduleId: SWEEP_SCHEDULE_ID,
+      spec: { intervals: [{ every: everySeconds * 1000 }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP },
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'sweepLeases',
+        workflowId: 'countersign-sweep',
+        taskQueue: TASK_QUEUES.worker,
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+  }
+}

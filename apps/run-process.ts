@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import { parseConfig } from '../src/config/common.js';
+
+/** Something that was started and can be stopped. */
+export interface Stoppable {
+  /** Rejects when it failed by itself; absent for what can't. */
+  done?: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The whole life of a process: parse the settings, start, end in order on SIGINT or SIGTERM. */
+export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => Promise<Stoppable>): Promise<void> {
+  const running = await start(parseConfig(schema, process.env)).catch((error: unknown) => fail(error));
+  // One line on stdout tells whoever started us that we are ready.
+  process.stdout.write('{"ready":true}\n');
+  running.done?.catch((error: unknown) => fail(error));
+  const stop = (): void => {
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,23 @@
+import type { Worker } from '@temporalio/worker';
+
+/** A started Temporal worker. */
+export interface RunningWorker {
+  /** Resolves when it has ended; rejects when it failed. */
+  done: Promise<void>;
+  /** Lets running activities end, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Runs a worker until it is stopped. */
+export function runWorker(worker: Worker, close: () => Promise<void>): RunningWorker {
+  const done = worker.run().finally(close);
+  // Whoever started it may only look at `done` when it stops.
+  done.catch(() => undefined);
+  return {
+    done,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await done;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { NativeConnection } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
+import type { CommonConfig } from '../src/config/common.js';
+import type { Signer } from '../src/core/dsse.js';
+import { openKeyring, type KeyPurpose, type Keyring } from '../src/core/keyring.js';
+import type { ProcessName } from '../src/core/schemas/statements.js';
+import { Secret } from '../src/core/secret.js';
+import { loadBundle } from '../src/policy/load-bundle.js';
+import type { Policy } from '../src/policy/policy.js';
+import type { Claims } from '../src/record/claims.js';
+import { createClaims } from '../src/record/postgres-claims.js';
+import { createRecord, type PostgresRecord } from '../src/record/postgres-record.js';
+import { createRecordPool } from '../src/record/postgres/pool.js';
+import { logInToVault, type VaultSession } from '../src/vault/login.js';
+import { createTransitSigner } from '../src/vault/transit-signer.js';
+
+/** What all four processes are made of. */
+export interface Runtime {
+  policy: () => Policy;
+  keyring: () => Keyring;
+  record: PostgresRecord;
+  claims: Claims;
+  vault: VaultSession;
+  logger: Logger;
+  clock: () => number;
+  /** Told of errors that are not ours to explain; never shown to a user. */
+  onInternal: (error: unknown) => void;
+  close(): Promise<void>;
+}
+
+/** The keys each process may sign with; Vault's policies say the same. */
+const PURPOSES: { [P in ProcessName]: readonly KeyPurpose[] } = {
+  gateway: ['decision', 'intake'],
+  worker: ['worker'],
+  executor: ['executor'],
+  notary: ['receipt'],
+};
+
+/**
+ * Logs in to Vault, loads the pinned bundle and the root-signed keyring, opens the record.
+ * @throws when any of these does not hold: a process that can't verify does not start.
+ */
+export async function createRuntime(config: CommonConfig, process: ProcessName): Promise<Runtime> {
+  const logger = pino({ name: process, level: config.COUNTERSIGN_LOG_LEVEL });
+  const policy = await loadBundle(config.COUNTERSIGN_POLICY_DIR, { pinnedDigest: config.COUNTERSIGN_POLICY_DIGEST });
+  const keyring = openKeyring(JSON.parse(await readFile(config.COUNTERSIGN_KEYRING_FILE, 'utf8')), {
+    keyid: 'root',
+    publicKey: config.COUNTERSIGN_ROOT_KEY,
+  });
+  const vault = await logInToVault({
+    address: config.COUNTERSIGN_VAULT_ADDRESS,
+    role: config.COUNTERSIGN_VAULT_ROLE,
+    roleId: config.COUNTERSIGN_VAULT_ROLE_ID,
+    wrappedSecretId: new Secret(config.COUNTERSIGN_VAULT_WRAPPED_SECRET_ID),
+    mount: config.COUNTERSIGN_VAULT_APPROLE_MOUNT,
+    onLost: (fault) => {
+      logger.fatal({ fault: fault.message }, 'The Vault token is lost; restart this process with a new secret id.');
+    },
+  });
+  const signers: Partial<Record<KeyPurpose, Signer>> = {};
+  for (const purpose of PURPOSES[process]) {
+    signers[purpose] = await createTransitSigner({
+      client: vault,
+      mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT,
+      purpose,
+    });
+  }
+  const pool = createRecordPool({ url: config.COUNTERSIGN_RECORD_URL });
+  const agentKey = (agent: string) => policy.directory.agentKey(agent);
+  const record = createRecord({ pool, process, signers, keyring: () => keyring, agentKey, clock: Date.now });
+  return {
+    policy: () => policy,
+    keyring: () => keyring,
+    record,
+    claims: createClaims(pool),
+    vault,
+    logger,
+    clock: Date.now,
+    onInternal: (error) => {
+      logger.error({ err: error }, 'Internal error');
+    },
+    async close() {
+      await record.close();
+      await vault.close();
+    },
+  };
+}
+
+/** A worker's connection to the Temporal frontend. */
+export function connectToTemporal(config: CommonConfig): Promise<NativeConnection> {
+  return NativeConnection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
+}

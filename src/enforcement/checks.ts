@@ -1,0 +1,197 @@
+import { digestOf } from '../core/json.js';
+import { Refusal } from '../core/errors.js';
+import { countQuorum } from '../core/quorum.js';
+import { previewDigestOf } from '../core/snapshot.js';
+import type { StatementBody } from '../core/schemas/statements.js';
+import { isNoStricter } from '../policy/review-plan.js';
+import type { PolicyQuestion } from '../policy/policy.js';
+import { ReviewAgain, type Case, type Evidence } from './evidence.js';
+
+/** One thing that must hold before an action may run. */
+export interface Check {
+  name: string;
+  verify(laidOut: Case, evidence: Evidence): void | Promise<void>;
+}
+
+/** Every check of the enforcement point, in order. Removing one must fail a test: see test/adversarial/mutation.test.ts. */
+export const checks: readonly Check[] = [
+  {
+    name: 'the request names this action',
+    verify({ request }, { actionId }) {
+      if (request.body.actionId !== actionId)
+        throw new Refusal('action_id_mismatch', 'The signed request is for another action.', 'actionId');
+    },
+  },
+  {
+    name: 'the preview is of this request',
+    verify({ preview, requestDigest }) {
+      if (preview.requestDigest !== requestDigest)
+        throw new Refusal('digest_mismatch', 'The preview on record is of another request.');
+    },
+  },
+  {
+    name: 'the snapshot holds the parameters of the signed request',
+    verify({ request, plan: { snapshot } }) {
+      const { actionId, operation, params, agent } = request.body;
+      const held = {
+        actionId: snapshot.actionId,
+        operation: snapshot.operation,
+        params: snapshot.params,
+        agent: snapshot.agent,
+      };
+      if (digestOf(held) !== digestOf({ actionId, operation, params, agent })) {
+        throw new Refusal('digest_mismatch', 'The approved snapshot differs from the signed request.');
+      }
+    },
+  },
+  {
+    name: 'the snapshot holds the preview that people were shown',
+    verify({ preview, plan: { snapshot } }) {
+      if (snapshot.previewDigest !== previewDigestOf(preview) || snapshot.fingerprint !== preview.preview.fingerprint) {
+        throw new Refusal('digest_mismatch', 'The approved snapshot differs from the preview on record.');
+      }
+    },
+  },
+  {
+    name: 'the snapshot holds the plan',
+    verify({ plan }) {
+      if (plan.snapshot.planDigest !== digestOf(plan.plan))
+        throw new Refusal('digest_mismatch', 'The approved snapshot differs from the plan on record.');
+    },
+  },
+  {
+    name: 'the snapshot names the role that will be leased',
+    verify({ plan, operation, target }) {
+      if (plan.snapshot.leaseRole !== operation.credentialFor('execute', target).credentialPath) {
+        throw new ReviewAgain(
+          'target_changed',
+          'The credential that would be leased is not the one that was approved.',
+        );
+      }
+    },
+  },
+  {
+    name: 'the action digest is that of the snapshot',
+    verify({ plan }) {
+      if (plan.actionDigest !== digestOf(plan.snapshot))
+        throw new Refusal('digest_mismatch', 'The action digest is not that of the approved snapshot.');
+    },
+  },
+  {
+    name: 'the expiry does not outlive the request',
+    verify({ plan, request }) {
+      if (plan.snapshot.expiresAtMs > request.body.expiresAtMs)
+        throw new Refusal('request_expired', 'The plan would outlive the signed request.', 'expiresAtMs');
+    },
+  },
+  {
+    name: 'the action has not expired',
+    verify({ plan }, { nowMs }) {
+      if (nowMs >= plan.snapshot.expiresAtMs)
+        throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
+    },
+  },
+  {
+    name: 'the operation accepts the parameters',
+    verify: ({ operation, params, target }) => operation.check(params, target),
+  },
+  {
+    name: 'the agent may still ask for this',
+    verify(laidOut, evidence) {
+      const verdict = evidence.policy.mayRequest(questionOf(laidOut, evidence));
+      if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+    },
+  },
+  {
+    name: 'policy still permits it, and asks for no more than was approved',
+    verify(laidOut, evidence) {
+      const verdict = evidence.policy.review(questionOf(laidOut, evidence));
+      if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+      if (!isNoStricter(verdict.plan, laidOut.plan.plan)) {
+        throw new ReviewAgain('plan_stricter', 'The policy in force demands more than the plan that was approved.');
+      }
+    },
+  },
+  {
+    name: 'the agent has not withdrawn it',
+    verify({ withdrawals, request }) {
+      if (withdrawals.some(({ body }) => body.actionId === request.body.actionId))
+        throw new Refusal('withdrawn_by_agent', 'The agent withdrew the action.');
+    },
+  },
+  {
+    name: 'nobody denied it',
+    verify(laidOut) {
+      const denial = laidOut.decisions.find(
+        ({ decision, actionDigest }) => decision === 'deny' && actionDigest === laidOut.plan.actionDigest,
+      );
+      if (denial !== undefined) throw new Refusal('denied_by_person', `${denial.approver.person} denied the action.`);
+    },
+  },
+  {
+    name: 'no approver stands in the chain of the request',
+    verify(laidOut, { policy }) {
+      const barred = new Map(
+        policy.directory.barredFor(laidOut.request.body.agent).map(({ person, because }) => [person, because]),
+      );
+      for (const { approver } of approvalsOf(laidOut)) {
+        const because = barred.get(policy.directory.canonical(approver.person));
+        if (because !== undefined) throw new Refusal('self_approval', `${approver.person} may not decide: ${because}.`);
+      }
+    },
+  },
+  {
+    name: 'policy lets each approver approve',
+    verify(laidOut, evidence) {
+      for (const { approver } of approvalsOf(laidOut)) {
+        const verdict = evidence.policy.mayApprove({ ...questionOf(laidOut, evidence), person: approver.person });
+        if (!verdict.allowed) throw new ReviewAgain('not_an_approver', verdict.because);
+      }
+    },
+  },
+  {
+    name: 'approvals of this run, round and digest by members of the bundle fill the plan',
+    verify(laidOut, evidence) {
+      const { plan } = laidOut;
+      const { directory } = evidence.policy;
+      const approvals = approvalsOf(laidOut)
+        .filter((decision) => decision.runId === evidence.runId)
+        .filter(({ decidedAtMs }) => decidedAtMs >= plan.openedAtMs && decidedAtMs < plan.snapshot.expiresAtMs)
+        .map(({ approver }) => ({
+          person: directory.canonical(approver.person),
+          groups: directory.groupsOf(approver.person),
+        }));
+      if (!countQuorum(plan.plan, approvals, escalatedGroups(laidOut, evidence)).filled) {
+        throw new ReviewAgain('decisions_missing', 'The approvals on record for this run do not fill the plan.');
+      }
+    },
+  },
+];
+
+function questionOf({ request, preview, target }: Case, { nowMs }: Evidence): PolicyQuestion {
+  return {
+    agent: request.body.agent,
+    operation: request.body.operation,
+    // From the bundle, not from the statement: the environment decides what policy demands.
+    target: { kind: target.kind, name: target.name, environment: target.environment },
+    flags: preview.flags,
+    nowMs,
+  };
+}
+
+function approvalsOf({ decisions, plan }: Case): StatementBody<'decision'>[] {
+  return decisions.filter(
+    ({ decision, actionDigest, round }) =>
+      decision === 'approve' && actionDigest === plan.actionDigest && round === plan.round,
+  );
+}
+
+/** Only escalations that the plan foresaw and whose time had come. */
+function escalatedGroups({ plan, escalations }: Case, { round }: Evidence): string[] {
+  return escalations
+    .filter((escalation) => escalation.round === round && escalation.firedAtMs >= plan.openedAtMs + escalation.afterMs)
+    .filter(({ group, afterMs }) =>
+      plan.plan.escalations.some((planned) => planned.group === group && planned.afterMs === afterMs),
+    )
+    .map(({ group }) => group);
+}

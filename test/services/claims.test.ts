@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProcessName } from '../../src/core/schemas/statements.js';
+import type { LeaseRow } from '../../src/record/claims.js';
+import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { newActionId } from '../support/signing.js';
+
+const STEP = 'run';
+const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
+
+describe('claims, effects and the lease table', () => {
+  let installation: TestInstallation;
+  let processes: Record<ProcessName, TestProcess>;
+
+  beforeAll(async () => {
+    installation = await installForTest();
+    const [gateway, worker, executor, notary] = await Promise.all(
+      PROCESSES.map((process) => installation.become(process)),
+    );
+    if (!gateway || !worker || !executor || !notary) throw new Error('not all processes could log in');
+    processes = { gateway, worker, executor, notary };
+  });
+  afterAll(() => installation.close());
+
+  const leaseRow = (change: Partial<LeaseRow> = {}): LeaseRow => ({
+    accessor: randomUUID(),
+    actionId: newActionId(),
+    step: STEP,
+    purpose: 'execute',
+    target: 'orders',
+    tokenRole: 'some-role',
+    runId: 'run-1',
+    leasedAtMs: 1_795_000_000_000,
+    ttlSeconds: 60,
+    ...change,
+  });
+
+  it('gives 50 claims at once 50 attempts, of which only the last may begin the one effect', async () => {
+    const { claims } = processes.executor;
+    const twin = await installation.become('executor');
+    const actionId = newActionId();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        (index % 2 === 0 ? claims : twin.claims).claim(actionId, STEP, `run-${String(index)}`),
+      ),
+    );
+    expect(answers.map(({ attempt }) => attempt).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 50 }, (_, index) => index + 1),
+    );
+    const begun = await Promise.all(
+      answers.flatMap(({ attempt }) => [
+        claims.beginEffect(actionId, STEP, attempt),
+        twin.claims.beginEffect(actionId, STEP, attempt),
+      ]),
+    );
+    expect(begun.filter(Boolean)).toHaveLength(1);
+    expect(await claims.claim(actionId, STEP, 'late')).toEqual({ kind: 'effect_begun', attempt: 50 });
+    expect(await claims.beginEffect(actionId, STEP, 50)).toBe(false);
+  });
+
+  it('lets an effect and a new claim that race never both win', async () => {
+    const { claims } = processes.executor;
+    for (let round = 0; round < 20; round += 1) {
+      const actionId = newActionId();
+      await claims.claim(actionId, STEP, 'first');
+      const [begun, second] = await Promise.all([
+        claims.beginEffect(actionId, STEP, 1),
+        claims.claim(actionId, STEP, 'second'),
+      ]);
+      expect(begun).toBe(second.kind === 'effect_begun');
+    }
+  });
+
+  it('keeps steps and actions apart, and begins nothing unclaimed', async () => {
+    const { claims } = processes.executor;
+    const actionId = newActionId();
+    expect(await claims.claim(actionId, STEP, 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
+    expect(await claims.claim(actionId, 'another', 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
+    expect(await claims.claim(newActionId(), STEP, 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
+    expect(await claims.beginEffect(newActionId(), STEP, 1)).toBe(false);
+    expect(await claims.beginEffect(actionId, STEP, 2)).toBe(false);
+  });
+
+  it('hands a later attempt the leases that an earlier one left open, and only those', async () => {
+    const { executor, worker, notary } = processes;
+    const actionId = newActionId();
+    const [left, closed, preview] = [
+      leaseRow({ actionId }),
+      leaseRow({ actionId }),
+      leaseRow({ actionId, purpose: 'preview', step: 'preview' }),
+    ];
+    await executor.claims.insertLease(left);
+    await executor.claims.insertLease(closed);
+    await worker.claims.insertLease(preview);
+    const credential = {
+      leaseId: `db/creds/x/${left.accessor}`,
+      accessor: left.accessor,
+      vaultRole: 'x',
+      username: 'cs-1',
+      target: 'orders',
+    };
+    await executor.claims.insertCredential(credential);
+    await notary.claims.closeLease(closed.accessor, 1);
+    await notary.claims.closeLease(closed.accessor, 2); // idempotent
+    expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({
+      kind: 'claimed',
+      attempt: 1,
+      left: [{ ...left, credentials: [credential] }],
+    });
+    expect((await notary.claims.openLeases()).map(({ accessor }) => accessor)).toEqual(
+      expect.arrayContaining([left.accessor, preview.accessor]),
+    );
+    expect((await notary.claims.openLeases(actionId)).map(({ accessor }) => accessor)).not.toContain(closed.accessor);
+    expect(await notary.claims.knowsAccessor(closed.accessor)).toBe(true);
+    expect(await notary.claims.knowsAccessor('never seen')).toBe(false);
+  });
+
+  describe('what the roles must be refused', () => {
+    const lease = (purpose: string) =>
+      `insert into countersign.leases values ('${randomUUID()}', '${newActionId()}', 's', '${purpose}', 'orders', 'r', 'run', 1, 1)`;
+    const statement = (process: string | null, kind: string) =>
+      `insert into countersign.statements (kind, action_id, digest, process, number, previous, envelope)
+       values ('${kind}', '${newActionId()}', md5(random()::text) || md5(random()::text), ${process === null ? 'null, null, null' : `'${process}', 777777, repeat('0', 64)`}, '{}')`;
+    const claim = () =>
+      `insert into countersign.claims (action_id, step, attempt, run_id) values ('${newActionId()}', 's', 1, 'run')`;
+    const effect = () =>
+      `insert into countersign.effects (action_id, step, attempt) values ('${newActionId()}', 's', 1)`;
+    const closure = () => `insert into countersign.lease_closures select accessor, 1 from countersign.leases limit 1`;
+
+    beforeAll(() => processes.executor.claims.insertLease(leaseRow()));
+
+    const refused: [ProcessName, string, () => string][] = [
+      ['gateway', 'claim', claim],
+      ['gateway', 'begin an effect', effect],
+      ['gateway', 'lease', () => lease('execute')],
+      ['gateway', 'close a lease', closure],
+      ['gateway', 'speak as the worker', () => statement('worker', 'preview')],
+      ['gateway', 'sign a receipt', () => statement('gateway', 'receipt')],
+      ['worker', 'claim', claim],
+      ['worker', 'begin an effect', effect],
+      ['worker', 'lease for execution', () => lease('execute')],
+      ['worker', 'close a lease', closure],
+      ['worker', 'decide', () => statement('worker', 'decision')],
+      ['worker', 'speak as the gateway', () => statement('gateway', 'decision')],
+      ['executor', 'lease for preview', () => lease('preview')],
+      ['executor', 'close a lease', closure],
+      [
+        'executor',
+        'admit a request',
+        () =>
+          `insert into countersign.requests (action_id, agent, digest) values ('${newActionId()}', 'a', repeat('0', 64))`,
+      ],
+      ['executor', 'write a request', () => statement(null, 'request')],
+      ['executor', 'decide', () => statement('executor', 'decision')],
+      ['executor', 'speak as the gateway', () => statement('gateway', 'decision')],
+      ['notary', 'claim', claim],
+      ['notary', 'begin an effect', effect],
+      ['notary', 'lease', () => lease('execute')],
+      ['notary', 'write a result', () => statement('notary', 'result')],
+      ['notary', 'speak as the executor', () => statement('executor', 'result')],
+      ...PROCESSES.flatMap((process): [ProcessName, string, () => string][] =>
+        [
+          ['statements', 'requests', 'claims', 'effects', 'leases', 'lease_credentials', 'lease_closures'].map(
+            (table): [ProcessName, string, () => string] => [
+              process,
+              `delete from ${table}`,
+              () => `delete from countersign.${table}`,
+            ],
+          ),
+          [
+            [process, 'update a statement', () => "update countersign.statements set envelope = ''"] as [
+              ProcessName,
+              string,
+              () => string,
+            ],
+            [process, 'truncate', () => 'truncate countersign.statements'] as [ProcessName, string, () => string],
+            [
+              process,
+              'choose a time',
+              () =>
+                "insert into countersign.statements (kind, digest, envelope, recorded_at_ms) values ('refusal', repeat('0', 64), '', 1)",
+            ] as [ProcessName, string, () => string],
+            [process, 'switch off the triggers', () => 'set session_replication_role = replica'] as [
+              ProcessName,
+              string,
+              () => string,
+            ],
+            [process, 'create a table', () => 'create table countersign.mine (id int)'] as [
+              ProcessName,
+              string,
+              () => string,
+            ],
+            [process, 'edit the migrations', () => 'delete from countersign.migrations'] as [
+              ProcessName,
+              string,
+              () => string,
+            ],
+          ],
+        ].flat(),
+      ),
+    ];
+    it.each(refused)('%s may not %s', async (process, _, sql) => {
+      await expect(processes[process].pool.query(sql())).rejects.toMatchObject({ code: '42501' });
+    });
+
+    it('even the owner of the tables cannot change a row without first removing the guard', async () => {
+      await installation.inRecord(async (client) => {
+        for (const change of [
+          'update countersign.leases set ttl_seconds = 1',
+          'delete from countersign.leases',
+          'truncate countersign.leases cascade',
+        ]) {
+          await expect(client.query(change)).rejects.toThrow(/append-only/);
+        }
+      });
+    });
+
+    it('a login of one process opens no other database of the server', async () => {
+      const [target] = installation.targets;
+      const url = new URL(installation.recordUrls.executor.reveal());
+      await expect(
+        (async () => {
+          const { default: pg } = await import('pg');
+          url.pathname = `/${target?.database ?? ''}`;
+          const client = new pg.Client({ connectionString: url.href });
+          await client.connect();
+        })(),
+      ).rejects.toMatchObject({ code: '42501' });
+    });
+  });
+});

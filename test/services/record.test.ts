@@ -1,0 +1,320 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ServiceFault } from '../../src/core/errors.js';
+import { allOf, latest } from '../../src/record/record.js';
+import { createRecord } from '../../src/record/postgres-record.js';
+import { createRecordPool } from '../../src/record/postgres/pool.js';
+import { Secret } from '../../src/core/secret.js';
+import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { makeKey, newActionId, sealStatement } from '../support/signing.js';
+import {
+  claimDraft,
+  decisionDraft,
+  makeRequest,
+  receiptDraft,
+  recordRequest,
+  refusalDraft,
+} from '../support/statements.js';
+
+describe('the record', () => {
+  let installation: TestInstallation;
+  let gateway: TestProcess;
+  let notary: TestProcess;
+
+  beforeAll(async () => {
+    installation = await installForTest();
+    [gateway, notary] = await Promise.all([installation.become('gateway'), installation.become('notary')]);
+  });
+  afterAll(() => installation.close());
+
+  const freshRequest = () => recordRequest(gateway.record, installation.agent);
+
+  describe('appending', () => {
+    it('numbers, chains, signs with the key of the kind, and reads back what it wrote', async () => {
+      const request = await freshRequest();
+      const [refusal, decision] = await gateway.record.append([refusalDraft(request), decisionDraft(request)]);
+      expect(refusal?.envelope.signatures[0]?.keyid).toBe('intake/1');
+      expect(decision?.envelope.signatures[0]?.keyid).toBe('decision/1');
+      expect(decision?.statement.predicate.chain).toEqual({
+        process: 'gateway',
+        number: (refusal?.statement.predicate.chain?.number ?? 0) + 1,
+        previous: refusal?.digest,
+      });
+      const read = await notary.record.ofAction(request.actionId);
+      expect(read.map(({ kind }) => kind)).toEqual(['request', 'refusal', 'decision']);
+      expect(read[2]).toEqual(decision);
+      expect(latest(read, 'decision')?.body).toEqual(decisionDraft(request).body);
+    });
+
+    it('is idempotent by key: a second draft is answered with the first statement, also inside one call', async () => {
+      const request = await freshRequest();
+      const [first] = await gateway.record.append([refusalDraft(request, 'first', 'k')]);
+      const [second, other, twin] = await gateway.record.append([
+        refusalDraft(request, 'second', 'k'),
+        refusalDraft(request, 'other', 'l'),
+        refusalDraft(request, 'twin', 'l'),
+      ]);
+      expect(second).toEqual(first);
+      expect(twin).toEqual(other);
+      expect(allOf(await gateway.record.ofAction(request.actionId), 'refusal').map(({ body }) => body.message)).toEqual(
+        ['first', 'other'],
+      );
+    });
+
+    it('writes one statement when two kinds of process append under one key at once', async () => {
+      const request = await freshRequest();
+      const appended = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? gateway : notary).record.append([refusalDraft(request, String(index), 'race')]),
+        ),
+      );
+      expect(new Set(appended.map(([statement]) => statement?.digest)).size).toBe(1);
+    });
+
+    it('keeps one unbroken chain when two processes of one kind append at once', async () => {
+      const request = await freshRequest();
+      const twin = await installation.become('gateway');
+      const before = await gateway.record.verifyChain('gateway');
+      await Promise.all(
+        Array.from({ length: 40 }, (_, index) =>
+          (index % 2 === 0 ? gateway : twin).record.append([refusalDraft(request, String(index))]),
+        ),
+      );
+      expect(await gateway.record.verifyChain('gateway')).toEqual({ length: before.length + 40, faults: [] });
+      const refusals = allOf(await notary.record.ofAction(request.actionId), 'refusal');
+      expect(new Set(refusals.map(({ body }) => body.message)).size).toBe(40);
+    });
+
+    it.each([
+      [
+        'a body that its schema refuses',
+        () => ({
+          ...refusalDraft({ actionId: newActionId(), requestDigest: 'f'.repeat(64) }),
+          body: { code: 1 } as never,
+        }),
+      ],
+      ['a digest that is none', () => refusalDraft({ actionId: newActionId(), requestDigest: 'short' })],
+      [
+        'a kind that this process has no key for',
+        () => receiptDraft({ actionId: newActionId(), requestDigest: 'f'.repeat(64) }),
+      ],
+      [
+        'a kind that only an agent signs',
+        async () => ({
+          kind: 'request' as const,
+          actionId: newActionId(),
+          requestDigest: 'f'.repeat(64),
+          body: (await makeRequest(installation.agent)).body,
+        }),
+      ],
+    ])('refuses %s, and writes nothing of the batch', async (_, makeDraft) => {
+      const request = await freshRequest();
+      const { length } = await gateway.record.verifyChain('gateway');
+      await expect(gateway.record.append([refusalDraft(request), await makeDraft()])).rejects.toMatchObject({
+        code: 'statement_invalid',
+      });
+      expect((await gateway.record.verifyChain('gateway')).length).toBe(length);
+    });
+
+    it('writes nothing and faults when the signer does not sign', async () => {
+      const request = await freshRequest();
+      const fault = new ServiceFault('vault', 'away', true);
+      const record = createRecord({
+        pool: gateway.pool,
+        process: 'gateway',
+        signers: { intake: { keyid: 'intake/1', sign: () => Promise.reject(fault) } },
+        keyring: () => installation.keys,
+        agentKey: () => installation.agent.publicKey,
+      });
+      await expect(record.append([refusalDraft(request)])).rejects.toBe(fault);
+      expect(allOf(await gateway.record.ofAction(request.actionId), 'refusal')).toEqual([]);
+      await expect(gateway.record.append([refusalDraft(request)])).resolves.toHaveLength(1); // the chain is not locked
+    });
+
+    it('faults, temporarily and without the password, when the database is away', async () => {
+      const pool = createRecordPool({ url: new Secret('postgres://someone:hunter2-canary@127.0.0.1:1/none') });
+      const record = createRecord({
+        pool,
+        process: 'gateway',
+        signers: { intake: makeKey('intake/1').signer },
+        keyring: () => installation.keys,
+        agentKey: () => undefined,
+      });
+      const request = await makeRequest(installation.agent);
+      const error: unknown = await record.append([refusalDraft(request)]).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ name: 'ServiceFault', service: 'record', temporary: true });
+      expect((error as Error).message).not.toContain('hunter2');
+      await expect(record.ofAction(request.actionId)).rejects.toMatchObject({ service: 'record', temporary: true });
+      await record.close();
+    });
+  });
+
+  describe('what agents sign', () => {
+    it('is new once, then known; a second request under the id is refused', async () => {
+      const request = await makeRequest(installation.agent);
+      const again = await makeRequest(installation.agent, { actionId: request.actionId, reason: 'Another reason' });
+      expect(await gateway.record.appendAgentStatement('request', request.actionId, request.envelope)).toBe('new');
+      expect(await gateway.record.appendAgentStatement('request', request.actionId, request.envelope)).toBe('known');
+      await expect(
+        gateway.record.appendAgentStatement('request', again.actionId, again.envelope),
+      ).rejects.toMatchObject({ code: 'action_id_spent' });
+      expect(await gateway.record.ofAction(request.actionId)).toHaveLength(1);
+    });
+
+    it('spends an action id once, however many ask at the same time', async () => {
+      const actionId = newActionId();
+      const requests = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          makeRequest(installation.agent, { actionId, reason: `Reason ${String(index)}` }),
+        ),
+      );
+      const outcomes = await Promise.allSettled(
+        requests.map(({ envelope }) => gateway.record.appendAgentStatement('request', actionId, envelope)),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    });
+
+    it.each([
+      ['signed by another key', async () => makeRequest(makeKey('agent/export-bot'))],
+      [
+        'of an agent that the directory does not have',
+        async () => makeRequest(makeKey('agent/ghost'), { agent: 'ghost' }),
+      ],
+      [
+        'whose subject is another request',
+        async () => {
+          const request = await makeRequest(installation.agent);
+          return {
+            ...request,
+            envelope: await sealStatement(
+              'request',
+              request.actionId,
+              'f'.repeat(64),
+              request.body,
+              installation.agent,
+            ),
+          };
+        },
+      ],
+      [
+        'that names another action',
+        async () => ({ ...(await makeRequest(installation.agent)), actionId: newActionId() }),
+      ],
+    ])('is refused when it is a request %s', async (_, make) => {
+      const { actionId, envelope } = await make();
+      await expect(gateway.record.appendAgentStatement('request', actionId, envelope)).rejects.toMatchObject({
+        code: 'statement_invalid',
+      });
+      expect(await gateway.record.ofAction(actionId)).toEqual([]);
+    });
+
+    it('may withdraw a request on record, and no other', async () => {
+      const { actionId, requestDigest } = await freshRequest();
+      const body = { actionId, agent: 'export-bot', reason: 'Not needed', withdrawnAtMs: 1_795_000_050_000 };
+      const envelope = await sealStatement('withdrawal', actionId, requestDigest, body, installation.agent);
+      expect(await gateway.record.appendAgentStatement('withdrawal', actionId, envelope)).toBe('new');
+      expect((await gateway.record.ofAction(actionId)).map(({ kind }) => kind)).toEqual(['request', 'withdrawal']);
+      const unknown = newActionId();
+      const stray = await sealStatement(
+        'withdrawal',
+        unknown,
+        requestDigest,
+        { ...body, actionId: unknown },
+        installation.agent,
+      );
+      await expect(gateway.record.appendAgentStatement('withdrawal', unknown, stray)).rejects.toMatchObject({
+        code: 'action_unknown',
+      });
+    });
+  });
+
+  describe('listing', () => {
+    it('gives the newest first, by agent, open only, and page by page', async () => {
+      const ids: string[] = [];
+      for (let count = 0; count < 3; count += 1) ids.unshift((await freshRequest()).actionId);
+      const closed = await freshRequest();
+      await notary.record.append([receiptDraft(closed)]);
+      expect((await gateway.record.listActions({ limit: 4 })).sort()).toEqual([...ids, closed.actionId].sort());
+      const all = await gateway.record.listActions({ limit: 1_000 });
+      expect(all).toEqual([...all].sort().reverse());
+      expect(await gateway.record.listActions({ limit: 1_000, open: true })).not.toContain(closed.actionId);
+      expect(await gateway.record.listActions({ limit: 1_000, agent: 'other-bot' })).toEqual([]);
+      expect(await gateway.record.listActions({ limit: 1, agent: 'export-bot', before: all[1] ?? '' })).toEqual([
+        all[2],
+      ]);
+    });
+  });
+
+  describe('tampering by a superuser', () => {
+    const tamper = (sql: string, values: unknown[]) =>
+      installation.inRecord(async (client) => {
+        await client.query('set session_replication_role = replica'); // silences the triggers
+        const { rowCount } = await client.query(sql, values);
+        expect(rowCount).toBe(1);
+      });
+
+    it('shows a deleted row as a gap, and leaves the other chains whole', async () => {
+      const request = await freshRequest();
+      const [statement] = await notary.record.append([
+        refusalDraft(request),
+        refusalDraft(request),
+        refusalDraft(request),
+      ]);
+      await tamper('delete from countersign.statements where digest = $1', [statement?.digest]);
+      expect((await gateway.record.verifyChain('notary')).faults).toEqual([
+        { number: statement?.statement.predicate.chain?.number, kind: 'missing' },
+      ]);
+      expect((await gateway.record.verifyChain('gateway')).faults).toEqual([]);
+    });
+
+    it.each([
+      ['its kind', "update countersign.statements set kind = 'fetch' where digest = $1"],
+      [
+        'its action',
+        "update countersign.statements set action_id = '01ARZ3NDEKTSV4RRFFQ69G5FAV' where digest = $1",
+        '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+      ],
+      [
+        'its signature',
+        `update countersign.statements set envelope = jsonb_set(envelope::jsonb, '{signatures,0,sig}', '"${Buffer.alloc(64).toString('base64')}"') where digest = $1`,
+      ],
+      [
+        'its payload',
+        `update countersign.statements set envelope = jsonb_set(envelope::jsonb, '{payload}', '"e30="') where digest = $1`,
+      ],
+      ['its envelope into no JSON', `update countersign.statements set envelope = 'nonsense' where digest = $1`],
+      ['its digest', `update countersign.statements set digest = repeat('0', 64) where digest = $1`],
+      ['its number', 'update countersign.statements set number = number + 1000000 where digest = $1'],
+      ['its process', "update countersign.statements set process = 'executor' where digest = $1"],
+    ])('refuses to read an action past a statement when someone changed %s', async (_, sql, movedTo?: string) => {
+      const request = await freshRequest();
+      const [decision] = await gateway.record.append([decisionDraft(request)]);
+      await expect(notary.record.ofAction(request.actionId)).resolves.toHaveLength(2); // verified and remembered once
+      await tamper(sql, [decision?.digest]);
+      await expect(notary.record.ofAction(movedTo ?? request.actionId)).rejects.toMatchObject({
+        code: 'statement_invalid',
+      });
+      await tamper('delete from countersign.statements where sequence = $1', [decision?.sequence]);
+    });
+
+    it('refuses a decision signed by a key that may not sign decisions', async () => {
+      const request = await freshRequest();
+      const executor = await installation.become('executor');
+      const [claim] = await executor.record.append([claimDraft(request)]);
+      const forged = { ...decisionDraft(request).body };
+      const signer = makeKey('decision/1');
+      const envelope = await sealStatement('decision', request.actionId, request.requestDigest, forged, signer);
+      await tamper(
+        "update countersign.statements set kind = 'decision', process = 'gateway', number = 999999, envelope = $2 where digest = $1",
+        [claim?.digest, JSON.stringify(envelope)],
+      );
+      await expect(gateway.record.ofAction(request.actionId)).rejects.toMatchObject({ code: 'statement_invalid' });
+    });
+
+    it('refuses statements whose request was removed', async () => {
+      const request = await freshRequest();
+      await gateway.record.append([decisionDraft(request)]);
+      await tamper("delete from countersign.statements where action_id = $1 and kind = 'request'", [request.actionId]);
+      await expect(gateway.record.ofAction(request.actionId)).rejects.toMatchObject({ code: 'statement_invalid' });
+    });
+  });
+});

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProcessName } from '../../src/core/schemas/statements.js';
+import type { VaultAnswer, VaultClient } from '../../src/vault/client.js';
+import { VaultFault } from '../../src/vault/vault-fault.js';
+import { installForTest, type TestInstallation } from '../support/installation.js';
+
+const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
+
+/** Paths of this installation, by what they are. */
+interface Paths {
+  transit: string;
+  database: string;
+  approle: string;
+  previewTokenRole: string;
+  executeTokenRole: string;
+  policy: string;
+}
+
+type Attempt = [what: string, attempt: (vault: VaultClient, paths: Paths) => Promise<VaultAnswer>];
+
+const sign = (key: string): Attempt => [
+  `sign with ${key}`,
+  (vault, { transit }) => vault.write(`${transit}/sign/${key}`, { batch_input: [{ input: 'YQ==' }] }),
+];
+const createToken = (purpose: 'preview' | 'execute'): Attempt => [
+  `create ${purpose} tokens`,
+  (vault, paths) =>
+    vault.write(`auth/token/create/${paths[`${purpose}TokenRole`]}`, { display_name: 'x' }, { wrapTtlSeconds: 60 }),
+];
+const readCredential = (role: string): Attempt => [
+  `read the credential ${role} itself`,
+  (vault, { database }) => vault.read(`${database}/creds/${role}`),
+];
+const revokeLease = (role: string): Attempt => [
+  `revoke leases of ${role}`,
+  (vault, { database }) =>
+    vault.write('sys/leases/revoke', { lease_id: `${database}/creds/${role}/nothing`, sync: true }),
+];
+const lookUpAccessor: Attempt = [
+  'look up accessors',
+  (vault) => vault.write('auth/token/lookup-accessor', { accessor: 'nothing' }),
+];
+const revokeAccessor: Attempt = [
+  'revoke accessors',
+  (vault) => vault.write('auth/token/revoke-accessor', { accessor: 'nothing' }),
+];
+const listAccessors: Attempt = ['list accessors', (vault) => vault.list('auth/token/accessors')];
+
+// What no process may do, whatever else it may.
+const nobody: Attempt[] = [
+  ['create a token without a role', (vault) => vault.write('auth/token/create', {}, { wrapTtlSeconds: 60 })],
+  ['create an orphan', (vault) => vault.write('auth/token/create-orphan', {}, { wrapTtlSeconds: 60 })],
+  ['read the mounts', (vault) => vault.read('sys/mounts')],
+  ['read a policy', (vault, { policy }) => vault.read(`sys/policies/acl/${policy}`)],
+  [
+    'write its own policy',
+    (vault, { policy }) =>
+      vault.write(`sys/policies/acl/${policy}`, { policy: 'path "*" { capabilities = ["sudo"] }' }),
+  ],
+  [
+    'change a token role',
+    (vault, { executeTokenRole }) =>
+      vault.write(`auth/token/roles/${executeTokenRole}`, { allowed_policies: ['root'] }),
+  ],
+  [
+    'change a database role',
+    (vault, { database }) => vault.write(`${database}/roles/orders-execute`, { db_name: 'x' }),
+  ],
+  ['read the database connection', (vault, { database }) => vault.read(`${database}/config/orders`)],
+  [
+    'make a secret id',
+    (vault, { approle }) => vault.write(`auth/${approle}/role/executor/secret-id`, {}, { wrapTtlSeconds: 60 }),
+  ],
+  ['read a role id', (vault, { approle }) => vault.read(`auth/${approle}/role/executor/role-id`)],
+  ['export a key', (vault, { transit }) => vault.read(`${transit}/export/signing-key/decision`)],
+  ['rotate a key', (vault, { transit }) => vault.write(`${transit}/keys/decision/rotate`, {})],
+  ['make a key', (vault, { transit }) => vault.write(`${transit}/keys/mine`, { type: 'ed25519' })],
+  ['delete a key', (vault, { transit }) => vault.delete(`${transit}/keys/decision`)],
+  ['revoke a prefix', (vault, { database }) => vault.write(`sys/leases/revoke-prefix/${database}`, {})],
+  [
+    'revoke a lease of another mount',
+    (vault) => vault.write('sys/leases/revoke', { lease_id: 'another/creds/role/x', sync: true }),
+  ],
+  [
+    'revoke without waiting',
+    (vault, { database }) =>
+      vault.write('sys/leases/revoke', { lease_id: `${database}/creds/orders-execute/x`, sync: false }),
+  ],
+  ['disable the audit', (vault) => vault.delete('sys/audit/file')],
+  ['seal Vault', (vault) => vault.write('sys/seal', {})],
+  readCredential('orders-preview'),
+  readCredential('orders-execute'),
+];
+
+const may: Record<ProcessName, Attempt[]> = {
+  gateway: [sign('decision'), sign('intake')],
+  worker: [sign('worker'), createToken('preview'), revokeLease('orders-preview'), revokeAccessor],
+  executor: [sign('executor'), createToken('execute'), revokeLease('orders-execute'), revokeAccessor],
+  notary: [
+    sign('receipt'),
+    revokeLease('orders-preview'),
+    revokeLease('orders-execute'),
+    revokeAccessor,
+    lookUpAccessor,
+    listAccessors,
+    readCredential('orders-witness'),
+  ],
+};
+
+const everything = [
+  ...['decision', 'intake', 'worker', 'executor', 'receipt'].map(sign),
+  createToken('preview'),
+  createToken('execute'),
+  revokeLease('orders-preview'),
+  revokeLease('orders-execute'),
+  revokeAccessor,
+  lookUpAccessor,
+  listAccessors,
+  readCredential('orders-witness'),
+];
+
+describe('what each process may do at Vault', () => {
+  let installation: TestInstallation;
+  const sessions = new Map<ProcessName, VaultClient>();
+
+  beforeAll(async () => {
+    installation = await installForTest();
+    for (const process of PROCESSES) sessions.set(process, (await installation.become(process)).vault);
+  });
+  afterAll(() => installation.close());
+
+  const outcome = async (process: ProcessName, attempt: Attempt[1]): Promise<'allowed' | 'denied'> => {
+    const { mounts, tokenRoles } = installation.vault;
+    const [previewTokenRole = '', executeTokenRole = ''] = tokenRoles;
+    const vault = sessions.get(process);
+    if (vault === undefined) throw new Error(`${process} has not logged in`);
+    try {
+      await attempt(vault, {
+        ...mounts,
+        previewTokenRole,
+        executeTokenRole,
+        policy: `${installation.name}-${process}`,
+      });
+      return 'allowed';
+    } catch (error) {
+      // Unknown leases and accessors are refused too, but not by policy.
+      return error instanceof VaultFault && error.says(/permission denied/) ? 'denied' : 'allowed';
+    }
+  };
+
+  for (const process of PROCESSES) {
+    const allowed = new Set(may[process].map(([what]) => what));
+    it.each(everything.map(([what, attempt]) => [allowed.has(what) ? 'may' : 'may not', what, attempt] as const))(
+      `${process} %s %s`,
+      async (verb, _, attempt) => {
+        expect(await outcome(process, attempt)).toBe(verb === 'may' ? 'allowed' : 'denied');
+      },
+    );
+    it.each(nobody)(`${process} may not %s`, async (_, attempt) => {
+      expect(await outcome(process, attempt)).toBe('denied');
+    });
+  }
+
+  describe.each([
+    ['worker', 'preview'],
+    ['executor', 'execute'],
+  ] as const)('the tokens that the %s creates', (process, purpose) => {
+    const [, create] = createToken(purpose);
+
+    it('are never in an answer unwrapped', async () => {
+      const tokenRole = installation.vault.tokenRoles[purpose === 'preview' ? 0 : 1] ?? '';
+      await expect(
+        sessions.get(process)?.write(`auth/token/create/${tokenRole}`, { display_name: 'x' }),
+      ).rejects.toMatchObject({ status: 403 });
+    });
+
+    it.each([
+      ['policies of its choice', { policies: ['root'] }],
+      ['no end', { period: '1h' }],
+      ['many uses', { num_uses: 100 }],
+      ['an id of its choice', { id: 'chosen' }],
+    ])('cannot have %s', async (_, parameters) => {
+      const tokenRole = installation.vault.tokenRoles[purpose === 'preview' ? 0 : 1] ?? '';
+      const vault = sessions.get(process);
+      await expect(
+        vault?.write(`auth/token/create/${tokenRole}`, parameters, { wrapTtlSeconds: 60 }),
+      ).rejects.toMatchObject({ status: 403 });
+    });
+
+    it('are orphans that read one credential, and are neither renewable nor lasting', async () => {
+      const { mounts, tokenRoles } = installation.vault;
+      const vault = sessions.get(process);
+      if (vault === undefined) throw new Error('not logged in');
+      const answer = await create(vault, {
+        ...mounts,
+        previewTokenRole: tokenRoles[0] ?? '',
+        executeTokenRole: tokenRoles[1] ?? '',
+        policy: '',
+      });
+      const { wrapped_accessor: accessor } = answer.wrap_info as { wrapped_accessor: string };
+      const { data } = await installation.vaultAdmin.write('auth/token/lookup-accessor', { accessor });
+      expect(data).toMatchObject({
+        orphan: true,
+        renewable: false,
+        num_uses: 2,
+        explicit_max_ttl: 3_600,
+        policies: [`${installation.name}-${purpose}-orders`],
+        role: `${installation.name}-${purpose}-orders`,
+      });
+    });
+  });
+
+  it('a secret id works once, and only for the process it was made for', async () => {
+    const login = await installation.issueLogin('executor');
+    const { logInToVault } = await import('../../src/vault/login.js');
+    const { address } = installation.vault;
+    await expect(logInToVault({ address, ...login, role: 'gateway' })).rejects.toThrow(/exchanged/);
+    const session = await logInToVault({ address, ...login });
+    await expect(logInToVault({ address, ...login })).rejects.toMatchObject({ status: 400, temporary: false });
+    await session.close();
+    await expect(session.read('auth/token/lookup-self')).rejects.toMatchObject({ status: 403 });
+  });
+});

@@ -1,0 +1,2 @@
+export { privilegedAction } from './privileged-action.js';
+export { sweepLeases } from './sweep-leases.js';

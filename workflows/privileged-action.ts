@@ -1,0 +1,55 @@
+import { CancellationScope, condition, allHandlersFinished, isCancellation } from '@temporalio/workflow';
+import type { Prepared, Reopened } from '../src/contracts/activities.js';
+import type { PrivilegedActionInput, PrivilegedActionResult } from '../src/contracts/workflow.js';
+import { createAnnouncer } from './stages/announce.js';
+import { conclude } from './stages/conclude.js';
+import { endedBy, type Ended } from './stages/ended.js';
+import { prepare } from './stages/prepare.js';
+import { holdReview } from './stages/review.js';
+import { openReviewDesk, type ReviewDesk } from './stages/review-desk.js';
+import { runUnderLease } from './stages/run-under-lease.js';
+
+/**
+ * One privileged action of one agent, from its signed request to its receipt.
+ * It fails, with a RefusalCode as failure type, only when the request is refused; every other end is a result.
+ */
+export async function privilegedAction(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
+  const desk = openReviewDesk();
+  const prepared = await prepare(input.request, 1, null);
+  const ended = await reviewAndRun(desk, input, prepared);
+  // Clean-up is a stage: no cancellation and no failure before it may skip it.
+  return CancellationScope.nonCancellable(async () => {
+    const result = await conclude(desk, prepared, ended);
+    await condition(allHandlersFinished);
+    return result;
+  });
+}
+
+async function reviewAndRun(desk: ReviewDesk, input: PrivilegedActionInput, first: Prepared): Promise<Ended> {
+  const announcer = createAnnouncer(first.actionId);
+  try {
+    let prepared = first;
+    for (;;) {
+      desk.open(prepared);
+      const verdict = await holdReview(desk, prepared, announcer);
+      if (verdict.kind === 'not_run') return verdict;
+      const answer = await runUnderLease(desk, prepared);
+      if (answer.kind === 'finished') return { kind: 'ran' };
+      prepared = await prepareAgain(desk, input, prepared, answer.reopened);
+    }
+  } catch (error) {
+    return endedBy(error, isCancellation(error));
+  } finally {
+    announcer.stop();
+  }
+}
+
+async function prepareAgain(
+  desk: ReviewDesk,
+  input: PrivilegedActionInput,
+  before: Prepared,
+  reopened: Reopened,
+): Promise<Prepared> {
+  desk.reopen();
+  return prepare(input.request, before.round + 1, reopened);
+}

@@ -1,0 +1,87 @@
+import type { SearchAttributeUpdatePair } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
+import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
+import type { QuorumState } from '../../src/core/quorum.js';
+
+/** What the Temporal UI shows of the action. */
+export interface Display {
+  /** Who waits for whom, why, until when. */
+  review(
+    prepared: Prepared,
+    quorum: QuorumState,
+    decisions: readonly CountedDecision[],
+    escalated: readonly string[],
+  ): void;
+  /** A later stage. */
+  stage(prepared: Prepared, stage: { state: string; lease: string; details: string }): void;
+}
+
+export function createDisplay(): Display {
+  let shown = '';
+  const upsert = (prepared: Prepared, now: SearchState): void => {
+    const key = JSON.stringify([prepared.round, now]);
+    // Each upsert is an event in the history.
+    if (key === shown) return;
+    upsertSearchAttributes(searchAttributes(prepared, now, shown === ''));
+    shown = key;
+  };
+  return {
+    review(prepared, quorum, decisions, escalated) {
+      const waitingFor = describeOpen(quorum);
+      if (!quorum.filled) upsert(prepared, { state: 'waiting', waitingFor, lease: 'none' });
+      setCurrentDetails(describeReview(prepared, quorum, decisions, escalated));
+    },
+    stage(prepared, { state, lease, details }) {
+      upsert(prepared, { state, waitingFor: 'nobody', lease });
+      setCurrentDetails(`**${prepared.title}**\n\n${details}\n\nLease: ${lease}.`);
+    },
+  };
+}
+
+interface SearchState {
+  state: string;
+  waitingFor: string;
+  lease: string;
+}
+
+function describeOpen(quorum: QuorumState): string {
+  return quorum.open.map(({ group, places }) => `${group}:${places}`).join(' & ');
+}
+
+function describeReview(
+  prepared: Prepared,
+  quorum: QuorumState,
+  decisions: readonly CountedDecision[],
+  escalated: readonly string[],
+): string {
+  const until = new Date(prepared.expiresAtMs).toISOString();
+  const lines = [
+    `**${prepared.title}**`,
+    `Asked by agent \`${prepared.agent}\`; risk: ${prepared.risk}; round ${prepared.round}.`,
+    quorum.filled
+      ? 'Every place is filled.'
+      : `Waiting for ${describeOpen(quorum)}, until ${until}; then it expires, which means denied.`,
+    `Policy: ${prepared.plan.policies.join(', ')}.`,
+    ...(escalated.length > 0 ? [`Escalated to ${escalated.join(', ')}.`] : []),
+    ...decisions.map(({ person, decision }) => `- ${person}: ${decision === 'approve' ? 'approved' : 'denied'}`),
+    ...(prepared.fillable === 'after_escalation' ? ['Too few people can decide before the review escalates.'] : []),
+  ];
+  return lines.join('\n\n');
+}
+
+function searchAttributes(prepared: Prepared, now: SearchState, first: boolean): SearchAttributeUpdatePair[] {
+  const changing = [
+    { key: SEARCH_ATTRIBUTES.state, value: now.state },
+    { key: SEARCH_ATTRIBUTES.waitingFor, value: now.waitingFor },
+    { key: SEARCH_ATTRIBUTES.leaseState, value: now.lease },
+    { key: SEARCH_ATTRIBUTES.risk, value: prepared.risk },
+    { key: SEARCH_ATTRIBUTES.deadline, value: new Date(prepared.expiresAtMs).toISOString() },
+  ];
+  const fixed = [
+    { key: SEARCH_ATTRIBUTES.operation, value: prepared.operation },
+    { key: SEARCH_ATTRIBUTES.agent, value: prepared.agent },
+    { key: SEARCH_ATTRIBUTES.environment, value: prepared.environment },
+  ];
+  return first ? [...changing, ...fixed] : changing;
+}
