@@ -143,7 +143,7 @@ function planReview(
     flags: shown.flags,
     nowMs,
   });
-  if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+  if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
   const snapshot: ActionSnapshot = {
     actionId: request.actionId,
     operation: request.operation,

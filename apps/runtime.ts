@@ -66,9 +66,9 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
       purpose,
     });
   }
-  const pool = createRecordPool({ url: config.COUNTERSIGN_RECORD_URL });
+  const pool = createRecordPool({ url: new Secret(config.COUNTERSIGN_RECORD_URL) });
   const agentKey = (agent: string) => policy.directory.agentKey(agent);
-  const record = createRecord({ pool, process, signers, keyring: () => keyring, agentKey, clock: Date.now });
+  const record = createRecord({ pool, process, signers, keyring: () => keyring, agentKey });
   return {
     policy: () => policy,
     keyring: () => keyring,

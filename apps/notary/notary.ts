@@ -22,8 +22,8 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const { record, claims, vault, policy, clock, onInternal } = runtime;
   const channels = await openChannels(config, runtime);
   const witness = createPostgresWitness({
-    target: (name) => policy().target(name),
-    credential: createWitnessCredentials({ client: vault, clock }),
+    findTarget: (name) => policy().target(name),
+    witnessCredential: createWitnessCredentials({ client: vault, clock }),
   });
   const leases = createLeases({ client: vault, record, claims, witness, clock });
   const clientConnection = await Connection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });

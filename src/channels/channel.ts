@@ -7,8 +7,9 @@ export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'decided' 
 export interface Channel {
   name: string;
   /**
-   * Posts or updates so that the channel shows `view`. Idempotent: told twice, it posts once.
+   * Posts or updates so that the channel shows `view`. Idempotent: told twice with the same number, it posts once.
+   * @param number counts the announcements of one workflow run from 1; 0 for the last one, `concluded`.
    * @throws ServiceFault when the channel did not take it; the caller retries, the action stays decidable elsewhere.
    */
-  announce(event: AnnouncementEvent, view: ActionView): Promise<void>;
+  announce(event: AnnouncementEvent, view: ActionView, number: number): Promise<void>;
 }

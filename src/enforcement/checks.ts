@@ -13,7 +13,7 @@ export interface Check {
   verify(laidOut: Case, evidence: Evidence): void | Promise<void>;
 }
 
-/** Every check of the enforcement point, in order. Removing one must fail a test: see test/adversarial/mutation.test.ts. */
+/** Every check of the enforcement point, in order. Removing one must fail a test: see test/unit/enforcement/mutation.test.ts. */
 export const checks: readonly Check[] = [
   {
     name: 'the request names this action',
@@ -99,14 +99,14 @@ export const checks: readonly Check[] = [
     name: 'the agent may still ask for this',
     verify(laidOut, evidence) {
       const verdict = evidence.policy.mayRequest(questionOf(laidOut, evidence));
-      if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+      if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
     },
   },
   {
     name: 'policy still permits it, and asks for no more than was approved',
     verify(laidOut, evidence) {
       const verdict = evidence.policy.review(questionOf(laidOut, evidence));
-      if (!verdict.allowed) throw new Refusal('policy_forbids', verdict.because);
+      if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
       if (!isNoStricter(verdict.plan, laidOut.plan.plan)) {
         throw new ReviewAgain('plan_stricter', 'The policy in force demands more than the plan that was approved.');
       }
@@ -129,23 +129,14 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'no approver stands in the chain of the request',
-    verify(laidOut, { policy }) {
-      const barred = new Map(
-        policy.directory.barredFor(laidOut.request.body.agent).map(({ person, because }) => [person, because]),
-      );
-      for (const { approver } of approvalsOf(laidOut)) {
-        const because = barred.get(policy.directory.canonical(approver.person));
-        if (because !== undefined) throw new Refusal('self_approval', `${approver.person} may not decide: ${because}.`);
-      }
-    },
-  },
-  {
-    name: 'policy lets each approver approve',
+    name: 'policy and separation of duties let each approver approve',
     verify(laidOut, evidence) {
       for (const { approver } of approvalsOf(laidOut)) {
         const verdict = evidence.policy.mayApprove({ ...questionOf(laidOut, evidence), person: approver.person });
-        if (!verdict.allowed) throw new ReviewAgain('not_an_approver', verdict.because);
+        if (verdict.allowed) continue;
+        // Separation of duties is no matter of asking again; somebody forged or planted this decision.
+        if (verdict.code === 'self_approval') throw new Refusal(verdict.code, verdict.because);
+        throw new ReviewAgain(verdict.code, verdict.because);
       }
     },
   },

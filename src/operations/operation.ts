@@ -61,10 +61,10 @@ export interface Operation<P = unknown> {
   /** Name of the target inside the parameters. */
   targetName(params: P): string;
   /**
-   * Checks that need no target: e.g. that the SQL is one SELECT. Called at admit.
+   * Checks that need no connection, only the target's entry in the directory: e.g. that the SQL is one SELECT. Called at admit.
    * @throws Refusal naming the field.
    */
-  check(params: P): Promise<void>;
+  check(params: P, target: Target): Promise<void>;
   /** What Vault is asked for, per purpose. */
   credentialFor(purpose: 'preview' | 'execute', target: Target): CredentialNeed;
   /** Read-only: what would happen, and its risks. */
@@ -74,7 +74,10 @@ export interface Operation<P = unknown> {
   /** Runs it. Resolves with the facts of the effect. */
   execute(context: ExecuteContext<P>): Promise<JsonObject>;
   /** After a crash in the effect: what the target or the outputs say came of it; `unknown` goes to a person. */
-  findOutcome(context: { actionId: string; artefactsDir: string }): Promise<{ kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string }>;
+  findOutcome(context: {
+    actionId: string;
+    artefactsDir: string;
+  }): Promise<{ kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string }>;
   /** Compares what was declared with what was observed. */
   checkEffect(preview: Preview, result: JsonObject): Flag[];
 }
@@ -84,3 +87,6 @@ export interface PreviewResult {
   preview: Preview;
   flags: Flag[];
 }
+
+/** All operations by name. */
+export type OperationCatalog = ReadonlyMap<string, Operation>;

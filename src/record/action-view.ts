@@ -91,15 +91,29 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
   const receipt = of('receipt').at(-1);
   const round = plan?.round ?? 1;
   const decisions = of('decision').map(({ body }) => toDecisionView(body, plan?.actionDigest));
-  const escalated = of('escalation').filter(({ body }) => body.round === round).map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
+  const escalated = of('escalation')
+    .filter(({ body }) => body.round === round)
+    .map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
   const approvals = decisions.filter((decision) => decision.current && decision.decision === 'approve');
-  const quorum = plan === undefined ? null : countQuorum(plan.plan, approvals, escalated.map(({ group }) => group));
+  const quorum =
+    plan === undefined
+      ? null
+      : countQuorum(
+          plan.plan,
+          approvals,
+          escalated.map(({ group }) => group),
+        );
   const leases = toLeaseViews(statements);
   const result = of('result').at(-1)?.body;
   return {
     actionId: request.body.actionId,
     requestDigest: request.statement.subject[0].digest.sha256,
-    state: stateOf({ done: receipt !== undefined, planned: plan !== undefined, filled: quorum?.filled === true, claimed: of('claim').some(({ body }) => body.actionDigest === plan?.actionDigest) }),
+    state: stateOf({
+      done: receipt !== undefined,
+      planned: plan !== undefined,
+      filled: quorum?.filled === true,
+      claimed: of('claim').some(({ body }) => body.actionDigest === plan?.actionDigest),
+    }),
     request: request.body,
     target: preview?.target ?? null,
     preview: preview?.preview ?? null,
@@ -119,9 +133,23 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     leases,
     outcome: receipt?.body.outcome ?? result?.outcome ?? null,
     lease: leaseStateOf(leases),
-    receipt: receipt === undefined ? null : { digest: receipt.digest, concludedAtMs: receipt.body.concludedAtMs, closing: receipt.body.closing },
-    refusals: of('refusal').map(({ body, recordedAtMs }) => ({ code: body.code, field: body.field, message: body.message, who: body.who, atMs: recordedAtMs })),
-    timeline: statements.map(({ kind, recordedAtMs, envelope, digest }) => ({ kind, atMs: recordedAtMs, signedBy: envelope.signatures[0]?.keyid ?? '', digest })),
+    receipt:
+      receipt === undefined
+        ? null
+        : { digest: receipt.digest, concludedAtMs: receipt.body.concludedAtMs, closing: receipt.body.closing },
+    refusals: of('refusal').map(({ body, recordedAtMs }) => ({
+      code: body.code,
+      field: body.field,
+      message: body.message,
+      who: body.who,
+      atMs: recordedAtMs,
+    })),
+    timeline: statements.map(({ kind, recordedAtMs, envelope, digest }) => ({
+      kind,
+      atMs: recordedAtMs,
+      signedBy: envelope.signatures[0]?.keyid ?? '',
+      digest,
+    })),
   };
 }
 

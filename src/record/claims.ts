@@ -4,6 +4,8 @@ export interface LeaseRow {
   actionId: string;
   step: string;
   purpose: 'preview' | 'execute';
+  /** Name of the target: whom to ask for a user that a crash left unnamed. */
+  target: string;
   tokenRole: string;
   runId: string;
   leasedAtMs: number;

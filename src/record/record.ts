@@ -24,6 +24,8 @@ export interface Recorded<K extends StatementKind = StatementKind> {
   body: StatementBody<K>;
   statement: Statement<K>;
   envelope: Envelope;
+  /** The idempotency key it was appended with, if any. */
+  key: string | null;
   recordedAtMs: number;
 }
 

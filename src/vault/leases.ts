@@ -51,7 +51,13 @@ export interface Leases {
    */
   open(request: LeaseRequest): Promise<LeasedCredential>;
   /**
-   * Revokes (lease sync, then accessor) and proves the end at Vault and at the target, appends `revocation`, closes the row.
+   * Revokes at Vault (lease with `sync: true`, then accessor), without proof: what the worker and the executor do in their
+   * `finally`. They have no witness; the row stays open until the notary has proven the end. Never waits for the record.
+   * @throws ServiceFault `vault` when Vault could not confirm it.
+   */
+  revoke(lease: { accessor: string; leaseId: string | null }): Promise<void>;
+  /**
+   * Notary only. Revokes (lease sync, then accessor) and proves the end at Vault and at the target, appends `revocation`, closes the row.
    * Idempotent; throws ServiceFault while the end cannot be proven.
    */
   end(lease: { accessor: string; actionId: string }): Promise<Proof[]>;

@@ -231,9 +231,9 @@ describe('the witness', () => {
 
   it('does not prove what it cannot ask', async () => {
     const { actionId } = await harness.lease();
-    const { credential } = await lease('witness');
+    const { credential } = await harness.lease('witness');
     const deaf = createPostgresWitness({
-      findTarget: () => ({ ...shop.target, port: 1 }),
+      findTarget: () => ({ ...harness.shop.target, port: 1 }),
       witnessCredential: async () => credential,
     });
     expect(await errorOf(deaf.proveGone('orders', actionId, null))).toMatchObject({

@@ -54,6 +54,7 @@ describe('the fingerprint', () => {
       'CREATE OR REPLACE VIEW order_emails AS SELECT o.id, o.total, c.name::text AS contact FROM orders o JOIN customers c ON c.id = o.customer_id',
       'CREATE OR REPLACE VIEW order_emails AS SELECT o.id, o.total, c.email AS contact FROM orders o JOIN customers c ON c.id = o.customer_id',
     ],
+    ['a child of a table behind a view', 'CREATE TABLE orders_old () INHERITS (orders)', 'DROP TABLE orders_old'],
     ['a table behind a view', 'ALTER TABLE customers ADD COLUMN extra int', 'ALTER TABLE customers DROP COLUMN extra'],
     [
       'row security',

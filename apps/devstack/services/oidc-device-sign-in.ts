@@ -21,14 +21,7 @@ export async function signInByDevice({ issuer, clientId, resource, scope, person
   });
   const device = deviceSchema.parse(await json(asked));
 
-  const browser = createBrowser();
-  const codeForm = await browser.open(device.verification_uri);
-  const confirmForm = await browser.submit(codeForm, { user_code: device.user_code });
-  const loginForm = await browser.submit(confirmForm, { confirm: 'yes' });
-  const person = await browser.submit(loginForm, { person: personId });
-  if (person.status !== 200)
-    throw new Error(`${issuer} did not sign ${personId} in (${String(person.status)}): ${person.html}`);
-
+  await enterUserCode({ verificationUri: device.verification_uri, userCode: device.user_code, personId });
   const grant = {
     client_id: clientId,
     grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
@@ -37,6 +30,22 @@ export async function signInByDevice({ issuer, clientId, resource, scope, person
   return tokenSchema.parse(
     await json(await fetch(discovery.token_endpoint, { method: 'POST', body: new URLSearchParams(grant) })),
   ).access_token;
+}
+
+/** What a person does in the browser after a device showed them a code: enter it, confirm it, sign in. */
+export async function enterUserCode(shown: {
+  readonly verificationUri: string;
+  readonly userCode: string;
+  readonly personId: string;
+}): Promise<void> {
+  const { verificationUri, userCode, personId } = shown;
+  const browser = createBrowser();
+  const codeForm = await browser.open(verificationUri);
+  const confirmForm = await browser.submit(codeForm, { user_code: userCode });
+  const loginForm = await browser.submit(confirmForm, { confirm: 'yes' });
+  const person = await browser.submit(loginForm, { person: personId });
+  if (person.status !== 200)
+    throw new Error(`${verificationUri} did not sign ${personId} in (${String(person.status)}): ${person.html}`);
 }
 
 interface Page {

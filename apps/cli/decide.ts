@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { DecisionInput, GatewayApi } from '../../src/client/api.js';
+import type { DecisionAnswer } from '../../src/contracts/workflow.js';
+import { Refusal, ServiceFault } from '../../src/core/errors.js';
+import type { ActionView } from '../../src/record/action-view.js';
+import { connectAsPerson } from './connect.js';
+import type { CliContext } from './context.js';
+import { EXIT, UsageError } from './exit-codes.js';
+import { lookOf, report, type CommandHost, type GlobalOptions } from './host.js';
+import { renderAction } from './render/action.js';
+import { stateWord, waitedFor } from './render/words.js';
+
+export interface DecideOptions extends GlobalOptions {
+  reason?: string;
+  yes?: boolean;
+}
+
+export interface Deciding {
+  actionId: string;
+  decision: 'approve' | 'deny';
+  options: DecideOptions;
+}
+
+/** Shows an action, asks, and sends the decision with the digest of what was shown. */
+export async function decide({ context, exit }: CommandHost, { actionId, decision, options }: Deciding): Promise<void> {
+  if (options.yes !== true && context.ask === null) {
+    throw new UsageError(
+      'Nobody can be asked: standard input is not a terminal. Add --yes to approve without a question.',
+    );
+  }
+  const api = await connectAsPerson(context, options);
+  const action = await api.get(actionId);
+  const actionDigest = requireOpen(action);
+  showAction(context, action, options);
+  if (options.yes !== true && !(await agrees(context, action))) {
+    report(context, options, { actionId, decided: false }, () => ['Nothing was decided.']);
+    exit(EXIT.refused);
+    return;
+  }
+  const input = { decision, reason: options.reason ?? '', actionDigest, idempotencyKey: randomUUID() };
+  const answer = await send(context, api, { actionId, input });
+  report(context, options, { actionId, decided: true, decision, actionDigest, ...answer }, () => [
+    sentenceOf(decision, answer),
+  ]);
+}
+
+function requireOpen(action: ActionView): string {
+  if (action.state === 'waiting' && action.actionDigest !== null) return action.actionDigest;
+  const why = action.state === 'preparing' ? 'it is still being prepared' : `it is ${stateWord(action)}`;
+  throw new Refusal('action_closed', `Action ${action.actionId} is not open for a decision: ${why}.`);
+}
+
+// With --json standard output is for the result alone.
+function showAction(context: CliContext, action: ActionView, options: DecideOptions): void {
+  const output = options.json === true ? context.stderr : context.stdout;
+  output.write(`${renderAction(action, lookOf(context, output)).join('\n')}\n\n`);
+}
+
+async function agrees({ ask }: CliContext, { actionId, actionDigest }: ActionView): Promise<boolean> {
+  const answer = await ask?.(`Approve ${actionId}, digest ${actionDigest?.slice(0, 12) ?? ''}…? [y/N] `);
+  return ['y', 'yes'].includes(answer?.trim().toLowerCase() ?? '');
+}
+
+const ATTEMPTS = 3;
+const RETRY_AFTER_MS = 1_000;
+
+// The key is the same each time, so that an answer lost on the way does not decide twice.
+async function send(
+  context: CliContext,
+  api: GatewayApi,
+  { actionId, input }: { actionId: string; input: DecisionInput },
+): Promise<DecisionAnswer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await api.decide(actionId, input);
+    } catch (error) {
+      if (!(error instanceof ServiceFault && error.temporary) || attempt === ATTEMPTS) throw error;
+      await context.pause(RETRY_AFTER_MS * attempt);
+    }
+  }
+}
+
+function sentenceOf(decision: 'approve' | 'deny', answer: DecisionAnswer): string {
+  if (decision === 'deny') return 'Denied. The action will not run.';
+  if (answer.state === 'filled') return 'Approved. Nobody else is waited for: the action goes on.';
+  return `Approved. Still waiting for ${waitedFor({ filled: false, open: answer.open })}.`;
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { normaliseBaseUrl } from '../../../src/client/http.js';
+import { failed, ok, reasonOf, skipped, unreachable, type Finding } from './finding.js';
+
+const ADVICE = 'Start it, or mend COUNTERSIGN_GATEWAY_URL.';
+const TIMEOUT_MS = 10_000;
+const readySchema = z.object({ services: z.array(z.object({ name: z.string(), ok: z.boolean() })) });
+
+/** Is the gateway there, and does it have what it needs? */
+export async function checkGateway(url: string | undefined): Promise<Finding[]> {
+  const what = 'Gateway';
+  if (url === undefined) return [skipped(what, '--gateway or COUNTERSIGN_GATEWAY_URL')];
+  try {
+    const base = normaliseBaseUrl(url);
+    const answer = await fetch(`${base}/readyz`, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (answer.ok) return [ok(what, `${base} is ready`)];
+    const ready = readySchema.safeParse(await answer.json().catch(() => undefined)).data;
+    if (ready === undefined) return [failed(what, `${base} does not answer as a gateway does`, ADVICE)];
+    const away = ready.services.filter((service) => !service.ok).map(({ name }) => name);
+    return [failed(what, `${base} cannot reach ${away.join(', ')}`, 'See the checks below, and its log.')];
+  } catch (error) {
+    return [unreachable(what, `${url} cannot be reached (${reasonOf(error)})`, ADVICE)];
+  }
+}

@@ -1,0 +1,144 @@
+import { visibleLine, visibleText, visibleJson } from '../../../src/core/visible-text.js';
+import type { ActionView } from '../../../src/record/action-view.js';
+import { block, fields, pad, wrap } from './layout.js';
+import type { Style } from './style.js';
+import { instant, relative, span } from './time.js';
+import { stateWord, styledRisk, styledState, waitedFor } from './words.js';
+
+export interface Look {
+  width: number;
+  style: Style;
+  nowMs: number;
+  /** `tail`: the last lines of the agent's log only; how many were left out is said. */
+  logs: 'tail' | 'all';
+}
+
+const LOG_TAIL_LINES = 20;
+const MARGIN = '  | ';
+
+/** Everything that people are shown of an action, as lines. All that agents, targets or chat wrote is made visible. */
+export function renderAction(action: ActionView, look: Look): string[] {
+  return [
+    ...renderHead(action, look),
+    ...section(`Why, in the agent's own words (not checked)`, quoted(action.request.reason, look), look),
+    ...renderFlags(action, look),
+    ...renderContent(action, look),
+    ...section('Parameters', quoted(visibleJson(action.request.params), look), look),
+    ...renderFacts(action, look),
+    ...renderLogs(action, look),
+    ...renderDecisions(action, look),
+    ...renderLeases(action, look),
+    ...renderOutcome(action, look),
+  ];
+}
+
+function renderHead(action: ActionView, { width, style, nowMs }: Look): string[] {
+  const { request, target, policy, plan, quorum } = action;
+  const at = (ms: number): string => `${instant(ms)} (${relative(ms, nowMs)})`;
+  const rows: [string, string][] = [
+    ['agent', visibleLine(request.agent)],
+    ['operation', visibleLine(request.operation)],
+  ];
+  if (target !== null) {
+    rows.push(['target', visibleLine(`${target.name} (${target.environment}, ${target.kind})`)]);
+  }
+  rows.push(['asked', at(request.requestedAtMs)]);
+  if (action.state !== 'done') rows.push(['expires', at(action.expiresAtMs)]);
+  if (action.state === 'waiting') rows.push(['waits for', waitedFor(quorum)]);
+  if (action.barred.length > 0) {
+    rows.push(['may not decide', action.barred.map((who) => visibleLine(`${who.person} (${who.because})`)).join(', ')]);
+  }
+  if (plan !== null) rows.push(['policy', visibleLine(plan.policies.join(', '))]);
+  if (policy !== null) rows.push(['bundle', String(policy.number)], ['bundle digest', visibleLine(policy.digest)]);
+  if (plan !== null) rows.push(['lease', `at most ${span(plan.leaseTtlSeconds * 1_000)}`]);
+  if (action.actionDigest !== null) rows.push(['action digest', action.actionDigest]);
+  const summary = action.preview === null ? [] : wrap(visibleLine(action.preview.summary), width).map(style.bold);
+  const again = action.reopened === null ? [] : wrap(`Asked again: ${visibleLine(action.reopened.message)}`, width);
+  return [
+    `Action ${action.actionId}  ${styledState(stateWord(action), style)}  risk ${styledRisk(action.risk, style)}`,
+    ...summary,
+    ...again.map(style.yellow),
+    '',
+    ...fields(rows, width),
+  ];
+}
+
+function renderFlags({ flags }: ActionView, look: Look): string[] {
+  const lines = flags.flatMap(({ severity, code, sentence }) => {
+    const margin = `  ${pad(severity, 10)}`;
+    const [first = '', ...rest] = block(`${visibleLine(sentence)} [${code}]`, { margin, width: look.width });
+    const head = first.replace(margin, `  ${pad(styledRisk(severity, look.style), 10)}`);
+    return [head, ...rest.map((line) => line.replace(margin, ' '.repeat(margin.length)))];
+  });
+  return section('Flags', lines, look);
+}
+
+function renderContent({ preview }: ActionView, look: Look): string[] {
+  if (preview === null) return [];
+  const { language, text } = preview.content;
+  return section(`What will run (${language}, whole)`, quoted(text, look), look);
+}
+
+function renderFacts({ preview }: ActionView, look: Look): string[] {
+  const rows = (preview?.facts ?? []).map(({ label, value }) => [visibleLine(label), visibleText(value)] as const);
+  if (rows.length === 0) return [];
+  return section('Preview', fields(rows, look.width - 2).map(indent), look);
+}
+
+function renderLogs({ request }: ActionView, look: Look): string[] {
+  if (request.logs === undefined || request.logs === '') return [];
+  const lines = request.logs.trimEnd().split('\n');
+  const shown = look.logs === 'all' ? lines : lines.slice(-LOG_TAIL_LINES);
+  const left = lines.length - shown.length;
+  const note = left === 0 ? '' : `; ${String(left)} earlier lines: countersign show ${request.actionId} --logs`;
+  return section(`The agent's log (not checked${note})`, quoted(shown.join('\n'), look), look);
+}
+
+function renderDecisions({ decisions }: ActionView, look: Look): string[] {
+  const lines = decisions.flatMap((decision) => {
+    const { person, channel, decidedAtMs, reason, current } = decision;
+    const verb = decision.decision === 'approve' ? 'approved' : 'denied';
+    const stale = current ? '' : ' (of an earlier round: no longer counts)';
+    const head = `${visibleLine(person)} ${verb} ${relative(decidedAtMs, look.nowMs)} by ${visibleLine(channel)}${stale}`;
+    return [`  ${head}`, ...(reason === '' ? [] : block(visibleText(reason), { margin: '    | ', width: look.width }))];
+  });
+  return section('Decisions', lines, look);
+}
+
+function renderLeases({ leases, lease }: ActionView, look: Look): string[] {
+  const lines = leases.flatMap(({ purpose, username, revokedAtMs, proofs }) => {
+    const user = username === null ? 'no user' : visibleLine(username);
+    const end = revokedAtMs === null ? 'its end is not yet proven' : `revoked ${instant(revokedAtMs)}`;
+    const head = block(`${purpose}: ${user}, ${end}`, { margin: '  ', width: look.width });
+    const proof = proofs.flatMap(({ asked, answer }) =>
+      block(`${visibleLine(asked)}: ${visibleLine(answer)}`, { margin: '    ', width: look.width }),
+    );
+    return [...(revokedAtMs === null ? head.map(look.style.yellow) : head), ...proof];
+  });
+  return section(`Leases (${lease})`, lines, look);
+}
+
+function renderOutcome({ outcome, receipt }: ActionView, look: Look): string[] {
+  if (outcome === null) return [];
+  const result = Object.entries(outcome.result ?? {}).map(
+    ([name, value]) =>
+      [visibleLine(name), typeof value === 'string' ? visibleLine(value) : visibleJson(value)] as const,
+  );
+  const rows = [...result, ...(receipt === null ? [] : [['receipt', receipt.digest] as const])];
+  const message = wrap(visibleLine(`${outcome.message} [${outcome.code}]`), look.width - 2);
+  const facts = rows.length === 0 ? [] : fields(rows, look.width - 2);
+  return section(`Outcome: ${outcome.status}`, [...message, ...facts].map(indent), look);
+}
+
+// Each line behind a margin of ours: what others wrote cannot look like a line of this program.
+function quoted(text: string, { width }: Look): string[] {
+  return block(visibleText(text).replaceAll('\t', '    '), { margin: MARGIN, width });
+}
+
+function section(title: string, lines: readonly string[], { style }: Look): string[] {
+  return lines.length === 0 ? [] : ['', style.bold(title), ...lines];
+}
+
+function indent(line: string): string {
+  return `  ${line}`;
+}

@@ -1,0 +1,121 @@
+import { payloadDigest, readPayload, type Envelope, type PublicKey } from '../../src/core/dsse.js';
+import { Refusal } from '../../src/core/errors.js';
+import { digestOf } from '../../src/core/json.js';
+import type { Keyring } from '../../src/core/keyring.js';
+import { predicateTypeOf, statementBodySchemas, type StatementKind } from '../../src/core/schemas/statements.js';
+import { viewAction, type ActionView } from '../../src/record/action-view.js';
+import { allOf, type AnyRecorded } from '../../src/record/record.js';
+import { createStatementVerifier } from '../../src/record/verify-statement.js';
+
+/** One thing that was checked, as a sentence. */
+export interface StatementCheck {
+  ok: boolean;
+  what: string;
+}
+
+export interface StatementsVerdict {
+  actionId: string;
+  ok: boolean;
+  checks: StatementCheck[];
+}
+
+export interface Verifying {
+  actionId: string;
+  keyring: Keyring;
+  agentKey: (agent: string) => PublicKey | undefined;
+}
+
+/** Checks the statements about one action: each by itself, and that together they tell one story. */
+export function verifyStatements(envelopes: readonly Envelope[], verifying: Verifying): StatementsVerdict {
+  const { recorded, faults } = verifyEach(envelopes, verifying);
+  const signed = {
+    ok: envelopes.length > 0 && faults.length === 0,
+    what: `${String(recorded.length)} of ${String(envelopes.length)} statements are signed by a key that may say so`,
+  };
+  const view = viewAction(recorded);
+  const together =
+    view === undefined ? [{ ok: false, what: 'The request is among them' }] : checkTogether(recorded, view);
+  const checks = [signed, ...faults.map((what) => ({ ok: false, what })), ...together];
+  return { actionId: verifying.actionId, ok: checks.every(({ ok }) => ok), checks };
+}
+
+function verifyEach(
+  envelopes: readonly Envelope[],
+  { actionId, keyring, agentKey }: Verifying,
+): { recorded: AnyRecorded[]; faults: string[] } {
+  const verify = createStatementVerifier({ keyring: () => keyring, agentKey });
+  const recorded: AnyRecorded[] = [];
+  const faults: string[] = [];
+  for (const [index, envelope] of envelopes.entries()) {
+    const number = String(index + 1);
+    try {
+      const kind = kindOf(envelope);
+      const { statement, digest } = verify(kind, actionId, envelope);
+      const { body } = statement.predicate;
+      // When it arrived is the record's word, which is not fetched.
+      recorded.push({
+        sequence: index,
+        kind,
+        actionId,
+        digest,
+        body,
+        statement,
+        envelope,
+        recordedAtMs: 0,
+      } as AnyRecorded);
+    } catch (error) {
+      faults.push(`Statement ${number}: ${error instanceof Refusal ? error.message : 'it cannot be read'}`);
+    }
+  }
+  return { recorded, faults };
+}
+
+/** What a statement says it is; whether it is, the verifier judges. */
+function kindOf(envelope: Envelope): StatementKind {
+  const type = (readPayload(envelope) as { predicateType?: unknown }).predicateType;
+  const kind = (Object.keys(statementBodySchemas) as StatementKind[]).find((name) => predicateTypeOf(name) === type);
+  if (kind === undefined) throw new Refusal('statement_invalid', 'it is of no kind that this release knows');
+  return kind;
+}
+
+function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): StatementCheck[] {
+  const plans = allOf(recorded, 'plan').map(({ body }) => body);
+  const subjects = new Set(recorded.map(({ statement }) => statement.subject[0].digest.sha256));
+  const digests = new Set(plans.map(({ actionDigest }) => actionDigest));
+  const bound = [...allOf(recorded, 'decision'), ...allOf(recorded, 'claim'), ...allOf(recorded, 'effect')];
+  const ran = allOf(recorded, 'effect').length > 0;
+  const open = view.leases.filter(({ revokedAtMs }) => revokedAtMs === null);
+  return [
+    { ok: subjects.size === 1, what: 'All are about the one request' },
+    {
+      ok: plans.every(({ snapshot, actionDigest }) => digestOf(snapshot) === actionDigest),
+      what: 'Each plan names the digest of what it shows',
+    },
+    {
+      ok: bound.every(({ body }) => digests.has(body.actionDigest)),
+      what: 'Decisions, claim and effect name a digest that was shown',
+    },
+    {
+      ok: !ran || view.quorum?.filled === true,
+      what: ran ? 'It ran, and its plan was filled by distinct people' : 'It did not run',
+    },
+    {
+      ok: open.length === 0,
+      what:
+        open.length === 0 ? 'The end of each lease is on record' : `${String(open.length)} leases without a proven end`,
+    },
+    ...checkReceipt(recorded),
+  ];
+}
+
+function checkReceipt(recorded: readonly AnyRecorded[]): StatementCheck[] {
+  const receipt = allOf(recorded, 'receipt').at(-1);
+  if (receipt === undefined) return [{ ok: true, what: 'There is no receipt yet: the action has not ended' }];
+  const there = new Set(recorded.map(({ envelope }) => payloadDigest(envelope)));
+  const missing = receipt.body.statements.filter((digest) => !there.has(digest));
+  const what =
+    missing.length === 0
+      ? `All ${String(receipt.body.statements.length)} statements that the receipt lists are here`
+      : `${String(missing.length)} statements that the receipt lists were not handed out`;
+  return [{ ok: missing.length === 0, what }];
+}

@@ -1,0 +1,153 @@
+import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
+import { KEY_PURPOSES, sealKeyring } from '../../../src/core/keyring.js';
+import type { ProcessName } from '../../../src/core/schemas/statements.js';
+import { Secret } from '../../../src/core/secret.js';
+import type { PostgresTarget } from '../../../src/directory/targets.js';
+import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
+import { readTransitKeys } from '../../../src/vault/transit-signer.js';
+import { namesOf, type Names, type TargetSpec } from './names.js';
+import { installOrders } from './orders-database.js';
+import { dropDatabasesAndRoles } from './postgres-admin.js';
+import { installRecord } from './record-database.js';
+import { generateRootKey } from './root-key.js';
+import { installLogins, issueLogin, PROCESS_POLICIES, type ProcessLogin } from './vault-logins.js';
+import { installVaultTarget } from './vault-targets.js';
+
+export interface InstallOptions {
+  /** Prefixes everything, so that installations on the same servers do not meet. */
+  name: string;
+  vault: { address: string; adminToken: string };
+  postgres: { adminUrl: string };
+  /** Default: `orders`, production, with 2,000 orders. */
+  targets?: readonly TargetSpec[];
+  /** The longest that any lease may last. Default 3,600. */
+  maxLeaseTtlSeconds?: number;
+}
+
+/** All that the processes are configured with. Secrets are wrapped; the administrators' credentials are not in it. */
+export interface Installation {
+  name: string;
+  vault: { address: string; mounts: { database: string; transit: string; approle: string }; tokenRoles: string[] };
+  /** The record's connection URL of each process. */
+  recordUrls: Readonly<Record<ProcessName, Secret>>;
+  /** The offline root's public key: what verifiers are given. */
+  root: PublicKey;
+  /** All process keys, sealed by the root. */
+  keyring: Envelope;
+  targets: PostgresTarget[];
+  /** A login for one start of a process; its secret id is wrapped, lasts five minutes and works once. */
+  issueLogin(process: ProcessName): Promise<ProcessLogin>;
+  /** Removes all of it from Vault and PostgreSQL. */
+  uninstall(): Promise<void>;
+}
+
+const DEFAULT_TARGETS: readonly TargetSpec[] = [{ name: 'orders', environment: 'production', orders: 2_000 }];
+
+/** Sets up Vault and PostgreSQL as production would be, with an administrator's rights; removes it again when a step fails. */
+export async function install(options: InstallOptions): Promise<Installation> {
+  const names = namesOf(options.name);
+  const admin = adminClient(options);
+  try {
+    return await installAll(options, names, admin);
+  } catch (error) {
+    await uninstall(options, names, admin).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function installAll(options: InstallOptions, names: Names, admin: VaultClient): Promise<Installation> {
+  const { postgres, vault, targets: specs = DEFAULT_TARGETS, maxLeaseTtlSeconds = 3_600 } = options;
+  const [recordUrls, keyring, targets] = await Promise.all([
+    installRecord(postgres.adminUrl, names),
+    installKeys(admin, names),
+    installTargets({ adminUrl: postgres.adminUrl, names, admin, specs, maxTtlSeconds: maxLeaseTtlSeconds }),
+  ]);
+  await installLogins(admin, { names, targets: specs.map((spec) => names.target(spec.name)) });
+  return {
+    name: names.installation,
+    vault: {
+      address: vault.address,
+      mounts: { database: names.databaseMount, transit: names.transitMount, approle: names.approleMount },
+      tokenRoles: targets.flatMap((target) => [target.vault.previewTokenRole, target.vault.executeTokenRole]),
+    },
+    recordUrls,
+    ...keyring,
+    targets,
+    issueLogin: (process) => issueLogin(admin, names, process),
+    uninstall: () => uninstall(options, names, admin),
+  };
+}
+
+/** Makes the transit keys and has a root key, which is dropped here, seal the keyring. */
+async function installKeys(
+  admin: VaultClient,
+  { transitMount }: Names,
+): Promise<{ root: PublicKey; keyring: Envelope }> {
+  await admin.write(`sys/mounts/${transitMount}`, { type: 'transit' });
+  for (const purpose of KEY_PURPOSES) await admin.write(`${transitMount}/keys/${purpose}`, { type: 'ed25519' });
+  const root = generateRootKey();
+  const keys = await readTransitKeys(admin, transitMount);
+  return { root: root.publicKey, keyring: await sealKeyring({ number: 1, keys }, root.signer) };
+}
+
+interface TargetsToInstall {
+  adminUrl: string;
+  names: Names;
+  admin: VaultClient;
+  specs: readonly TargetSpec[];
+  maxTtlSeconds: number;
+}
+
+async function installTargets({
+  adminUrl,
+  names,
+  admin,
+  specs,
+  maxTtlSeconds,
+}: TargetsToInstall): Promise<PostgresTarget[]> {
+  await admin.write(`sys/mounts/${names.databaseMount}`, { type: 'database' });
+  const { hostname: host, port } = new URL(adminUrl);
+  const targets: PostgresTarget[] = [];
+  for (const spec of specs) {
+    const vaultPassword = await installOrders(adminUrl, names, spec);
+    targets.push(
+      await installVaultTarget(
+        { admin, names, postgres: { host, port: Number(port) }, maxTtlSeconds },
+        spec,
+        vaultPassword,
+      ),
+    );
+  }
+  return targets;
+}
+
+async function uninstall(
+  { postgres, targets = DEFAULT_TARGETS }: InstallOptions,
+  names: Names,
+  admin: VaultClient,
+): Promise<void> {
+  const perTarget = targets.map((target) => names.target(target.name));
+  // First what could still make tokens and users, last what they lived in.
+  await admin.delete(`sys/auth/${names.approleMount}`);
+  for (const { previewTokenRole, executeTokenRole } of perTarget) {
+    for (const tokenRole of [previewTokenRole, executeTokenRole]) {
+      await admin.delete(`auth/token/roles/${tokenRole}`);
+      await admin.delete(`sys/policies/acl/${tokenRole}`);
+    }
+  }
+  await admin
+    .write(`sys/leases/revoke-prefix/${names.databaseMount}`, { sync: true })
+    .catch(() => admin.write(`sys/leases/revoke-force/${names.databaseMount}`, {}));
+  for (const mount of [names.databaseMount, names.transitMount]) await admin.delete(`sys/mounts/${mount}`);
+  for (const process of Object.keys(PROCESS_POLICIES)) await admin.delete(`sys/policies/acl/${names.process(process)}`);
+  await dropDatabasesAndRoles(
+    postgres.adminUrl,
+    [names.recordDatabase, ...perTarget.map((target) => target.database)],
+    `${names.installation}_`,
+  );
+}
+
+function adminClient({ vault }: InstallOptions): VaultClient {
+  const token = new Secret(vault.adminToken);
+  return createVaultClient({ address: vault.address, credential: () => token, timeoutMs: 30_000 });
+}

@@ -1,0 +1,26 @@
+import {
+  allow,
+  lookUpAccessors,
+  lookUpLeases,
+  ownToken,
+  revokeAccessors,
+  revokeLeases,
+  signWith,
+  type PolicyScope,
+} from './rules.js';
+
+/** Signs receipts; ends every lease of ours and proves it. It can read no data: its only database login is the witness's. */
+export function notaryPolicy({ names, targets }: PolicyScope): string {
+  const leased = targets.flatMap((target) => [target.previewRole, target.executeRole]);
+  return [
+    ...ownToken(),
+    ...signWith(names, 'receipt'),
+    revokeLeases(names, [...leased, ...targets.map((target) => target.witnessRole)]),
+    lookUpLeases(names, leased),
+    revokeAccessors,
+    lookUpAccessors,
+    // Vault demands sudo for the list of all accessors.
+    allow('auth/token/accessors', ['list', 'sudo']),
+    ...targets.map((target) => allow(`${names.databaseMount}/creds/${target.witnessRole}`, ['read'])),
+  ].join('\n');
+}

@@ -1,0 +1,104 @@
+import type { AddressInfo } from 'node:net';
+import { Client, Connection } from '@temporalio/client';
+import type { FastifyInstance } from 'fastify';
+import { createActionWorkflows } from '../../src/channels/action-workflows.js';
+import { createApi } from '../../src/channels/api/api.js';
+import { createIntake } from '../../src/channels/intake.js';
+import { createRefusals } from '../../src/channels/refusals.js';
+import { createDecisions } from '../../src/channels/signed-decisions.js';
+import { createWithdrawals } from '../../src/channels/withdrawals.js';
+import type { GatewayConfig } from '../../src/config/gateway.js';
+import { operations } from '../../src/operations/catalog.gen.js';
+import { createRuntime, type Runtime } from '../runtime.js';
+import { mountSlack } from './slack.js';
+
+/** A gateway that answers. */
+export interface RunningGateway {
+  /** Where it listens, e.g. `http://127.0.0.1:8480`. */
+  url: string;
+  /** Lets running requests end (waits end early), then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Starts the gateway: the HTTP API, the pages, and Slack's clicks where Slack is on. */
+export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  const runtime = await createRuntime(config, 'gateway');
+  // Lazy, so that a gateway starts, and says that it is not ready, while Temporal is away.
+  const connection = Connection.lazy({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
+  const app = await assemble(config, runtime, connection);
+  await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
+  const { address, port, family } = app.server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${String(port)}`,
+    async stop() {
+      await app.close();
+      await connection.close();
+      await runtime.close();
+    },
+  };
+}
+
+async function assemble(config: GatewayConfig, runtime: Runtime, connection: Connection): Promise<FastifyInstance> {
+  const { policy, record, clock, logger } = runtime;
+  const client = new Client({ connection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
+  const workflows = createActionWorkflows(client);
+  const refusals = createRefusals({ record, clock, log: logger });
+  const decisions = createDecisions({ policy, record, workflows, refusals, clock });
+  const app = await createApi({
+    policy,
+    record,
+    refusals,
+    decisions,
+    withdrawals: createWithdrawals({ policy, record, workflows, refusals }),
+    intake: createIntake({
+      policy,
+      record,
+      operations,
+      refusals,
+      start: (action) => workflows.start(action),
+      clock,
+      openActionsPerAgent: config.COUNTERSIGN_OPEN_ACTIONS_PER_AGENT,
+    }),
+    clock,
+    log: logger,
+    publicUrl: config.COUNTERSIGN_PUBLIC_URL,
+    oidc: {
+      issuer: config.COUNTERSIGN_OIDC_ISSUER,
+      audience: config.COUNTERSIGN_OIDC_AUDIENCE,
+      clientId: config.COUNTERSIGN_OIDC_CLIENT_ID,
+    },
+    sessionKey: config.COUNTERSIGN_GATEWAY_SESSION_KEY,
+    artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
+    ready: () => askServices(config, runtime, connection),
+  });
+  await mountSlack(app, config, { policy, decisions, refusals, clock });
+  return app;
+}
+
+const READY_TIMEOUT_MS = 2_000;
+
+/** What the gateway cannot work without. */
+async function askServices(
+  config: GatewayConfig,
+  { record, vault }: Runtime,
+  connection: Connection,
+): Promise<{ name: string; ok: boolean }[]> {
+  const namespace = config.COUNTERSIGN_TEMPORAL_NAMESPACE;
+  const questions: Record<string, () => Promise<unknown>> = {
+    record: () => record.listActions({ limit: 1 }),
+    vault: () => vault.read(`${config.COUNTERSIGN_VAULT_TRANSIT_MOUNT}/keys/decision`),
+    temporal: () =>
+      connection.withDeadline(Date.now() + READY_TIMEOUT_MS, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      ),
+  };
+  return Promise.all(
+    Object.entries(questions).map(async ([name, ask]) => {
+      const ok = await ask().then(
+        () => true,
+        () => false,
+      );
+      return { name, ok };
+    }),
+  );
+}

@@ -1,0 +1,156 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  type Client,
+} from '@temporalio/client';
+import {
+  ApplicationFailure,
+  TypedSearchAttributes,
+  WorkflowExecutionAlreadyStartedError,
+  type UpdateDefinition,
+} from '@temporalio/common';
+import { TASK_QUEUES } from '../contracts/activities.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import {
+  decideUpdate,
+  PRIVILEGED_ACTION,
+  reviewStateQuery,
+  withdrawUpdate,
+  type DecisionAnswer,
+  type PrivilegedActionInput,
+  type ReviewState,
+} from '../contracts/workflow.js';
+import { workflowIdOf } from '../contracts/workflow-id.js';
+import type { Envelope } from '../core/dsse.js';
+import { isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
+
+/** What is shown of an action before its preview exists. Never encoded: nothing secret. */
+export interface ActionStart {
+  actionId: string;
+  agent: string;
+  operation: string;
+  target: string;
+  environment: string;
+  request: Envelope;
+}
+
+/** The gateway's side of an action's workflow. */
+export interface ActionWorkflows {
+  /** Starts the action's workflow, or finds it started. One that has ended is never started again. */
+  start(action: ActionStart): Promise<void>;
+  /** Id of the newest run; null when there is none that is open. */
+  openRun(actionId: string): Promise<string | null>;
+  review(actionId: string, runId: string): Promise<ReviewState>;
+  /**
+   * Sends a decision and waits for what it does. The same `updateId` again is answered the same.
+   * @throws Refusal as the workflow's validator says; `action_closed` when the run has ended.
+   */
+  decide(to: UpdateAddress, decision: Envelope): Promise<DecisionAnswer>;
+  withdraw(to: UpdateAddress, withdrawal: Envelope): Promise<void>;
+}
+
+export interface UpdateAddress {
+  actionId: string;
+  runId: string;
+  updateId: string;
+}
+
+/** How long Temporal may take to answer one call, and how long an action may still be preparing. */
+const CALL_TIMEOUT_MS = 10_000;
+const PREPARING_PAUSE_MS = 200;
+
+/** The workflows of one Temporal namespace. All of its errors are Refusal or ServiceFault. */
+export function createActionWorkflows(client: Client): ActionWorkflows {
+  const call = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, work);
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+
+  const update = async <Answer>(
+    { actionId, runId, updateId }: UpdateAddress,
+    definition: UpdateDefinition<Answer, [Envelope]>,
+    envelope: Envelope,
+  ): Promise<Answer> => {
+    const handle = client.workflow.getHandle(workflowIdOf(actionId), runId);
+    const deadlineMs = Date.now() + CALL_TIMEOUT_MS;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        // A rejected update leaves nothing behind, so its id may be used again.
+        return await call(() => handle.executeUpdate(definition, { updateId, args: [envelope] }));
+      } catch (error) {
+        // The plan is on record a moment before the workflow opens its review.
+        const early = error instanceof Refusal && error.code === 'action_unknown';
+        if (!early) throw error;
+        if (Date.now() > deadlineMs) throw new ServiceFault('temporal', 'The action is still being prepared.', true);
+        await pause(PREPARING_PAUSE_MS);
+      }
+    }
+  };
+
+  return {
+    start: (action) => call(() => startAction(client, action)),
+    openRun: (actionId) =>
+      call(async () => {
+        try {
+          const { runId, status } = await client.workflow.getHandle(workflowIdOf(actionId)).describe();
+          return status.name === 'RUNNING' || status.name === 'PAUSED' ? runId : null;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return null;
+          throw error;
+        }
+      }),
+    review: (actionId, runId) =>
+      call(() => client.workflow.getHandle(workflowIdOf(actionId), runId).query(reviewStateQuery)),
+    decide: (to, decision) => update(to, decideUpdate, decision),
+    withdraw: async (to, withdrawal) => {
+      await update(to, withdrawUpdate, withdrawal);
+    },
+  };
+}
+
+async function startAction(client: Client, action: ActionStart): Promise<void> {
+  const input: PrivilegedActionInput = { request: action.request };
+  try {
+    await client.workflow.start(PRIVILEGED_ACTION, {
+      workflowId: workflowIdOf(action.actionId),
+      taskQueue: TASK_QUEUES.worker,
+      args: [input],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary: `${action.operation} on ${action.target}, asked by ${action.agent}`,
+      staticDetails: `Action \`${action.actionId}\` of agent \`${action.agent}\`.`,
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: SEARCH_ATTRIBUTES.state, value: 'preparing' },
+        { key: SEARCH_ATTRIBUTES.operation, value: action.operation },
+        { key: SEARCH_ATTRIBUTES.agent, value: action.agent },
+        { key: SEARCH_ATTRIBUTES.environment, value: action.environment },
+      ]),
+    });
+  } catch (error) {
+    // It ran and ended: what the agent asked for exists.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+function translate(error: unknown): unknown {
+  if (error instanceof Refusal || error instanceof ServiceFault) return error;
+  if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError) {
+    const { cause } = error;
+    if (cause instanceof ApplicationFailure && isRefusalCode(cause.type)) {
+      return new Refusal(cause.type, cause.message, null, { cause: error });
+    }
+    return new ServiceFault('temporal', 'The action ended before it answered.', true, { cause: error });
+  }
+  if (error instanceof WorkflowNotFoundError) {
+    return new Refusal('action_closed', 'The action has ended.', null, { cause: error });
+  }
+  const late = error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
+  const message = late ? 'The action did not answer in time; no worker may be running.' : 'Temporal did not answer.';
+  return new ServiceFault('temporal', message, true, { cause: error });
+}

@@ -1,0 +1,37 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+
+/** Names of the ways to sign in, as routes refer to them. */
+export const PERSON = { person: [] };
+export const AGENT = { agent: [] };
+
+/** The parts of the OpenAPI document that no route says. */
+export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Countersign gateway',
+    version: '1',
+    description:
+      'Agents ask for single privileged actions; people decide on them. Errors are Problem Details (RFC 9457) with `code` and `field`. ' +
+      'This document is generated from the routes (`npm run openapi`).',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  } as { title: string; version: string },
+  servers: [{ url: '/', description: 'This gateway' }],
+  tags: [
+    { name: 'actions', description: 'Ask, look, wait, withdraw, fetch.' },
+    { name: 'decisions', description: 'People only.' },
+    { name: 'operations', description: 'Whether the gateway lives.' },
+  ],
+  components: {
+    securitySchemes: {
+      person: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A person's OIDC access token." },
+      agent: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'Authorization',
+        description:
+          '`Countersign-Agent <JWT>`: an EdDSA JWT by the agent’s directory key (`kid` is `agent/<id>`), with `iss` and `sub` the agent, ' +
+          '`aud` the gateway’s public URL, `iat`, `exp` at most 60 s later, `jti`, and `htm` and `htu` as in RFC 9449; good for one request.',
+      },
+    },
+  },
+};

@@ -1,0 +1,30 @@
+import { createApi } from './api.js';
+
+/** The OpenAPI 3.1 document of the routes, as committed at `docs/openapi.json`. Nothing is connected to. */
+export async function buildOpenApi(): Promise<string> {
+  const unused = (): never => {
+    throw new Error('buildOpenApi: no route is called');
+  };
+  const app = await createApi({
+    policy: unused,
+    record: { append: unused, appendAgentStatement: unused, ofAction: unused, listActions: unused, close: unused },
+    intake: { submit: unused },
+    decisions: { decide: unused },
+    withdrawals: { withdraw: unused },
+    refusals: { put: unused },
+    ready: unused,
+    clock: unused,
+    log: false,
+    publicUrl: 'http://127.0.0.1:8480',
+    oidc: { issuer: 'http://127.0.0.1', audience: 'countersign', clientId: 'countersign-console' },
+    sessionKey: undefined,
+    artefactsDir: '',
+  });
+  try {
+    await app.ready();
+    // JSON has no comments: the description says where the file comes from.
+    return `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  } finally {
+    await app.close();
+  }
+}

@@ -1,0 +1,90 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { envelopeSchema } from '../../../core/schemas/primitives.js';
+import type { Decisions } from '../../decisions.js';
+import type { Withdrawals } from '../../withdrawals.js';
+import { PERSON } from '../api-description.js';
+import { withProblems, type Identify } from '../route-parts.js';
+import {
+  actionParamsSchema,
+  decisionAnswerSchema,
+  decisionBodySchema,
+  decisionHeadersSchema,
+  withdrawnSchema,
+} from '../schemas.js';
+
+export interface DecisionRoutesOptions {
+  decisions: Decisions;
+  withdrawals: Withdrawals;
+  identify: Identify;
+}
+
+/** People decide; agents withdraw. */
+export function decisionRoutes(
+  scope: FastifyInstance,
+  { decisions, withdrawals, identify }: DecisionRoutesOptions,
+): void {
+  const routes = scope.withTypeProvider<ZodTypeProvider>();
+
+  routes.post(
+    '/actions/:actionId/decision',
+    {
+      onRequest: identify.person,
+      config: { recordsRefusals: true },
+      schema: {
+        operationId: 'decide',
+        summary: 'Approve or deny an action',
+        description: 'The same Idempotency-Key again is one decision, answered the same.',
+        tags: ['decisions'],
+        security: [PERSON],
+        params: actionParamsSchema,
+        headers: decisionHeadersSchema,
+        body: decisionBodySchema,
+        response: withProblems({ 200: decisionAnswerSchema }),
+      },
+    },
+    async (request) => {
+      const principal = identify.of(request);
+      if (principal.kind !== 'person') throw new Error('decide: the hook lets people through only');
+      const { person, subject } = principal;
+      return decisions.decide({
+        actionId: request.params.actionId,
+        ...request.body,
+        person,
+        // Under the person's name: what two people choose as a key must not meet.
+        via: {
+          channel: 'api',
+          subject: subject.slice(0, 200),
+          eventId: `${person.id}/${request.headers['idempotency-key']}`,
+        },
+      });
+    },
+  );
+
+  routes.post(
+    '/actions/:actionId/withdrawal',
+    {
+      // The withdrawal judges the envelope itself, and records what it refuses.
+      validatorCompiler: ({ httpPart, schema }) =>
+        httpPart === 'body'
+          ? (value: unknown) => ({ value })
+          : (scope.validatorCompiler?.({ httpPart, schema } as never) ?? (() => true)),
+      config: { recordsRefusals: true },
+      schema: {
+        operationId: 'withdrawAction',
+        summary: 'Take an own request back',
+        description: 'The body is the DSSE envelope around the signed withdrawal; its signature is the authentication.',
+        tags: ['actions'],
+        security: [],
+        params: actionParamsSchema,
+        body: envelopeSchema,
+        response: withProblems({ 200: withdrawnSchema }),
+      },
+    },
+    async (request) => {
+      const { actionId } = request.params;
+      await withdrawals.withdraw({ actionId, envelope: request.body, address: request.ip });
+      return { actionId, state: 'withdrawn' as const };
+    },
+  );
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import {
+  flagSchema,
+  outcomeSchema,
+  previewSchema,
+  requestSchema,
+  reviewPlanSchema,
+  targetRefSchema,
+} from '../../core/schemas/action.js';
+import {
+  actionIdSchema,
+  digestSchema,
+  envelopeSchema,
+  jsonSchema,
+  nameSchema,
+  timeMsSchema,
+} from '../../core/schemas/primitives.js';
+import type { ActionView } from '../../record/action-view.js';
+
+// Named, because it holds itself: the OpenAPI document must refer to it.
+z.globalRegistry.add(jsonSchema, { id: 'Json', description: 'Any JSON value.' });
+
+const stateSchema = z.enum(['preparing', 'waiting', 'approved', 'running', 'done']);
+const severitySchema = z.enum(['info', 'low', 'medium', 'high', 'critical']);
+const leaseStateSchema = z.enum(['none', 'open', 'revoked']);
+const placesSchema = z.array(z.object({ group: z.string(), places: z.int() }));
+const quorumSchema = z.object({ filled: z.boolean(), open: placesSchema });
+
+const decisionSchema = z.object({
+  person: z.string(),
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string(),
+  channel: z.string(),
+  groups: z.array(z.string()),
+  decidedAtMs: timeMsSchema,
+  runId: z.string(),
+  current: z.boolean().describe('False once the review was reopened after it.'),
+});
+
+const leaseSchema = z.object({
+  accessor: z.string(),
+  purpose: z.enum(['preview', 'execute', 'probe']),
+  username: z.string().nullable(),
+  leasedAtMs: timeMsSchema,
+  revokedAtMs: timeMsSchema.nullable(),
+  proofs: z.array(z.object({ asked: z.string(), answer: z.string() })),
+});
+
+/** An action, whole: what `ActionView` says. */
+export const actionSchema = z
+  .object({
+    actionId: actionIdSchema,
+    requestDigest: digestSchema,
+    state: stateSchema,
+    request: requestSchema,
+    target: targetRefSchema.nullable(),
+    preview: previewSchema.nullable(),
+    flags: z.array(flagSchema),
+    risk: severitySchema,
+    round: z.int(),
+    plan: reviewPlanSchema.nullable(),
+    policy: z.object({ digest: digestSchema, number: z.int() }).nullable(),
+    actionDigest: digestSchema.nullable().describe('What a decision must name: the version that was shown.'),
+    barred: z.array(z.object({ person: z.string(), because: z.string() })),
+    reopened: z.object({ code: z.string(), message: z.string() }).nullable(),
+    openedAtMs: timeMsSchema.nullable(),
+    expiresAtMs: timeMsSchema,
+    decisions: z.array(decisionSchema),
+    escalated: z.array(z.object({ group: z.string(), firedAtMs: timeMsSchema })),
+    quorum: quorumSchema.nullable(),
+    leases: z.array(leaseSchema),
+    outcome: outcomeSchema.nullable(),
+    lease: leaseStateSchema,
+    receipt: z.object({ digest: digestSchema, concludedAtMs: timeMsSchema, closing: z.boolean() }).nullable(),
+    refusals: z.array(
+      z.object({
+        code: z.string(),
+        field: z.string().nullable(),
+        message: z.string(),
+        who: z.string().nullable(),
+        atMs: timeMsSchema,
+      }),
+    ),
+    timeline: z.array(z.object({ kind: z.string(), atMs: timeMsSchema, signedBy: z.string(), digest: digestSchema })),
+  })
+  .meta({ id: 'Action' });
+export type ActionBody = z.infer<typeof actionSchema>;
+
+/** One line of a list: enough to see what is asked, and by whom. */
+export const actionSummarySchema = actionSchema
+  .pick({
+    actionId: true,
+    state: true,
+    target: true,
+    risk: true,
+    expiresAtMs: true,
+    quorum: true,
+    outcome: true,
+    lease: true,
+  })
+  .extend({
+    request: requestSchema.pick({ agent: true, operation: true, reason: true, requestedAtMs: true }),
+    preview: previewSchema.pick({ summary: true }).nullable(),
+  })
+  .meta({ id: 'ActionSummary' });
+export type ActionSummaryBody = z.infer<typeof actionSummarySchema>;
+
+export const acceptedSchema = z.object({ actionId: actionIdSchema, requestDigest: digestSchema, state: stateSchema });
+
+export const listQuerySchema = z.strictObject({
+  agent: nameSchema.optional().describe('Only of this agent.'),
+  open: z.stringbool().optional().describe('True: only actions that have no receipt yet.'),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  before: actionIdSchema.optional().describe('Only actions older than this id.'),
+});
+
+export const listSchema = z.object({
+  actions: z.array(actionSummarySchema),
+  unreadable: z.array(actionIdSchema).describe('Actions whose statements do not verify: the record was tampered with.'),
+  next: actionIdSchema.nullable().describe('`before` for the next page; null on the last.'),
+});
+
+export const waitQuerySchema = z.strictObject({
+  timeoutSeconds: z.coerce.number().int().min(1).max(60).default(30),
+  sinceRevision: z
+    .string()
+    .max(20)
+    .optional()
+    .describe('Answer at once if the action is not, or no longer, at this revision.'),
+});
+
+export const waitSchema = z.object({
+  revision: z.string().describe('Changes whenever the action does.'),
+  action: actionSchema,
+});
+
+export const actionParamsSchema = z.strictObject({ actionId: actionIdSchema });
+
+export const decisionBodySchema = z.strictObject({
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string().max(2_000).default('').describe('Required to deny.'),
+  actionDigest: digestSchema.describe('`actionDigest` of the action as it was shown.'),
+});
+
+export const decisionHeadersSchema = z.looseObject({
+  'idempotency-key': z
+    .string('must be there: one per decision')
+    .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
+});
+
+export const decisionAnswerSchema = z.object({ state: z.enum(['waiting', 'filled', 'denied']), open: placesSchema });
+
+export const withdrawnSchema = z.object({ actionId: actionIdSchema, state: z.literal('withdrawn') });
+
+export const statementsSchema = z.object({
+  statements: z.array(envelopeSchema).describe('Oldest first; each is a DSSE envelope around an in-toto statement.'),
+});
+
+/** The view, as the schema types it: the same fields, read-only there. */
+export function toActionBody(view: ActionView): ActionBody {
+  return view as unknown as ActionBody;
+}
+
+export function toSummary(view: ActionView): ActionSummaryBody {
+  const { actionId, state, target, risk, expiresAtMs, outcome, lease, preview } = view;
+  const { agent, operation, reason, requestedAtMs } = view.request;
+  const { quorum } = toActionBody(view);
+  const summary = preview === null ? null : { summary: preview.summary };
+  const request = { agent, operation, reason, requestedAtMs };
+  return { actionId, state, target, risk, expiresAtMs, quorum, outcome, lease, request, preview: summary };
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { Refusal } from '../../core/errors.js';
+import { REQUEST_LIMITS } from '../../core/schemas/action.js';
+import type { Refusals } from '../refusals.js';
+import { apiDescription } from './api-description.js';
+import { withoutUnusedSchemas } from './openapi-parts.js';
+import { problemOf, refusalFrom, sendProblem } from './problems.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Refusals of this route are put on record: it changes something. */
+    recordsRefusals?: boolean;
+  }
+}
+
+export interface ServerOptions {
+  log: FastifyBaseLogger | false;
+  refusals: Refusals;
+  /** With TLS in front, browsers are told to keep to it. */
+  publicUrl: string;
+}
+
+/** The HTTP server, without routes of its own: limits, headers, errors, and the OpenAPI document. */
+export async function createServer({ log, refusals, publicUrl }: ServerOptions): Promise<FastifyInstance> {
+  const headers = securityHeaders(publicUrl.startsWith('https:'));
+  const app = fastify({
+    ...(log === false ? { logger: false } : { loggerInstance: log }),
+    bodyLimit: REQUEST_LIMITS.bodyBytes,
+    // A proxy's word about addresses would let anyone choose whom the rate limit counts.
+    trustProxy: false,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    // Before any hook: the headers are set here too.
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply.headers(headers), error),
+  });
+  app.removeAllContentTypeParsers();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  const methodsAt = rememberRoutes(app);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({ ...headers, 'x-request-id': request.id });
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    await noteRefusal(error, request, refusals);
+    return sendProblem(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsAt(request.url);
+    if (allowed.length === 0) return sendProblem(reply, new Refusal('not_found', 'There is nothing at this address.'));
+    void reply.header('allow', allowed.join(', '));
+    return sendProblem(reply, new Refusal('method_not_allowed', `This address takes ${allowed.join(', ')}.`));
+  });
+  await app.register(swagger, {
+    openapi: apiDescription,
+    transform: jsonSchemaTransform,
+    transformObject: withoutUnusedSchemas,
+  });
+  return app;
+}
+
+/** JSON bodies for the routes of one scope: fatal UTF-8, typed errors. */
+export function acceptJson(scope: FastifyInstance): void {
+  scope.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => parseJson(body),
+  );
+}
+
+/** Bytes as they came, for routes that judge them themselves. */
+export function acceptBytes(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => body,
+  );
+}
+
+function parseJson(body: Buffer): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw new Refusal('body_not_utf8', 'The body is not UTF-8.');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal('body_malformed', 'The body is not JSON.');
+  }
+}
+
+async function noteRefusal(error: unknown, request: FastifyRequest, refusals: Refusals): Promise<void> {
+  const refusal = refusalFrom(error);
+  if (refusal === null) {
+    const status = problemOf(error).problem.status;
+    request.log[status === 503 ? 'warn' : 'error']({ err: error }, 'a request failed');
+    return;
+  }
+  if (request.routeOptions.config.recordsRefusals !== true) return;
+  await refusals.put(refusal, { action: null, who: null, sentDigest: null, source: request.ip });
+}
+
+function securityHeaders(hasTls: boolean): Record<string, string> {
+  return {
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...(hasTls ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+  };
+}
+
+/** Which methods an address takes: for 405, which the router itself answers with 404. */
+function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
+  const routes: { method: string; pattern: RegExp }[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    const source = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+');
+    for (const each of [method].flat()) routes.push({ method: each, pattern: new RegExp(`^${source}$`) });
+  });
+  return (url) => {
+    const [path = ''] = url.split('?');
+    return [...new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))].sort();
+  };
+}

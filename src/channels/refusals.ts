@@ -1,0 +1,89 @@
+import type { Refusal } from '../core/errors.js';
+import { sha256Hex } from '../core/json.js';
+import { visibleLine } from '../core/visible-text.js';
+import type { Record as ActionRecord } from '../record/record.js';
+import type { Log } from './log.js';
+
+/** What is known of an attempt that was turned away. */
+export interface RefusedAttempt {
+  /** The action on record that it was about, once the sender was proven; else null. */
+  action: { actionId: string; requestDigest: string } | null;
+  /** Who tried, as far as it was proven, e.g. `agent/reporter`, `person/ada`. */
+  who: string | null;
+  /** SHA-256 of what was sent. */
+  sentDigest: string | null;
+  /** Whom the rate limit counts: the proven sender, else the address. */
+  source: string;
+}
+
+/** Puts refusals on record. */
+export interface Refusals {
+  /**
+   * Records a refusal, once per Refusal object. Never throws: the attempt is refused either way, and one that could
+   * not be recorded is logged instead.
+   */
+  put(refusal: Refusal, attempt: RefusedAttempt): Promise<void>;
+}
+
+export interface RefusalsOptions {
+  record: ActionRecord;
+  clock: () => number;
+  log: Log;
+}
+
+/** Per source: this many at once, then this many a minute. Beyond it a flood would fill the record. */
+export const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
+
+/** The record's side of every "no" of the gateway, rate-limited per source. */
+export function createRefusals({ record, clock, log }: RefusalsOptions): Refusals {
+  const limiter = createLimiter(clock);
+  const seen = new WeakSet<Refusal>();
+  let unrecorded = 0;
+  return {
+    async put(refusal, { action, who, sentDigest, source }) {
+      if (seen.has(refusal)) return;
+      seen.add(refusal);
+      log.info({ code: refusal.code, field: refusal.field, who, actionId: action?.actionId ?? null }, 'refused');
+      if (!limiter.take(source)) {
+        unrecorded += 1;
+        log.warn({ source, unrecorded }, 'too many refusals from one source: this one is not on record');
+        return;
+      }
+      const body = {
+        code: refusal.code,
+        field: refusal.field === null ? null : cut(visibleLine(refusal.field), 200),
+        message: cut(visibleLine(refusal.message), 1_000),
+        who: who === null ? null : cut(who, 200),
+        sentDigest,
+      };
+      const requestDigest = action?.requestDigest ?? sentDigest ?? sha256Hex('');
+      try {
+        await record.append([{ kind: 'refusal', actionId: action?.actionId ?? null, requestDigest, body }]);
+      } catch (error) {
+        log.error({ err: error, code: refusal.code, who }, 'a refusal could not be recorded');
+      }
+    },
+  };
+}
+
+function createLimiter(clock: () => number): { take(source: string): boolean } {
+  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  return {
+    take(source) {
+      const nowMs = clock();
+      const before = buckets.get(source) ?? { tokens: REFUSAL_RATE.burst, atMs: nowMs };
+      const refilled = before.tokens + ((nowMs - before.atMs) / 60_000) * REFUSAL_RATE.perMinute;
+      const tokens = Math.min(REFUSAL_RATE.burst, refilled);
+      // Set anew, so that the source heard of longest ago is the first to be forgotten.
+      buckets.delete(source);
+      buckets.set(source, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
+      const [oldest] = buckets.keys();
+      if (buckets.size > REFUSAL_RATE.sources && oldest !== undefined) buckets.delete(oldest);
+      return tokens >= 1;
+    },
+  };
+}
+
+function cut(text: string, chars: number): string {
+  return text.length <= chars ? text : `${text.slice(0, chars - 1)}…`;
+}

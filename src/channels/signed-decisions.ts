@@ -1,0 +1,246 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { DecisionAnswer } from '../contracts/workflow.js';
+import { Refusal } from '../core/errors.js';
+import { digestOf } from '../core/json.js';
+import type { Policy } from '../policy/policy.js';
+import { viewAction, type ActionView } from '../record/action-view.js';
+import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
+import type { ActionWorkflows } from './action-workflows.js';
+import { checkApprover } from './approver-check.js';
+import type { DecisionRequest, Decisions } from './decisions.js';
+import type { Refusals } from './refusals.js';
+
+export interface DecisionsOptions {
+  policy: () => Policy;
+  record: ActionRecord;
+  workflows: Pick<ActionWorkflows, 'openRun' | 'review' | 'decide'>;
+  refusals: Refusals;
+  clock: () => number;
+}
+
+/** Most characters of a person's reason. */
+export const DECISION_REASON_CHARS = 2_000;
+
+type Decided = Recorded<'decision'>;
+
+/** An action that people are asked about, and the run that asks. */
+interface Review {
+  view: ActionView & { actionDigest: string };
+  runId: string;
+  decisions: readonly Decided[];
+}
+
+/**
+ * Decisions, signed with the gateway's `decision` key and on record before the workflow hears of them. What was
+ * recorded but never delivered (Temporal was away) is delivered when the same person sends it again.
+ */
+export function createDecisions(options: DecisionsOptions): Decisions {
+  return {
+    async decide(request) {
+      const statements = await options.record.ofAction(request.actionId);
+      try {
+        return await decide(request, statements, options);
+      } catch (error) {
+        if (error instanceof Refusal) await putRefusal(error, request, statements, options);
+        throw error;
+      }
+    },
+  };
+}
+
+async function decide(
+  request: DecisionRequest,
+  statements: readonly AnyRecorded[],
+  options: DecisionsOptions,
+): Promise<DecisionAnswer> {
+  const reason = cleanReason(request);
+  const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
+  if (sameEvent !== undefined) return answerAgain(request, sameEvent, statements, options);
+  const review = await openReview(request, statements, options);
+  const person = options.policy().directory.canonical(request.person.id);
+  const earlier = review.decisions.find(({ body }) => body.approver.person === person);
+  if (earlier !== undefined) return answerSecond(request, review, earlier, options);
+  const groups = checkApprover({ view: review.view, person, decision: request.decision }, options);
+  return deliver(await recordDecision(request, { review, person, groups, reason }, options), options);
+}
+
+/** The review that the person was shown, if it is still open. */
+async function openReview(
+  request: DecisionRequest,
+  statements: readonly AnyRecorded[],
+  { workflows }: DecisionsOptions,
+): Promise<Review> {
+  const view = viewOf(statements);
+  if (view.state === 'done' || view.state === 'running') throw closed(view);
+  const { actionDigest } = view;
+  if (actionDigest === null) {
+    const message = 'The action is still being prepared: there is nothing to decide yet.';
+    throw new Refusal('digest_mismatch', message, 'actionDigest');
+  }
+  if (!isEqual(actionDigest, request.actionDigest)) {
+    const message = 'You were shown another version of this action: look at it again and decide on what it is now.';
+    throw new Refusal('digest_mismatch', message, 'actionDigest');
+  }
+  const runId = await workflows.openRun(view.actionId);
+  if (runId === null) throw closed(view);
+  if (view.state === 'approved' && (await workflows.review(view.actionId, runId)).phase !== 'waiting') {
+    throw closed(view);
+  }
+  const decisions = allOf(statements, 'decision').filter(
+    // A decision of an earlier run, before a reset, is not one on this review.
+    ({ body }) => body.actionDigest === actionDigest && body.round === view.round && body.runId === runId,
+  );
+  return { view: { ...view, actionDigest }, runId, decisions };
+}
+
+/** A double click, or the same request sent again after a fault: one decision, one answer. */
+async function answerAgain(
+  request: DecisionRequest,
+  decided: Decided,
+  statements: readonly AnyRecorded[],
+  options: DecisionsOptions,
+): Promise<DecisionAnswer> {
+  const { approver, decision, actionDigest, runId } = decided.body;
+  const person = options.policy().directory.canonical(request.person.id);
+  if (approver.person !== person || decision !== request.decision || actionDigest !== request.actionDigest) {
+    throw eventReused();
+  }
+  const view = viewOf(statements);
+  const isOpen = view.state === 'waiting' || view.state === 'approved';
+  if (!isOpen || (await options.workflows.openRun(view.actionId)) !== runId) return standingOf(view);
+  try {
+    return await deliver(decided, options);
+  } catch (error) {
+    // It was delivered before, and the review went on since.
+    const heard = error instanceof Refusal && (error.code === 'already_decided' || error.code === 'action_closed');
+    if (heard) return standingOf(view);
+    throw error;
+  }
+}
+
+/** The same person again by another event. Delivers what is on record if the workflow never heard of it. */
+async function answerSecond(
+  request: DecisionRequest,
+  review: Review,
+  earlier: Decided,
+  options: DecisionsOptions,
+): Promise<DecisionAnswer> {
+  const { approver, decision } = earlier.body;
+  const message = `You have decided already: ${decision}. A person decides once.`;
+  const refusal = new Refusal('already_decided', message);
+  if (decision !== request.decision) throw refusal;
+  const { phase, approvals } = await options.workflows.review(review.view.actionId, review.runId);
+  if (phase !== 'waiting' || approvals.includes(approver.person)) throw refusal;
+  return deliver(earlier, options);
+}
+
+function deliver({ body, actionId, envelope }: Decided, { workflows }: DecisionsOptions): Promise<DecisionAnswer> {
+  if (actionId === null) throw new Error('deliver: a decision is always about an action');
+  return workflows.decide({ actionId, runId: body.runId, updateId: updateIdOf(body.via) }, envelope);
+}
+
+async function putRefusal(
+  refusal: Refusal,
+  request: DecisionRequest,
+  statements: readonly AnyRecorded[],
+  { policy, refusals }: DecisionsOptions,
+): Promise<void> {
+  const { person, ...sent } = request;
+  const who = `person/${policy().directory.canonical(person.id)}`;
+  await refusals.put(refusal, { action: actionOf(statements), who, sentDigest: digestOfSent(sent), source: who });
+}
+
+function viewOf(statements: readonly AnyRecorded[]): ActionView {
+  const view = viewAction(statements);
+  if (view === undefined) throw new Refusal('action_unknown', 'There is no such action.', 'actionId');
+  return view;
+}
+
+async function recordDecision(
+  request: DecisionRequest,
+  { review, person, groups, reason }: { review: Review; person: string; groups: string[]; reason: string },
+  { record, clock }: DecisionsOptions,
+): Promise<Decided> {
+  const { view, runId } = review;
+  const { via, decision } = request;
+  const [recorded] = await record.append([
+    {
+      kind: 'decision',
+      actionId: view.actionId,
+      requestDigest: view.requestDigest,
+      key: updateIdOf(via),
+      body: {
+        round: view.round,
+        actionDigest: view.actionDigest,
+        runId,
+        decision,
+        reason,
+        approver: { person, groups },
+        via: { channel: via.channel, subject: via.subject, eventId: via.eventId },
+        decidedAtMs: clock(),
+      },
+    },
+  ]);
+  if (recorded?.kind !== 'decision') throw new Error('recordDecision: the record answered with something else');
+  const { approver, decision: kept, actionDigest } = recorded.body;
+  // Two decisions under one event at the same time: the record keeps the first.
+  if (approver.person !== person || kept !== decision || actionDigest !== view.actionDigest) throw eventReused();
+  return recorded;
+}
+
+/** Past this many, an action's refusals are recorded without it: its receipt names all of its statements. */
+const REFUSALS_PER_ACTION = 100;
+
+function actionOf(statements: readonly AnyRecorded[]): { actionId: string; requestDigest: string } | null {
+  const view = viewAction(statements);
+  if (view === undefined || view.refusals.length >= REFUSALS_PER_ACTION) return null;
+  return { actionId: view.actionId, requestDigest: view.requestDigest };
+}
+
+function standingOf(view: ActionView): DecisionAnswer {
+  const denied = view.decisions.some(({ current, decision }) => current && decision === 'deny');
+  const filled = view.quorum?.filled === true;
+  return { state: denied ? 'denied' : filled ? 'filled' : 'waiting', open: view.quorum?.open ?? [] };
+}
+
+function closed(view: ActionView): Refusal {
+  const why = view.outcome === null ? `it is ${view.state}` : `${view.outcome.status}: ${view.outcome.message}`;
+  return new Refusal('action_closed', `The review of this action is closed (${why}).`, 'actionId');
+}
+
+function eventReused(): Refusal {
+  return new Refusal('idempotency_key_reused', 'This event was already used for another decision.', 'Idempotency-Key');
+}
+
+function isSameEvent({ body }: Decided, { via }: DecisionRequest): boolean {
+  return body.via.channel === via.channel && body.via.eventId === via.eventId;
+}
+
+function updateIdOf({ channel, eventId }: DecisionRequest['via']): string {
+  return `${channel}:${eventId}`;
+}
+
+function cleanReason({ decision, reason }: DecisionRequest): string {
+  // Controls and lone surrogates: the latter have no canonical JSON.
+  const clean = reason.replace(/(?![\n\t])\p{Cc}|\p{Cs}/gu, '').trim();
+  if (clean === '' && decision === 'deny') {
+    throw new Refusal('reason_missing', 'A denial needs a reason: the agent and the record are told why.', 'reason');
+  }
+  if (clean.length > DECISION_REASON_CHARS) {
+    throw new Refusal('field_invalid', `A reason has at most ${String(DECISION_REASON_CHARS)} characters.`, 'reason');
+  }
+  return clean;
+}
+
+function isEqual(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function digestOfSent(sent: unknown): string | null {
+  try {
+    return digestOf(sent);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { actionIdSchema, digestSchema } from '../../core/schemas/primitives.js';
+import type { Admission } from './guard.js';
+
+/** Names that our messages and modals carry and that come back in interactions. */
+export const SLACK_NAMES = {
+  approve: 'countersign_approve',
+  deny: 'countersign_deny',
+  /** Link buttons: Slack tells of the click, and there is nothing to do. */
+  open: 'countersign_open',
+  denyModal: 'countersign_deny_modal',
+  reasonBlock: 'countersign_reason',
+  reasonInput: 'countersign_reason_input',
+} as const;
+
+/** Longest reason that the record takes. */
+export const REASON_CHARS = 2_000;
+
+/** Who clicked, as Slack signed it. */
+export interface SlackUser {
+  teamId: string;
+  userId: string;
+}
+
+/** A click on one of our two buttons. */
+export interface ButtonClick {
+  kind: 'approve' | 'deny';
+  user: SlackUser;
+  /** What the button carries. */
+  actionId: string;
+  actionDigest: string;
+  conversation: string;
+  messageTs: string;
+  /** Slack's own id of the click. */
+  clickTs: string;
+  /** Lets us open one modal within three seconds. */
+  triggerId: string;
+}
+
+/** A submitted modal of ours. */
+export interface DenySubmission {
+  kind: 'deny_submitted';
+  user: SlackUser;
+  viewId: string;
+  /** What we put in when we opened it, sealed. */
+  privateMetadata: string;
+  reason: string;
+}
+
+/** `ignored`: signed and well-formed, but nothing of ours (a link button, another app's modal). */
+export type Interaction = ButtonClick | DenySubmission | { kind: 'ignored' };
+
+/** A button's `value`. */
+export function buttonValue(actionId: string, actionDigest: string): string {
+  return `${actionId}.${actionDigest}`;
+}
+
+const idSchema = z.string().regex(/^[A-Z][A-Z0-9]{1,31}$/);
+const tsSchema = z.string().regex(/^[0-9]{1,12}\.[0-9]{1,9}$/);
+const envelopeSchema = z.looseObject({
+  type: z.string(),
+  team: z.looseObject({ id: z.string() }),
+  api_app_id: z.string(),
+});
+const userSchema = z.looseObject({ id: idSchema, team_id: idSchema.optional() });
+const anyClickSchema = z.looseObject({ actions: z.tuple([z.looseObject({ action_id: z.string() })]) });
+const anyViewSchema = z.looseObject({ view: z.looseObject({ callback_id: z.string() }) });
+
+const clickSchema = z.looseObject({
+  user: userSchema,
+  trigger_id: z.string().min(1).max(200),
+  container: z.looseObject({ type: z.literal('message'), message_ts: tsSchema, channel_id: idSchema }),
+  channel: z.looseObject({ id: idSchema }),
+  actions: z.tuple([
+    z.looseObject({
+      type: z.literal('button'),
+      action_id: z.enum([SLACK_NAMES.approve, SLACK_NAMES.deny]),
+      value: z.string().max(200),
+      action_ts: tsSchema,
+    }),
+  ]),
+});
+const valueSchema = z.tuple([actionIdSchema, digestSchema]);
+
+const submissionSchema = z.looseObject({
+  user: userSchema,
+  view: z.looseObject({
+    id: idSchema,
+    team_id: idSchema,
+    app_id: z.string(),
+    private_metadata: z.string().max(3_000),
+    state: z.looseObject({
+      values: z.looseObject({
+        [SLACK_NAMES.reasonBlock]: z.looseObject({
+          [SLACK_NAMES.reasonInput]: z.looseObject({ value: z.string().max(10_000).nullish() }),
+        }),
+      }),
+    }),
+  }),
+});
+
+/** Reads the JSON of a `payload` parameter whose signature holds; only the given workspace and app count. */
+export function readInteraction(text: string, allowed: { teamId: string; appId: string }): Admission {
+  const envelope = envelopeSchema.safeParse(parseJson(text));
+  if (!envelope.success) return { ok: false, fault: 'payload_malformed' };
+  const payload = envelope.data;
+  if (payload.team.id !== allowed.teamId) return { ok: false, fault: 'team_not_allowed' };
+  if (payload.api_app_id !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
+  if (payload.type === 'block_actions') return readClick(payload, allowed.teamId);
+  if (payload.type === 'view_submission') return readSubmission(payload, allowed);
+  return ignored;
+}
+
+const ignored: Admission = { ok: true, interaction: { kind: 'ignored' } };
+
+function readClick(payload: unknown, teamId: string): Admission {
+  const any = anyClickSchema.safeParse(payload);
+  if (!any.success) return { ok: false, fault: 'payload_malformed' };
+  const name = any.data.actions[0].action_id;
+  if (name !== SLACK_NAMES.approve && name !== SLACK_NAMES.deny) return ignored;
+  const click = clickSchema.safeParse(payload);
+  if (!click.success) return { ok: false, fault: 'payload_malformed' };
+  const { user, container, channel, trigger_id: triggerId } = click.data;
+  const [action] = click.data.actions;
+  const value = valueSchema.safeParse(action.value.split('.'));
+  if (!value.success || container.channel_id !== channel.id) return { ok: false, fault: 'payload_malformed' };
+  // A person of another workspace in a shared channel: Slack names their own team here.
+  if (user.team_id !== undefined && user.team_id !== teamId) return { ok: false, fault: 'team_not_allowed' };
+  const [actionId, actionDigest] = value.data;
+  return {
+    ok: true,
+    interaction: {
+      kind: action.action_id === SLACK_NAMES.approve ? 'approve' : 'deny',
+      user: { teamId, userId: user.id },
+      actionId,
+      actionDigest,
+      conversation: channel.id,
+      messageTs: container.message_ts,
+      clickTs: action.action_ts,
+      triggerId,
+    },
+  };
+}
+
+function readSubmission(payload: unknown, allowed: { teamId: string; appId: string }): Admission {
+  const any = anyViewSchema.safeParse(payload);
+  if (!any.success) return { ok: false, fault: 'payload_malformed' };
+  if (any.data.view.callback_id !== SLACK_NAMES.denyModal) return ignored;
+  const submission = submissionSchema.safeParse(payload);
+  if (!submission.success) return { ok: false, fault: 'payload_malformed' };
+  const { user, view } = submission.data;
+  if (view.app_id !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
+  if (view.team_id !== allowed.teamId || (user.team_id !== undefined && user.team_id !== allowed.teamId)) {
+    return { ok: false, fault: 'team_not_allowed' };
+  }
+  return {
+    ok: true,
+    interaction: {
+      kind: 'deny_submitted',
+      user: { teamId: allowed.teamId, userId: user.id },
+      viewId: view.id,
+      privateMetadata: view.private_metadata,
+      reason: view.state.values[SLACK_NAMES.reasonBlock][SLACK_NAMES.reasonInput].value ?? '',
+    },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,1 @@
+export { databaseExport as operation } from './database-export/database-export.js';

@@ -1,0 +1,42 @@
+import type { Operation } from '../operation.js';
+import { effectFlags, grewSince } from './effect.js';
+import { executeExport } from './execute.js';
+import { findExportOutcome } from './find-outcome.js';
+import { paramsSchema, type DatabaseExportParams } from './params.js';
+import { previewInSession } from './preview.js';
+import { guardSelect } from './select-guard.js';
+import { withReadOnlySession } from './session.js';
+
+const PREVIEW_TIMEOUT_MS = 15_000;
+
+/** Exports the rows of one SELECT to a CSV or NDJSON file. See docs/operations/database-export.md. */
+export const databaseExport: Operation<DatabaseExportParams> = {
+  name: 'database.export',
+  description: 'Exports the rows of one SELECT from a PostgreSQL database to a CSV or NDJSON file.',
+  paramsSchema,
+  targetKind: 'postgres',
+  targetName: ({ target }) => target,
+
+  async check({ query, parameters }, target) {
+    await guardSelect(query, parameters?.length ?? 0, target.allowedFunctions);
+  },
+
+  credentialFor(purpose, { vault }) {
+    return purpose === 'preview'
+      ? { tokenRole: vault.previewTokenRole, credentialPath: `${vault.mount}/creds/${vault.previewRole}` }
+      : { tokenRole: vault.executeTokenRole, credentialPath: `${vault.mount}/creds/${vault.executeRole}` };
+  },
+
+  async preview({ params, target, credential, past, nowMs, signal }) {
+    const session = { target, credential, signal, timeoutMs: PREVIEW_TIMEOUT_MS, quoteServer: () => true };
+    const { preview, flags } = await withReadOnlySession(session, (client) =>
+      previewInSession(client, { params, target, pastExports: past.sameKind, nowMs }),
+    );
+    return { preview, flags };
+  },
+
+  grew: grewSince,
+  execute: executeExport,
+  findOutcome: findExportOutcome,
+  checkEffect: effectFlags,
+};

@@ -1,0 +1,26 @@
+import type { Flag, Preview } from '../../core/schemas/action.js';
+import type { JsonObject } from '../../core/json.js';
+
+const SLACK_ROWS = 10_000;
+
+/** Why the estimate now is larger than the approved one; null when it is not: at most twice, or 10,000 rows more. */
+export function grewSince(approved: Preview, now: Preview): string | null {
+  const before = rowsOf(approved.estimate, 0);
+  const after = rowsOf(now.estimate, Number.POSITIVE_INFINITY);
+  if (after <= 2 * before || after <= before + SLACK_ROWS) return null;
+  return `The export would now have about ${after.toLocaleString('en-US')} rows; about ${before.toLocaleString('en-US')} were approved.`;
+}
+
+/** A flag when far more rows left than the preview said: over ten times as many, and over 10,000 more. */
+export function effectFlags(preview: Preview, result: JsonObject): Flag[] {
+  const expected = rowsOf(preview.estimate, 0);
+  const exported = rowsOf(result, Number.POSITIVE_INFINITY);
+  if (exported <= Math.max(10 * expected, expected + SLACK_ROWS)) return [];
+  const sentence = `${exported.toLocaleString('en-US')} rows were exported; the preview had said about ${expected.toLocaleString('en-US')}.`;
+  return [{ code: 'effect_larger_than_preview', severity: 'high', sentence }];
+}
+
+function rowsOf(facts: JsonObject, ifMissing: number): number {
+  const rows = facts['rows'];
+  return typeof rows === 'number' ? rows : ifMissing;
+}

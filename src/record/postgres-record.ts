@@ -1,0 +1,114 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import type { Signer } from '../core/dsse.js';
+import { digestOf } from '../core/json.js';
+import { SIGNERS_OF, type KeyPurpose } from '../core/keyring.js';
+import type { ProcessName, StatementKind } from '../core/schemas/statements.js';
+import { insertAgentStatement } from './postgres/agent-statements.js';
+import { appendStatements, EMPTY_DIGEST, statementOf } from './postgres/append-statements.js';
+import { inTransaction, query, RecordFault } from './postgres/pool.js';
+import { recordedFrom, STATEMENT_COLUMNS, type StatementRow } from './postgres/statement-rows.js';
+import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
+import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord } from './record.js';
+import { createStatementVerifier, invalid, schemaOf, type Verifiers } from './verify-statement.js';
+
+export interface RecordOptions extends Verifiers {
+  /** Of this process's own role; `close` ends it. */
+  pool: pg.Pool;
+  process: ProcessName;
+  /** The keys that this process may sign with. */
+  signers: Partial<Record<KeyPurpose, Signer>>;
+}
+
+/** The record in PostgreSQL; also walks a process's chain, for `doctor` and auditors. */
+export interface PostgresRecord extends ActionRecord {
+  verifyChain(process: ProcessName): Promise<ChainReport>;
+}
+
+// Two processes may append under the same key at once; the loser then finds the winner's statement.
+const APPEND_ATTEMPTS = 3;
+const UNIQUE_VIOLATION = '23505';
+
+/** One process's view of the record: it appends to that process's own chain, and reads everything. */
+export function createRecord(options: RecordOptions): PostgresRecord {
+  const { pool, process } = options;
+  const verify = createStatementVerifier(options);
+  const appending = { process, verify, signerFor: (kind: StatementKind) => signerFor(kind, options) };
+
+  return {
+    async append(drafts) {
+      if (drafts.length === 0) return [];
+      for (const draft of drafts) checkDraft(draft, options);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await inTransaction(pool, (client) => appendStatements(client, drafts, appending));
+        } catch (error) {
+          const isDuplicate = error instanceof RecordFault && error.sqlState === UNIQUE_VIOLATION;
+          if (!isDuplicate || attempt === APPEND_ATTEMPTS) throw error;
+        }
+      }
+    },
+    async appendAgentStatement(kind, actionId, envelope) {
+      // Verified once more: one false statement under an action's id would make the whole action unreadable.
+      const verified = verify(kind, actionId, envelope);
+      return inTransaction(pool, (client) => insertAgentStatement(client, kind, actionId, envelope, verified));
+    },
+    async ofAction(actionId) {
+      const rows = await query<StatementRow>(
+        pool,
+        `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = $1 order by sequence`,
+        [actionId],
+      );
+      const statements = rows.map((row) => recordedFrom(row, verify));
+      checkSubjects(statements);
+      return statements;
+    },
+    listActions: (filter) => listActions(pool, filter),
+    verifyChain: (name) => verifyChain(pool, name),
+    close: () => pool.end(),
+  };
+}
+
+/** Everything that can be wrong with a draft is found before the database is asked for anything. */
+function checkDraft(draft: AnyDraft, options: RecordOptions): void {
+  const parsed = schemaOf(draft.kind).safeParse(
+    statementOf(draft, options.process, { number: 0, digest: EMPTY_DIGEST }),
+  );
+  if (!parsed.success) throw invalid(`this ${draft.kind} cannot be recorded: ${z.prettifyError(parsed.error)}`);
+  if (draft.actionId === null && draft.kind !== 'refusal') throw invalid(`a ${draft.kind} is always about an action`);
+  signerFor(draft.kind, options);
+}
+
+function signerFor(kind: StatementKind, { signers, process }: RecordOptions): Signer {
+  for (const purpose of SIGNERS_OF[kind]) {
+    const signer = purpose === 'agent' ? undefined : signers[purpose];
+    if (signer !== undefined) return signer;
+  }
+  throw invalid(`the ${process} has no key to sign a ${kind} with`);
+}
+
+/** Every statement must be about the request that holds the action id; a refusal may be about something else that was sent. */
+function checkSubjects(statements: readonly AnyRecorded[]): void {
+  const requests = statements.filter((statement) => statement.kind === 'request');
+  if (requests.length > 1) throw invalid('two requests hold the same action id');
+  const [request] = requests;
+  for (const { kind, statement, body } of statements) {
+    if (kind === 'refusal') continue;
+    if (request === undefined) throw invalid(`there is a ${kind}, but no request, under this action id`);
+    if (statement.subject[0].digest.sha256 !== digestOf(request.body))
+      throw invalid(`a ${kind} is about another request`);
+    if (kind === 'withdrawal' && body.agent !== request.body.agent) throw invalid('another agent withdrew the request');
+  }
+}
+
+async function listActions(pool: pg.Pool, { agent, open, limit, before }: ActionFilter): Promise<string[]> {
+  const rows = await query<{ action_id: string }>(
+    pool,
+    `select action_id from countersign.requests r
+     where ($1::text is null or agent = $1) and ($2::text is null or action_id < $2)
+       and (not $3 or not exists (select from countersign.statements s where s.action_id = r.action_id and s.kind = 'receipt'))
+     order by action_id desc limit $4`,
+    [agent ?? null, before ?? null, open ?? false, limit],
+  );
+  return rows.map((row) => row.action_id);
+}

@@ -1,0 +1,163 @@
+import type pg from 'pg';
+import { seal, type Envelope, type Signer } from '../../core/dsse.js';
+import { digestOf, sha256Hex } from '../../core/json.js';
+import type { ProcessName, Statement, StatementKind } from '../../core/schemas/statements.js';
+import { buildStatement } from '../../core/statement.js';
+import type { AnyDraft, AnyRecorded } from '../record.js';
+import type { VerifiedStatement } from '../verify-statement.js';
+import { STATEMENT_COLUMNS, recordedFrom, type StatementRow } from './statement-rows.js';
+
+/** What the numbering and signing of drafts needs. */
+export interface Appending {
+  process: ProcessName;
+  signerFor: (kind: StatementKind) => Signer;
+  verify: (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement;
+}
+
+interface ChainHead {
+  number: number;
+  digest: string;
+}
+
+/** A draft with its place in the chain; `digest` is that of the payload. */
+interface Numbered {
+  draft: AnyDraft;
+  statement: Statement;
+  digest: string;
+}
+
+/** What the first statement of a chain names as its previous one. */
+export const EMPTY_DIGEST = sha256Hex('');
+
+/**
+ * Numbers, chains, signs (one call per key) and inserts drafts in the transaction that it begins; the caller commits.
+ * Drafts whose key is on record are answered with the statement that is there.
+ */
+export async function appendStatements(
+  client: pg.PoolClient,
+  drafts: readonly AnyDraft[],
+  appending: Appending,
+): Promise<AnyRecorded[]> {
+  const head = await lockChain(client, appending.process);
+  const known = await findByKey(client, drafts, appending);
+  const fresh = new Map<string | AnyDraft, AnyDraft>();
+  for (const draft of drafts) {
+    const name = keyOf(draft) ?? draft;
+    if (!fresh.has(name) && !known.has(name)) fresh.set(name, draft);
+  }
+  const numbered = numberDrafts([...fresh.values()], head, appending.process);
+  const inserted = await insertNumbered(client, numbered, await sealNumbered(numbered, appending));
+  for (const [index, name] of [...fresh.keys()].entries()) known.set(name, present(inserted[index]));
+  return drafts.map((draft) => present(known.get(keyOf(draft) ?? draft)));
+}
+
+/** An in-toto statement (https://in-toto.io/Statement/v1) for a draft at a place of the chain. */
+export function statementOf(draft: AnyDraft, process: ProcessName, head: ChainHead): Statement {
+  const { kind, actionId, requestDigest, body } = draft;
+  return buildStatement(kind, {
+    actionId,
+    requestDigest,
+    body,
+    chain: { process, number: head.number + 1, previous: head.digest },
+  });
+}
+
+async function lockChain(client: pg.PoolClient, process: ProcessName): Promise<ChainHead> {
+  // One round trip. The lock is a statement of its own: the next one then sees what its last holder committed.
+  const answers: unknown = await client.query(`begin;
+    select pg_advisory_xact_lock(hashtextextended('countersign.chain/${process}', 0));
+    select number, digest from countersign.statements where process = '${process}' order by number desc limit 1`);
+  const row = (answers as pg.QueryResult<{ number: string; digest: string }>[])[2]?.rows[0];
+  return row === undefined ? { number: 0, digest: EMPTY_DIGEST } : { number: Number(row.number), digest: row.digest };
+}
+
+function keyOf(draft: AnyDraft): string | undefined {
+  return draft.key === undefined ? undefined : JSON.stringify([draft.actionId ?? '', draft.kind, draft.key]);
+}
+
+async function findByKey(
+  client: pg.PoolClient,
+  drafts: readonly AnyDraft[],
+  { verify }: Appending,
+): Promise<Map<string | AnyDraft, AnyRecorded>> {
+  const keys = drafts.map(keyOf).filter((key) => key !== undefined);
+  if (keys.length === 0) return new Map();
+  const wanted = keys.map((key) => JSON.parse(key) as unknown);
+  const { rows } = await client.query<StatementRow & { name: string }>(
+    `select ${STATEMENT_COLUMNS} from countersign.statements
+     where (coalesce(action_id, ''), kind, key) in (select w ->> 0, w ->> 1, w ->> 2 from jsonb_array_elements($1) w)`,
+    [JSON.stringify(wanted)],
+  );
+  return new Map(
+    rows.map((row) => [JSON.stringify([row.action_id ?? '', row.kind, row.key]), recordedFrom(row, verify)]),
+  );
+}
+
+function numberDrafts(drafts: readonly AnyDraft[], head: ChainHead, process: ProcessName): Numbered[] {
+  let last = head;
+  return drafts.map((draft) => {
+    const statement = statementOf(draft, process, last);
+    last = { number: last.number + 1, digest: digestOf(statement) };
+    return { draft, statement, digest: last.digest };
+  });
+}
+
+async function sealNumbered(numbered: readonly Numbered[], { signerFor }: Appending): Promise<Envelope[]> {
+  const bySigner = new Map<Signer, number[]>();
+  for (const [index, { draft }] of numbered.entries()) {
+    const signer = signerFor(draft.kind);
+    bySigner.set(signer, [...(bySigner.get(signer) ?? []), index]);
+  }
+  const envelopes: Envelope[] = [];
+  for (const [signer, indexes] of bySigner) {
+    const sealed = await seal(
+      indexes.map((index) => numbered[index]?.statement),
+      signer,
+    );
+    for (const [at, index] of indexes.entries()) envelopes[index] = present(sealed[at]);
+  }
+  return envelopes;
+}
+
+async function insertNumbered(
+  client: pg.PoolClient,
+  numbered: readonly Numbered[],
+  envelopes: readonly Envelope[],
+): Promise<AnyRecorded[]> {
+  if (numbered.length === 0) return [];
+  const rows = numbered.map(({ draft, statement, digest }, index) => ({
+    kind: draft.kind,
+    action_id: draft.actionId,
+    digest,
+    ...statement.predicate.chain,
+    key: draft.key ?? null,
+    envelope: JSON.stringify(envelopes[index]),
+  }));
+  const { rows: placed } = await client.query<{ number: string; sequence: string; recorded_at_ms: string }>(
+    `insert into countersign.statements (kind, action_id, digest, process, number, previous, key, envelope)
+     select kind, action_id, digest, process, number, previous, key, envelope
+     from jsonb_to_recordset($1) as r (kind text, action_id text, digest text, process text, number bigint, previous text, key text, envelope text)
+     order by number returning number, sequence, recorded_at_ms`,
+    [JSON.stringify(rows)],
+  );
+  const byNumber = new Map(placed.map((row) => [Number(row.number), row]));
+  return numbered.map(({ draft, statement, digest }, index) => {
+    const place = present(byNumber.get(statement.predicate.chain?.number ?? 0));
+    return {
+      sequence: Number(place.sequence),
+      kind: draft.kind,
+      actionId: draft.actionId,
+      digest,
+      body: draft.body,
+      statement,
+      envelope: present(envelopes[index]),
+      key: draft.key ?? null,
+      recordedAtMs: Number(place.recorded_at_ms),
+    } as AnyRecorded;
+  });
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('The record lost count of the statements that it was given.');
+  return value;
+}

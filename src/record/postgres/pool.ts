@@ -1,0 +1,98 @@
+import pg from 'pg';
+import type { Secret } from '../../core/secret.js';
+import { ServiceFault } from '../../core/errors.js';
+
+// Classes of SQLSTATE that the same query may survive later: connection, resources, operator intervention, system, rollback.
+const TEMPORARY = /^(08|53|57|58|40|55)/;
+
+export interface RecordPoolOptions {
+  /** `postgres://user:password@host:port/database`, of this process's own role. */
+  url: Secret;
+  /** Connections kept open at most. Default 8. */
+  maxConnections?: number;
+  /** How long a connection or a statement may take before the record counts as away. Default 5,000. */
+  timeoutMs?: number;
+}
+
+/** Connections to the record. Its errors are never fatal to the process: the call that meets one reports it. */
+export function createRecordPool({ url, maxConnections = 8, timeoutMs = 5_000 }: RecordPoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url.reveal(),
+    max: maxConnections,
+    connectionTimeoutMillis: timeoutMs,
+    statement_timeout: timeoutMs,
+    lock_timeout: timeoutMs,
+    // The server may be gone without a word: then no answer comes, not even a time-out of its own.
+    query_timeout: timeoutMs + 1_000,
+    idle_in_transaction_session_timeout: timeoutMs + 10_000,
+    application_name: 'countersign',
+    keepAlive: true,
+  });
+  pool.on('error', () => undefined); // an idle connection broke: the pool replaces it
+  return pool;
+}
+
+/** Runs a piece of work in one transaction (READ COMMITTED); rolls back and translates when it throws. */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await reachable(pool.connect());
+  let broken: Error | undefined;
+  try {
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((failed: unknown) => {
+      broken = failed as Error;
+    });
+    throw recordFault(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Runs one query; translates what PostgreSQL or the network answers. */
+export async function query<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> {
+  return (await reachable(pool.query<Row>(text, values))).rows;
+}
+
+async function reachable<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw recordFault(error);
+  }
+}
+
+/** What PostgreSQL itself refused, with its SQLSTATE (https://www.postgresql.org/docs/18/errcodes-appendix.html). */
+export class RecordFault extends ServiceFault {
+  readonly sqlState: string;
+
+  constructor(message: string, state: string) {
+    super('record', message, TEMPORARY.test(state));
+    this.sqlState = state;
+  }
+}
+
+/** What PostgreSQL did not do, as a ServiceFault; without row contents, which its `detail` may hold. */
+function recordFault(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof ServiceFault) return error;
+  if (error instanceof pg.DatabaseError) {
+    const state = error.code ?? '';
+    return new RecordFault(`The record refused: ${error.message} (SQLSTATE ${state}).`, state);
+  }
+  if (!isConnectionError(error)) return error;
+  return new ServiceFault('record', `The record cannot be reached: ${error.message || 'connection failed'}.`, true);
+}
+
+function isConnectionError(error: Error & { code?: unknown }): boolean {
+  if (error instanceof AggregateError) return true;
+  if (typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return true;
+  // What pg itself says has no code.
+  return /connection terminated|timeout|connection error|not queryable|client has encountered|pool after calling end/i.test(
+    error.message,
+  );
+}

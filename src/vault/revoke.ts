@@ -1,0 +1,81 @@
+import type { VaultClient } from './client.js';
+import type { Proof } from './leases.js';
+import { VaultFault } from './vault-fault.js';
+
+// Asking again about what is gone: HashiCorp Vault answers 403, OpenBao 400; a refusal by policy says otherwise.
+const UNKNOWN_ACCESSOR = /invalid accessor|no token found with this accessor/i;
+const UNKNOWN_LEASE = /invalid lease/i;
+
+/**
+ * Revokes what was issued (synchronously: anything else reports success while the database user may live on), then the token.
+ * Idempotent.
+ * @throws VaultFault, temporary, when the credential cannot be revoked yet (its target is down) or Vault does not answer.
+ */
+export async function revokeAtVault(
+  client: VaultClient,
+  { accessor, leaseId }: { accessor: string; leaseId: string | null },
+): Promise<void> {
+  await revokeAll(client, accessor, leaseId === null ? [] : [leaseId]);
+}
+
+/** Revokes, and proves that Vault knows neither the leases nor the token any more. */
+export async function revokeAndProve(
+  client: VaultClient,
+  accessor: string,
+  leaseIds: readonly string[],
+): Promise<Proof[]> {
+  await revokeAll(client, accessor, leaseIds);
+  const proofs: Proof[] = [];
+  for (const leaseId of leaseIds)
+    proofs.push(await proveUnknown(client, 'sys/leases/lookup', { lease_id: leaseId }, leaseId, UNKNOWN_LEASE));
+  proofs.push(await proveUnknown(client, 'auth/token/lookup-accessor', { accessor }, accessor, UNKNOWN_ACCESSOR));
+  return proofs;
+}
+
+async function revokeAll(client: VaultClient, accessor: string, leaseIds: readonly string[]): Promise<void> {
+  const faults: unknown[] = [];
+  for (const leaseId of leaseIds) await revokeLease(client, leaseId).catch((fault: unknown) => faults.push(fault));
+  // Even when a lease is stuck: without its token nothing more can be issued.
+  await revokeAccessor(client, accessor).catch((fault: unknown) => faults.push(fault));
+  if (faults.length > 0) throw faults[0];
+}
+
+/** Revokes a token and all that was issued under it, by accessor. An unknown accessor is fine. */
+export async function revokeAccessor(client: VaultClient, accessor: string): Promise<void> {
+  await client.write('auth/token/revoke-accessor', { accessor }).catch((error: unknown) => {
+    if (!(error instanceof VaultFault && error.says(UNKNOWN_ACCESSOR))) throw error;
+  });
+}
+
+async function revokeLease(client: VaultClient, leaseId: string): Promise<void> {
+  try {
+    await client.write('sys/leases/revoke', { lease_id: leaseId, sync: true });
+  } catch (error) {
+    if (error instanceof VaultFault && error.says(UNKNOWN_LEASE)) return;
+    throw error instanceof VaultFault && error.status === 400 ? notYet('sys/leases/revoke', error.answers) : error;
+  }
+}
+
+async function proveUnknown(
+  client: VaultClient,
+  path: string,
+  body: object,
+  name: string,
+  unknown: RegExp,
+): Promise<Proof> {
+  try {
+    await client.write(path, body);
+  } catch (error) {
+    if (!(error instanceof VaultFault && error.says(unknown))) throw error;
+    return {
+      asked: `vault ${path} ${name}`.slice(0, 300),
+      answer: `${String(error.status)} ${error.answers.join('; ')}`.slice(0, 300),
+    };
+  }
+  throw notYet(path, ['it is still known to Vault']);
+}
+
+/** Vault answers 400 when the database is away: this is worth asking again, for ever. */
+function notYet(path: string, answers: readonly string[]): VaultFault {
+  return new VaultFault(path, 503, ['the revocation is not complete yet', ...answers]);
+}

@@ -1,0 +1,134 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import type { Fields } from './block-kit.js';
+import { createSlackState, type SlackState, type StateOptions } from './slack-state.js';
+import { payloadForm, slackSignature } from './signatures.js';
+
+/** What goes wrong with the next call of a method. */
+export type Fault =
+  /** The work is done, but the answer is lost. */
+  | 'lose_answer'
+  /** The connection breaks before Slack saw it. */
+  | 'drop_request'
+  | { status: number; headers?: Record<string, string>; body?: string };
+
+export interface FakeSlackOptions extends StateOptions {
+  signingSecret: string;
+  botToken: string;
+}
+
+/** A Slack that speaks the real wire protocol on loopback, keeps state, and enforces the limits we rely on. */
+export interface FakeSlack {
+  /** For `slackApiUrl`, with a trailing slash. */
+  apiUrl: string;
+  state: SlackState;
+  /** Every call that was answered, in order. */
+  calls: string[];
+  failNext(method: string, fault: Fault): void;
+  /** Presses a button of a message, as Slack's client would: signed, to the gateway. */
+  click(
+    gatewayUrl: string,
+    click: { conversation: string; ts: string; button: string; userId: string },
+  ): Promise<Response>;
+  /** Submits an open modal. */
+  submit(gatewayUrl: string, submission: { viewId: string; userId: string; reason: string | null }): Promise<Response>;
+  /** Sends any payload, properly signed. */
+  send(gatewayUrl: string, payload: unknown): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSlack> {
+  const state = createSlackState(options);
+  const faults = new Map<string, Fault[]>();
+  const calls: string[] = [];
+  let stamps = 0;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const method = (request.url ?? '').replace('/api/', '');
+    const form = Object.fromEntries(new URLSearchParams(await readText(request)));
+    const fault = faults.get(method)?.shift();
+    if (fault === 'drop_request') return void request.socket.destroy();
+    if (typeof fault === 'object') return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
+    const authorised = request.headers.authorization === `Bearer ${options.botToken}`;
+    const answer = authorised ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
+    calls.push(method);
+    if (fault === 'lose_answer') return void request.socket.destroy();
+    if ('retryAfterSeconds' in answer) {
+      return void response.writeHead(429, { 'retry-after': String(answer.retryAfterSeconds) }).end();
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  };
+  const server = createServer((request, response) => void serve(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+
+  const send = (gatewayUrl: string, payload: unknown): Promise<Response> => {
+    const body = payloadForm(payload);
+    const timestamp = Math.floor(options.clock() / 1000);
+    return fetch(`${gatewayUrl}/slack/interactions`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        'x-slack-request-timestamp': String(timestamp),
+        'x-slack-signature': slackSignature(options.signingSecret, timestamp, body),
+      },
+      body,
+    });
+  };
+  const envelope = (userId: string): Fields => ({
+    team: { id: options.teamId, domain: 'example' },
+    api_app_id: options.appId,
+    user: {
+      id: userId,
+      username: userId.toLowerCase(),
+      name: userId.toLowerCase(),
+      team_id: state.user(userId)['team_id'],
+    },
+  });
+
+  return {
+    apiUrl: `http://127.0.0.1:${String(port)}/api/`,
+    state,
+    calls,
+    failNext: (method, fault) => void faults.set(method, [...(faults.get(method) ?? []), fault]),
+    send,
+    click(gatewayUrl, { conversation, ts, button, userId }) {
+      const message = state.message(conversation, ts);
+      const pressed = state.button(message, button);
+      stamps += 1;
+      return send(gatewayUrl, {
+        type: 'block_actions',
+        ...envelope(userId),
+        container: { type: 'message', message_ts: ts, channel_id: conversation, is_ephemeral: false },
+        trigger_id: state.trigger(),
+        channel: { id: conversation, name: 'approvals' },
+        message: { type: 'message', ts, blocks: message.blocks },
+        response_url: 'https://hooks.slack.com/actions/unused',
+        actions: [
+          {
+            ...pressed,
+            block_id: 'b1',
+            action_ts: `${String(Math.floor(options.clock() / 1000))}.${String(stamps).padStart(6, '0')}`,
+          },
+        ],
+      });
+    },
+    submit(gatewayUrl, { viewId, userId, reason }) {
+      const view = state.view(viewId);
+      const [input] = view['blocks'] as { block_id: string; element: { action_id: string } }[];
+      if (input === undefined) throw new Error('the modal has no input');
+      const values = { [input.block_id]: { [input.element.action_id]: { type: 'plain_text_input', value: reason } } };
+      return send(gatewayUrl, {
+        type: 'view_submission',
+        ...envelope(userId),
+        trigger_id: state.trigger(),
+        view: { ...view, id: viewId, team_id: options.teamId, app_id: options.appId, state: { values } },
+      });
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,16 @@
+// Runs one export of the compiled operation and prints its result and the peak of its memory. Input: JSON on stdin.
+import { text } from 'node:stream/consumers';
+import { Secret } from '../../dist/src/core/secret.js';
+import { operation } from '../../dist/src/operations/database-export.js';
+
+const { credential, ...input } = JSON.parse(await text(process.stdin));
+const result = await operation.execute({
+  ...input,
+  credential: { ...credential, password: new Secret(credential.password) },
+  retainUntilMs: Date.now() + 60_000,
+  progress() {},
+  signal: AbortSignal.timeout(60_000),
+  async beginEffect() {},
+});
+// maxRSS is in kibibytes.
+console.log(JSON.stringify({ result, peakBytes: process.resourceUsage().maxRSS * 1024 }));

@@ -1,0 +1,143 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  acceptedSchema,
+  actionSchema,
+  decisionAnswerSchema,
+  decisionBodySchema,
+  decisionHeadersSchema,
+  listQuerySchema,
+  listSchema,
+  statementsSchema,
+  toActionBody,
+  toSummary,
+  waitQuerySchema,
+  waitSchema,
+  withdrawnSchema,
+} from '../../../src/channels/api/schemas.js';
+import { open } from '../../../src/core/dsse.js';
+import { Refusal } from '../../../src/core/errors.js';
+import { parseOrRefuse } from '../../../src/core/invalid-field.js';
+import { envelopeSchema } from '../../../src/core/schemas/primitives.js';
+import { statementSchema, type StatementKind } from '../../../src/core/schemas/statements.js';
+import type { ActionView } from '../../../src/record/action-view.js';
+import type { LocalGateway } from './local-gateway.js';
+
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  url: URL;
+  body: string;
+}
+
+export interface Answer {
+  status: number;
+  body: unknown;
+}
+
+/** Answers as the contract says; what goes out has passed the real gateway's own schemas. */
+export async function answer(gateway: LocalGateway, exchange: Exchange): Promise<Answer> {
+  const { request, url } = exchange;
+  const [, version, collection, actionId, part = 'view'] = url.pathname.split('/');
+  if (url.pathname === '/readyz') return { status: 200, body: { ready: true, services: [] } };
+  if (url.pathname === '/.well-known/oauth-protected-resource' && gateway.options.issuer !== undefined) {
+    return { status: 200, body: { resource: gateway.url, authorization_servers: [gateway.options.issuer] } };
+  }
+  if (version === 'v1' && collection === 'actions') {
+    if (actionId === undefined) return request.method === 'POST' ? submit(gateway, exchange) : list(gateway, exchange);
+    const route = ROUTES[part];
+    if (route !== undefined) return { status: 200, body: await route(gateway, exchange, actionId) };
+  }
+  throw new Refusal('not_found', 'There is nothing at this address.');
+}
+
+type Route = (gateway: LocalGateway, exchange: Exchange, actionId: string) => Promise<unknown>;
+
+const ROUTES: Record<string, Route | undefined> = {
+  view: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'either');
+    return actionSchema.parse(toActionBody(find(gateway, actionId).view));
+  },
+  wait: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'either');
+    const { timeoutSeconds, sinceRevision } = parseOrRefuse(waitQuerySchema, queryOf(exchange));
+    if (String(find(gateway, actionId).revision) === sinceRevision) {
+      await gateway.nextChange(exchange.response, timeoutSeconds * 1_000);
+    }
+    const { view, revision } = find(gateway, actionId);
+    return waitSchema.parse({ revision: String(revision), action: toActionBody(view) });
+  },
+  decision: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'person');
+    const { 'idempotency-key': key } = parseOrRefuse(decisionHeadersSchema, exchange.request.headers);
+    const decision = parseOrRefuse(decisionBodySchema, JSON.parse(exchange.body));
+    if (decision.actionDigest !== find(gateway, actionId).view.actionDigest) {
+      throw new Refusal('digest_mismatch', 'The action has changed since it was shown.', 'actionDigest');
+    }
+    gateway.decisions.push({ actionId, key, ...decision });
+    return decisionAnswerSchema.parse({ state: decision.decision === 'deny' ? 'denied' : 'filled', open: [] });
+  },
+  withdrawal: async (gateway, exchange, actionId) => {
+    gateway.withdrawals.push(openAs(gateway, exchange, 'withdrawal').predicate.body.actionId);
+    return withdrawnSchema.parse({ actionId, state: 'withdrawn' });
+  },
+  statements: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'either');
+    return statementsSchema.parse({ statements: gateway.statements.get(actionId) ?? [] });
+  },
+  output: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'agent');
+    const output = gateway.outputs.get(actionId);
+    if (output === undefined) throw new Refusal('artefact_gone', 'The output is no longer kept.', 'actionId');
+    return output;
+  },
+};
+
+function submit(gateway: LocalGateway, exchange: Exchange): Answer {
+  const { predicate, subject } = openAs(gateway, exchange, 'request');
+  if (gateway.accept === null)
+    throw new Refusal('policy_forbids', 'No policy lets this agent ask for this.', 'operation');
+  gateway.put(gateway.accept(predicate.body));
+  const accepted = { actionId: predicate.body.actionId, requestDigest: subject[0].digest.sha256, state: 'preparing' };
+  return { status: 202, body: acceptedSchema.parse(accepted) };
+}
+
+async function list(gateway: LocalGateway, exchange: Exchange): Promise<Answer> {
+  await authenticate(gateway, exchange, 'either');
+  const { open: onlyOpen, agent, limit } = parseOrRefuse(listQuerySchema, queryOf(exchange));
+  const isMeant = (view: ActionView): boolean =>
+    (onlyOpen !== true || view.state !== 'done') && (agent ?? view.request.agent) === view.request.agent;
+  const views = [...gateway.actions.values()].map(({ view }) => view).filter(isMeant);
+  return {
+    status: 200,
+    body: listSchema.parse({ actions: views.slice(0, limit).map(toSummary), unreadable: [], next: null }),
+  };
+}
+
+function openAs<K extends StatementKind>(gateway: LocalGateway, { body }: Exchange, kind: K) {
+  const opened = open(parseOrRefuse(envelopeSchema, JSON.parse(body)), gateway.options.agents);
+  if (!opened.ok) throw new Refusal(opened.fault, 'The envelope does not verify.');
+  return parseOrRefuse(statementSchema(kind), opened.payload);
+}
+
+async function authenticate(
+  gateway: LocalGateway,
+  { request, url }: Exchange,
+  who: 'person' | 'agent' | 'either',
+): Promise<void> {
+  const [scheme = '', token = ''] = (request.headers.authorization ?? '').split(' ');
+  if (scheme === 'Bearer' && who !== 'agent' && (await gateway.options.acceptsPerson(token))) return;
+  if (scheme !== 'Countersign-Agent' || who === 'person') {
+    throw new Refusal('unauthenticated', 'The token is not valid.', 'Authorization');
+  }
+  await gateway.agentOf(token, { method: request.method ?? '', path: url.pathname });
+}
+
+function find(gateway: LocalGateway, actionId: string): { view: ActionView; revision: number } {
+  const found = gateway.actions.get(actionId);
+  if (found === undefined) throw new Refusal('action_unknown', `There is no action ${actionId}.`, 'actionId');
+  return found;
+}
+
+function queryOf({ url }: Exchange): Record<string, string> {
+  return Object.fromEntries(url.searchParams);
+}

@@ -1,0 +1,154 @@
+import { createDirectory } from '../../../src/directory/create-directory.js';
+import type { Directory } from '../../../src/directory/directory.js';
+import type { ActionView } from '../../../src/record/action-view.js';
+
+/** What the tests are about: one workspace, one app, one action. */
+export const slackIds = { teamId: 'T0TEAM', appId: 'A0APP', channel: 'C0APPROVALS', fallback: 'C0FALLBACK' } as const;
+export const ACTION_ID = '01K9ZZZZZZ0000000000000001';
+export const ACTION_DIGEST = 'ab'.repeat(32);
+export const PUBLIC_URL = 'https://countersign.example';
+export const OPENED_AT_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
+
+const person = (id: string, name: string, userId?: string, aliases: string[] = []) => ({
+  id,
+  name,
+  email: `${id}@example.com`,
+  oidcSubject: `oidc-${id}`,
+  ...(userId !== undefined && { slack: { teamId: slackIds.teamId, userId } }),
+  aliases,
+});
+
+/** Ada and Bo are data administrators, Cy owns the agent and is one too, Di is on call; Bo's Slack account is his alias's. */
+export const directory: Directory = createDirectory({
+  people: [
+    person('ada', 'Ada Fischer', 'U0ADA'),
+    person('bo', 'Bo Lind', undefined, ['bo-admin']),
+    person('bo-admin', 'Bo Lind (admin)', 'U0BO'),
+    person('cy', 'Cy Owner', 'U0CY'),
+    person('di', 'Di Oncall', 'U0DI'),
+    person('eve', 'Eve Without Slack'),
+  ],
+  groups: { dba: ['ada', 'bo', 'cy'], oncall: ['di'], 'data-owner': ['eve'] },
+  agents: [{ id: 'reporter', name: 'Report bot', owner: 'cy', prompters: ['cy'], groups: [], publicKey: 'AAAA' }],
+});
+
+/** An export that waits for one of dba. */
+export function waitingView(over: Partial<ActionView> = {}): ActionView {
+  const query = 'SELECT id, email FROM customers WHERE country = $1';
+  return {
+    actionId: ACTION_ID,
+    requestDigest: '11'.repeat(32),
+    state: 'waiting',
+    request: {
+      actionId: ACTION_ID,
+      agent: 'reporter',
+      operation: 'database.export',
+      params: { target: 'orders', query, parameters: ['DE'], format: 'csv' },
+      reason: 'The quarterly report needs the German customers.',
+      logs: 'connected\nplanned\nasking for approval',
+      requestedAtMs: OPENED_AT_MS - 1_000,
+      expiresAtMs: OPENED_AT_MS + 7_200_000,
+    },
+    target: { kind: 'postgres', name: 'orders', environment: 'production' },
+    preview: {
+      summary: 'Export of 1 table from orders (production), about 12,000 rows',
+      facts: [
+        { label: 'Tables', value: 'public.customers' },
+        { label: 'Estimated rows', value: '12,000' },
+      ],
+      content: { language: 'sql', text: query },
+      fingerprint: '22'.repeat(32),
+      estimate: { rows: 12_000 },
+    },
+    flags: [
+      { code: 'production', severity: 'medium', sentence: 'The target is production.' },
+      { code: 'personal_data', severity: 'high', sentence: 'Column customers.email looks like personal data.' },
+    ],
+    risk: 'high',
+    round: 1,
+    plan: {
+      stages: [{ group: 'dba', quorum: 1 }],
+      escalations: [{ afterMs: 600_000, group: 'oncall' }],
+      remindAfterMs: 300_000,
+      expireAfterMs: 7_200_000,
+      leaseTtlSeconds: 300,
+      assurance: 'any',
+      policies: ['prod-export'],
+    },
+    policy: { digest: '33'.repeat(32), number: 1 },
+    actionDigest: ACTION_DIGEST,
+    barred: [{ person: 'cy', because: 'owns agent reporter' }],
+    reopened: null,
+    openedAtMs: OPENED_AT_MS,
+    expiresAtMs: OPENED_AT_MS + 7_200_000,
+    decisions: [],
+    escalated: [],
+    quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    leases: [],
+    outcome: null,
+    lease: 'none',
+    receipt: null,
+    refusals: [],
+    timeline: timeline(3),
+    ...over,
+  };
+}
+
+/** A history of so many statements: later views have longer ones. */
+export function timeline(length: number): ActionView['timeline'] {
+  return Array.from({ length }, (_, index) => ({
+    kind: 'plan' as const,
+    atMs: OPENED_AT_MS + index,
+    signedBy: 'worker/1',
+    digest: '44'.repeat(32),
+  }));
+}
+
+/** The same action after Ada approved it and the export ran. */
+export function doneView(over: Partial<ActionView> = {}): ActionView {
+  return waitingView({
+    state: 'done',
+    decisions: [decisionOf('ada', 'approve', 'Checked with legal.')],
+    quorum: { filled: true, open: [] },
+    outcome: {
+      status: 'succeeded',
+      code: 'ok',
+      message: 'The export is complete.',
+      result: { artefact: { sha256: '55'.repeat(32), rows: 12_034, bytes: 480_112, format: 'csv' } },
+    },
+    lease: 'revoked',
+    leases: [
+      {
+        accessor: 'acc',
+        purpose: 'execute',
+        username: 'v-x',
+        leasedAtMs: OPENED_AT_MS,
+        revokedAtMs: OPENED_AT_MS + 9_000,
+        proofs: [
+          { asked: 'Vault: lease', answer: 'unknown' },
+          { asked: 'PostgreSQL: role', answer: 'unknown' },
+        ],
+      },
+    ],
+    receipt: { digest: '66'.repeat(32), concludedAtMs: OPENED_AT_MS + 60_000, closing: false },
+    timeline: timeline(9),
+    ...over,
+  });
+}
+
+export function decisionOf(who: string, decision: 'approve' | 'deny', reason: string): ActionView['decisions'][number] {
+  return {
+    person: who,
+    decision,
+    reason,
+    channel: 'slack',
+    groups: ['dba'],
+    decidedAtMs: OPENED_AT_MS + 30_000,
+    runId: 'run',
+    current: true,
+  };
+}
+
+/** Text that would do something if any of it came alive. */
+export const HOSTILE =
+  '<!channel> <@U0ADA> *bold* _it_ ~no~ `code` <https://evil.example|click> :tada: & &lt; \u202Etxet\u202C a\u200Bb \u001B[31m ```\nend\r';
