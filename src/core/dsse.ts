@@ -1,6 +1,6 @@
 import { base64 } from '@scure/base';
 import { canonicalJson, sha256Hex } from './json.js';
-import { verifyEd25519 } from './ed25519.js';
+import { verifyEd25519, type VerifyEd25519 } from './ed25519.js';
 
 /** The payload type of every envelope that Countersign makes or accepts. */
 export const IN_TOTO_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
@@ -60,8 +60,9 @@ export async function seal(statements: unknown[], signer: Signer): Promise<Envel
 /**
  * Opens an envelope if one of the given keys signed it. Never throws, whatever it is handed:
  * it also judges what strangers send to a workflow.
+ * @param verify default: pure JavaScript, for the workflow sandbox; processes give a native one.
  */
-export function open(envelope: unknown, keys: readonly PublicKey[]): Opened {
+export function open(envelope: unknown, keys: readonly PublicKey[], verify: VerifyEd25519 = verifyEd25519): Opened {
   if (!isEnvelope(envelope)) return { ok: false, fault: 'envelope_malformed' };
   if (envelope.payloadType !== IN_TOTO_PAYLOAD_TYPE) return { ok: false, fault: 'payload_type_unknown' };
   const [signature] = envelope.signatures;
@@ -70,7 +71,7 @@ export function open(envelope: unknown, keys: readonly PublicKey[]): Opened {
   try {
     const payload = base64.decode(envelope.payload);
     const message = preAuthEncoding(envelope.payloadType, payload);
-    if (!verifyEd25519(base64.decode(key.publicKey), message, base64.decode(signature.sig))) {
+    if (!verify(base64.decode(key.publicKey), message, base64.decode(signature.sig))) {
       return { ok: false, fault: 'signature_invalid' };
     }
     const text = new TextDecoder('utf-8', { fatal: true }).decode(payload);

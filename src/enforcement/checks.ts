@@ -1,10 +1,11 @@
 import { digestOf } from '../core/json.js';
 import { Refusal } from '../core/errors.js';
-import { countQuorum } from '../core/quorum.js';
+import { countQuorum, type Approval } from '../core/quorum.js';
 import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
+import { allOf } from '../record/record.js';
 import { ReviewAgain, type Case, type Evidence } from './evidence.js';
 
 /** One thing that must hold before an action may run. */
@@ -23,10 +24,35 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'the action has not ended',
+    verify(_, { statements }) {
+      // After a reset an automatic action could otherwise run behind a receipt that says it did not.
+      if (allOf(statements, 'receipt').length > 0)
+        throw new Refusal('action_closed', 'The action has ended: its receipt is on record.');
+    },
+  },
+  {
+    name: 'the review is the newest',
+    verify(_, { statements, round }) {
+      // Whoever steals a workflow task could ask for an earlier round, whose approvals were dropped, in the run of theirs.
+      const newest = statements.findLast(({ kind }) => kind === 'preview' || kind === 'plan');
+      if (newest === undefined || !('round' in newest.body) || newest.body.round !== round)
+        throw new ReviewAgain('digest_mismatch', 'The review was opened again after these approvals.');
+    },
+  },
+  {
     name: 'the preview is of this request',
     verify({ preview, requestDigest }) {
       if (preview.requestDigest !== requestDigest)
         throw new Refusal('digest_mismatch', 'The preview on record is of another request.');
+    },
+  },
+  {
+    name: 'the preview names the target as the bundle lists it',
+    verify({ preview, target: { kind, name, environment } }) {
+      if (digestOf(preview.target) !== digestOf({ kind, name, environment })) {
+        throw new ReviewAgain('target_changed', 'People were shown another target than the bundle in force lists.');
+      }
     },
   },
   {
@@ -85,6 +111,13 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'the expiry does not outlive the plan',
+    verify({ plan }) {
+      if (plan.snapshot.expiresAtMs > plan.openedAtMs + plan.plan.expireAfterMs)
+        throw new Refusal('request_expired', 'The review would stay open for longer than its plan says.');
+    },
+  },
+  {
     name: 'the action has not expired',
     verify({ plan }, { nowMs }) {
       if (nowMs >= plan.snapshot.expiresAtMs)
@@ -114,8 +147,8 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'the agent has not withdrawn it',
-    verify({ withdrawals, request }) {
-      if (withdrawals.some(({ body }) => body.actionId === request.body.actionId))
+    verify(_, { statements }) {
+      if (allOf(statements, 'withdrawal').length > 0)
         throw new Refusal('withdrawn_by_agent', 'The agent withdrew the action.');
     },
   },
@@ -131,7 +164,12 @@ export const checks: readonly Check[] = [
   {
     name: 'policy and separation of duties let each approver approve',
     verify(laidOut, evidence) {
+      const { directory } = evidence.policy;
+      // Barred when it was planned or barred by now: neither counts, as at the gateway.
+      const barred = new Set(laidOut.plan.barred.map(({ person }) => directory.canonical(person)));
       for (const { approver } of approvalsOf(laidOut)) {
+        if (barred.has(directory.canonical(approver.person)))
+          throw new Refusal('self_approval', `${approver.person} was barred from deciding when the review opened.`);
         const verdict = evidence.policy.mayApprove({ ...questionOf(laidOut, evidence), person: approver.person });
         if (verdict.allowed) continue;
         // Separation of duties is no matter of asking again; somebody forged or planted this decision.
@@ -143,21 +181,22 @@ export const checks: readonly Check[] = [
   {
     name: 'approvals of this run, round and digest by members of the bundle fill the plan',
     verify(laidOut, evidence) {
-      const { plan } = laidOut;
-      const { directory } = evidence.policy;
-      const approvals = approvalsOf(laidOut)
-        .filter((decision) => decision.runId === evidence.runId)
-        .filter(({ decidedAtMs }) => decidedAtMs >= plan.openedAtMs && decidedAtMs < plan.snapshot.expiresAtMs)
-        .map(({ approver }) => ({
-          person: directory.canonical(approver.person),
-          groups: directory.groupsOf(approver.person),
-        }));
-      if (!countQuorum(plan.plan, approvals, escalatedGroups(laidOut, evidence)).filled) {
+      const approvals = countedApprovals(laidOut, evidence);
+      if (!countQuorum(laidOut.plan.plan, approvals, escalatedGroups(laidOut, evidence)).filled) {
         throw new ReviewAgain('decisions_missing', 'The approvals on record for this run do not fill the plan.');
       }
     },
   },
 ];
+
+/** Approvals of this run, round and digest, given while the review was open, by canonical person with the bundle's groups. */
+export function countedApprovals(laidOut: Case, { runId, policy: { directory } }: Evidence): Approval[] {
+  const { openedAtMs, snapshot } = laidOut.plan;
+  return approvalsOf(laidOut)
+    .filter((decision) => decision.runId === runId)
+    .filter(({ decidedAtMs }) => decidedAtMs >= openedAtMs && decidedAtMs < snapshot.expiresAtMs)
+    .map(({ approver: { person } }) => ({ person: directory.canonical(person), groups: directory.groupsOf(person) }));
+}
 
 function questionOf({ request, preview, target }: Case, { nowMs }: Evidence): PolicyQuestion {
   return {

@@ -26,9 +26,8 @@ export interface Case {
   operation: Operation;
   target: Target;
   params: unknown;
-  /** Decisions bound to this run, round and digest. */
+  /** All on record, of whatever run, round and digest: the checks tell which count. */
   decisions: StatementBody<'decision'>[];
-  withdrawals: Recorded<'withdrawal'>[];
   escalations: StatementBody<'escalation'>[];
 }
 
@@ -74,7 +73,6 @@ export function layOut({ statements, operations, policy, round }: Evidence): Cas
     target,
     params: params.data,
     decisions: allOf(statements, 'decision').map(({ body }) => body),
-    withdrawals: allOf(statements, 'withdrawal'),
     escalations: allOf(statements, 'escalation').map(({ body }) => body),
   };
 }

@@ -1,9 +1,9 @@
-import { checks, type Check } from './checks.js';
+import { checks, countedApprovals, type Check } from './checks.js';
 import { layOut, type Case, type Evidence } from './evidence.js';
 
 /** What the executor may run. */
 export interface Judgement extends Case {
-  /** Canonical people whose approvals fill the plan. */
+  /** Canonical people whose approvals counted, sorted. */
   approvers: string[];
 }
 
@@ -20,12 +20,6 @@ export async function judge(evidence: Evidence): Promise<Judgement> {
 export async function judgeBy(list: readonly Check[], evidence: Evidence): Promise<Judgement> {
   const laidOut = layOut(evidence);
   for (const check of list) await check.verify(laidOut, evidence);
-  const approvers = new Set(
-    laidOut.decisions
-      .filter(
-        ({ decision, runId, round }) => decision === 'approve' && runId === evidence.runId && round === evidence.round,
-      )
-      .map(({ approver }) => evidence.policy.directory.canonical(approver.person)),
-  );
+  const approvers = new Set(countedApprovals(laidOut, evidence).map(({ person }) => person));
   return { ...laidOut, approvers: [...approvers].sort() };
 }

@@ -10,6 +10,7 @@ import {
   type Statement,
   type StatementKind,
 } from '../core/schemas/statements.js';
+import { createNativeVerifier } from './native-ed25519.js';
 import { subjectNameOf } from '../core/statement.js';
 
 /** Whose signatures count. */
@@ -51,6 +52,7 @@ export function createStatementVerifier(
   verifiers: Verifiers,
 ): (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement {
   const holds = new Set<string>();
+  const verifySignature = createNativeVerifier();
 
   const payloadOf = (envelope: Envelope, keys: readonly PublicKey[]): unknown => {
     const [signature] = envelope.signatures;
@@ -63,7 +65,7 @@ export function createStatementVerifier(
       holds.add(memory);
       return readPayload(envelope);
     }
-    const opened = open(envelope, keys);
+    const opened = open(envelope, keys, verifySignature);
     if (!opened.ok) throw invalid(`its envelope does not verify (${opened.fault})`);
     holds.add(memory);
     if (holds.size > REMEMBERED)

@@ -3,7 +3,7 @@ import { open, seal } from '../../src/core/dsse.js';
 import { KEY_PURPOSES, keysFor, openKeyring } from '../../src/core/keyring.js';
 import { logInToVault } from '../../src/vault/login.js';
 import { createTransitSigner, readTransitKeys } from '../../src/vault/transit-signer.js';
-import { VaultFault } from '../../src/vault/vault-fault.js';
+import type { VaultFault } from '../../src/vault/vault-fault.js';
 import { installForTest, type TestInstallation } from '../support/installation.js';
 import { makeKey } from '../support/signing.js';
 import { until } from '../support/until.js';

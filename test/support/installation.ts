@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { inject } from 'vitest';
 import { install, type Installation, type InstallOptions } from '../../apps/devstack/installation/install.js';
 import { asAdmin } from '../../apps/devstack/installation/postgres-admin.js';

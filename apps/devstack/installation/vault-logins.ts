@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ProcessName } from '../../../src/core/schemas/statements.js';
-import { Secret } from '../../../src/core/secret.js';
+import type { Secret } from '../../../src/core/secret.js';
 import { parseAnswer, wrapSchema } from '../../../src/vault/answers.js';
 import type { VaultClient } from '../../../src/vault/client.js';
 import type { Names } from './names.js';

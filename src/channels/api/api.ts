@@ -10,7 +10,7 @@ import { createOidcIssuer } from './oidc-issuer.js';
 import { createCookies } from './page/session.js';
 import { createSignIn } from './page/sign-in.js';
 import { createPersonTokens } from './people.js';
-import { createPrincipals } from './principals.js';
+import { createPrincipals, nameOf } from './principals.js';
 import { createIdentify } from './route-parts.js';
 import { actionRoutes } from './routes/actions.js';
 import { decisionRoutes } from './routes/decisions.js';
@@ -42,11 +42,17 @@ export interface ApiOptions extends HealthRoutesOptions {
 /** The gateway's HTTP server: `/v1` for programs, `/view` for people, ready to listen or to take another channel's plugin. */
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { policy, record, clock, publicUrl, oidc, artefactsDir } = options;
-  const app = await createServer(options);
   const issuer = createOidcIssuer(oidc.issuer, clock);
   const readPerson = createPersonTokens({ issuer, audience: oidc.audience, policy });
   const readAgent = createAgentTokens({ policy, publicUrl, clock });
   const identify = createIdentify(createPrincipals({ readPerson, readAgent }));
+  const app = await createServer({
+    ...options,
+    senderOf: (request) => {
+      const principal = identify.find(request);
+      return principal === undefined ? null : nameOf(principal);
+    },
+  });
   const closing = new AbortController();
   app.addHook('preClose', async () => {
     closing.abort();

@@ -12,6 +12,8 @@ export interface Identify {
   person: onRequestAsyncHookHandler;
   /** A hook: lets agents through. */
   agent: onRequestAsyncHookHandler;
+  /** Whom a hook proved, whether or not it let them through. */
+  find(request: FastifyRequest): Principal | undefined;
   /** Whom the hook let through. */
   of(request: FastifyRequest): Principal;
 }
@@ -29,6 +31,7 @@ export function createIdentify(read: (request: FastifyRequest) => Promise<Princi
     either: only(null, ''),
     person: only('person', 'Only people decide: an agent may ask, wait and withdraw.'),
     agent: only('agent', "Only the agent that asked may fetch the action's output."),
+    find: (request) => principals.get(request),
     of(request) {
       const principal = principals.get(request);
       if (principal === undefined) throw new Error('Identify: this route has no sign-in hook');

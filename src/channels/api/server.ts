@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { Refusal } from '../../core/errors.js';
+import { sha256Hex } from '../../core/json.js';
 import { REQUEST_LIMITS } from '../../core/schemas/action.js';
 import type { Refusals } from '../refusals.js';
 import { apiDescription } from './api-description.js';
@@ -14,17 +15,23 @@ declare module 'fastify' {
     /** Refusals of this route are put on record: it changes something. */
     recordsRefusals?: boolean;
   }
+  interface FastifyRequest {
+    /** SHA-256 of the body; null until it was read. */
+    sentDigest: string | null;
+  }
 }
 
 export interface ServerOptions {
   log: FastifyBaseLogger | false;
   refusals: Refusals;
+  /** Who sent a request, as records name them; null while nobody is proven. */
+  senderOf(request: FastifyRequest): string | null;
   /** With TLS in front, browsers are told to keep to it. */
   publicUrl: string;
 }
 
 /** The HTTP server, without routes of its own: limits, headers, errors, and the OpenAPI document. */
-export async function createServer({ log, refusals, publicUrl }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer({ log, refusals, senderOf, publicUrl }: ServerOptions): Promise<FastifyInstance> {
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const app = fastify({
     ...(log === false ? { logger: false } : { loggerInstance: log }),
@@ -42,6 +49,7 @@ export async function createServer({ log, refusals, publicUrl }: ServerOptions):
     frameworkErrors: (error, _request, reply) => void sendProblem(reply.headers(headers), error),
   });
   app.removeAllContentTypeParsers();
+  app.decorateRequest('sentDigest', null);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   const methodsAt = rememberRoutes(app);
@@ -49,7 +57,7 @@ export async function createServer({ log, refusals, publicUrl }: ServerOptions):
     void reply.headers({ ...headers, 'x-request-id': request.id });
   });
   app.setErrorHandler(async (error, request, reply) => {
-    await noteRefusal(error, request, refusals);
+    await noteRefusal(error, request, { refusals, who: senderOf(request) });
     return sendProblem(reply, error);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -71,7 +79,10 @@ export function acceptJson(scope: FastifyInstance): void {
   scope.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => parseJson(body),
+    async (request: FastifyRequest, body: Buffer) => {
+      request.sentDigest = sha256Hex(body);
+      return parseJson(body);
+    },
   );
 }
 
@@ -99,7 +110,11 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-async function noteRefusal(error: unknown, request: FastifyRequest, refusals: Refusals): Promise<void> {
+async function noteRefusal(
+  error: unknown,
+  request: FastifyRequest,
+  { refusals, who }: { refusals: Refusals; who: string | null },
+): Promise<void> {
   const refusal = refusalFrom(error);
   if (refusal === null) {
     const status = problemOf(error).problem.status;
@@ -107,7 +122,7 @@ async function noteRefusal(error: unknown, request: FastifyRequest, refusals: Re
     return;
   }
   if (request.routeOptions.config.recordsRefusals !== true) return;
-  await refusals.put(refusal, { action: null, who: null, sentDigest: null, source: request.ip });
+  await refusals.put(refusal, { action: null, who, sentDigest: request.sentDigest, source: who ?? request.ip });
 }
 
 function securityHeaders(hasTls: boolean): Record<string, string> {

@@ -18,6 +18,20 @@ export interface FakeSlackOptions extends StateOptions {
   botToken: string;
 }
 
+export interface Click {
+  conversation: string;
+  ts: string;
+  /** The button's `action_id`. */
+  button: string;
+  userId: string;
+}
+
+export interface Submission {
+  viewId: string;
+  userId: string;
+  reason: string | null;
+}
+
 /** A Slack that speaks the real wire protocol on loopback, keeps state, and enforces the limits we rely on. */
 export interface FakeSlack {
   /** For `slackApiUrl`, with a trailing slash. */
@@ -27,12 +41,9 @@ export interface FakeSlack {
   calls: string[];
   failNext(method: string, fault: Fault): void;
   /** Presses a button of a message, as Slack's client would: signed, to the gateway. */
-  click(
-    gatewayUrl: string,
-    click: { conversation: string; ts: string; button: string; userId: string },
-  ): Promise<Response>;
+  click(gatewayUrl: string, click: Click): Promise<Response>;
   /** Submits an open modal. */
-  submit(gatewayUrl: string, submission: { viewId: string; userId: string; reason: string | null }): Promise<Response>;
+  submit(gatewayUrl: string, submission: Submission): Promise<Response>;
   /** Sends any payload, properly signed. */
   send(gatewayUrl: string, payload: unknown): Promise<Response>;
   stop(): Promise<void>;
@@ -40,30 +51,8 @@ export interface FakeSlack {
 
 export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSlack> {
   const state = createSlackState(options);
-  const faults = new Map<string, Fault[]>();
-  const calls: string[] = [];
-  let stamps = 0;
-
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const method = (request.url ?? '').replace('/api/', '');
-    const form = Object.fromEntries(new URLSearchParams(await readText(request)));
-    const fault = faults.get(method)?.shift();
-    if (fault === 'drop_request') return void request.socket.destroy();
-    if (typeof fault === 'object') return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
-    const authorised = request.headers.authorization === `Bearer ${options.botToken}`;
-    const answer = authorised ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
-    calls.push(method);
-    if (fault === 'lose_answer') return void request.socket.destroy();
-    if ('retryAfterSeconds' in answer) {
-      return void response.writeHead(429, { 'retry-after': String(answer.retryAfterSeconds) }).end();
-    }
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
-  };
-  const server = createServer((request, response) => void serve(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-
-  const send = (gatewayUrl: string, payload: unknown): Promise<Response> => {
+  const { apiUrl, calls, failNext, stop } = await serveApi(state, options.botToken);
+  const send: FakeSlack['send'] = (gatewayUrl, payload) => {
     const body = payloadForm(payload);
     const timestamp = Math.floor(options.clock() / 1000);
     return fetch(`${gatewayUrl}/slack/interactions`, {
@@ -76,32 +65,82 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
       body,
     });
   };
+  const payloads = createPayloads(state, options);
+  return {
+    apiUrl,
+    state,
+    calls,
+    failNext,
+    send,
+    click: (gatewayUrl, click) => send(gatewayUrl, payloads.click(click)),
+    submit: (gatewayUrl, submission) => send(gatewayUrl, payloads.submission(submission)),
+    stop,
+  };
+}
+
+async function serveApi(
+  state: SlackState,
+  botToken: string,
+): Promise<Pick<FakeSlack, 'apiUrl' | 'calls' | 'failNext' | 'stop'>> {
+  const faults = new Map<string, Fault[]>();
+  const calls: string[] = [];
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const method = (request.url ?? '').replace('/api/', '');
+    const form = Object.fromEntries(new URLSearchParams(await readText(request)));
+    const fault = faults.get(method)?.shift();
+    if (fault === 'drop_request') return void request.socket.destroy();
+    if (typeof fault === 'object') return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
+    const authorised = request.headers.authorization === `Bearer ${botToken}`;
+    const answer = authorised ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
+    calls.push(method);
+    if (fault === 'lose_answer') return void request.socket.destroy();
+    if ('retryAfterSeconds' in answer) {
+      return void response.writeHead(429, { 'retry-after': String(answer.retryAfterSeconds) }).end();
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  };
+  const server = createServer((request, response) => void serve(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    apiUrl: `http://127.0.0.1:${String(port)}/api/`,
+    calls,
+    failNext: (method, fault) => void faults.set(method, [...(faults.get(method) ?? []), fault]),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+interface Payloads {
+  click(click: Click): Fields;
+  submission(submission: Submission): Fields;
+}
+
+/** What Slack's client would send, made from what Slack shows. */
+function createPayloads(state: SlackState, { teamId, appId, clock }: FakeSlackOptions): Payloads {
+  let clicks = 0;
   const envelope = (userId: string): Fields => ({
-    team: { id: options.teamId, domain: 'example' },
-    api_app_id: options.appId,
+    team: { id: teamId, domain: 'example' },
+    api_app_id: appId,
     user: {
       id: userId,
       username: userId.toLowerCase(),
       name: userId.toLowerCase(),
       team_id: state.user(userId)['team_id'],
     },
+    trigger_id: state.trigger(),
   });
-
   return {
-    apiUrl: `http://127.0.0.1:${String(port)}/api/`,
-    state,
-    calls,
-    failNext: (method, fault) => void faults.set(method, [...(faults.get(method) ?? []), fault]),
-    send,
-    click(gatewayUrl, { conversation, ts, button, userId }) {
+    click({ conversation, ts, button, userId }) {
       const message = state.message(conversation, ts);
       const pressed = state.button(message, button);
-      stamps += 1;
-      return send(gatewayUrl, {
+      clicks += 1;
+      return {
         type: 'block_actions',
         ...envelope(userId),
         container: { type: 'message', message_ts: ts, channel_id: conversation, is_ephemeral: false },
-        trigger_id: state.trigger(),
         channel: { id: conversation, name: 'approvals' },
         message: { type: 'message', ts, blocks: message.blocks },
         response_url: 'https://hooks.slack.com/actions/unused',
@@ -109,26 +148,21 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
           {
             ...pressed,
             block_id: 'b1',
-            action_ts: `${String(Math.floor(options.clock() / 1000))}.${String(stamps).padStart(6, '0')}`,
+            action_ts: `${String(Math.floor(clock() / 1000))}.${String(clicks).padStart(6, '0')}`,
           },
         ],
-      });
+      };
     },
-    submit(gatewayUrl, { viewId, userId, reason }) {
+    submission({ viewId, userId, reason }) {
       const view = state.view(viewId);
       const [input] = view['blocks'] as { block_id: string; element: { action_id: string } }[];
       if (input === undefined) throw new Error('the modal has no input');
       const values = { [input.block_id]: { [input.element.action_id]: { type: 'plain_text_input', value: reason } } };
-      return send(gatewayUrl, {
+      return {
         type: 'view_submission',
         ...envelope(userId),
-        trigger_id: state.trigger(),
-        view: { ...view, id: viewId, team_id: options.teamId, app_id: options.appId, state: { values } },
-      });
-    },
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+        view: { ...view, id: viewId, team_id: teamId, app_id: appId, state: { values } },
+      };
     },
   };
 }

@@ -1,9 +1,20 @@
-import type { ActionView } from '../../../src/record/action-view.js';
+import type { ActionView, DecisionView } from '../../../src/record/action-view.js';
 
 /** A fixed instant, so that spans in snapshots stay. */
 export const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
 export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
 const digest = (digit: string): string => digit.repeat(64);
+
+const approvalOfDora: DecisionView = {
+        person: 'dora',
+        decision: 'approve',
+        reason: 'Seen the ticket.',
+        channel: 'slack',
+        groups: ['dba'],
+        decidedAtMs: NOW_MS - 60_000,
+        runId: 'run-1',
+        current: true,
+      };
 
 /** An export that waits for one of two people. */
 export function waitingAction(change: Partial<ActionView> = {}): ActionView {
@@ -57,18 +68,7 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
     reopened: null,
     openedAtMs: NOW_MS - 170_000,
     expiresAtMs: NOW_MS + 7_020_000,
-    decisions: [
-      {
-        person: 'dora',
-        decision: 'approve',
-        reason: 'Seen the ticket.',
-        channel: 'slack',
-        groups: ['dba'],
-        decidedAtMs: NOW_MS - 60_000,
-        runId: 'run-1',
-        current: true,
-      },
-    ],
+    decisions: [approvalOfDora],
     escalated: [],
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
     leases: [],

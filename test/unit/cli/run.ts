@@ -6,7 +6,7 @@ import { NOW_MS } from './action-fixture.js';
 export interface RunOptions {
   environment?: Record<string, string>;
   /** Answers of the person at the terminal, in order; without it nobody can be asked. */
-  answers?: string[];
+  answers?: (string | (() => string))[];
   terminal?: boolean;
   columns?: number;
   nowMs?: () => number;
@@ -44,7 +44,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
         ? null
         : async (question) => {
             err.push(question);
-            return answers.shift() ?? '';
+            const answer = answers.shift() ?? '';
+            return typeof answer === 'string' ? answer : answer();
           },
     nowMs: options.nowMs ?? (() => NOW_MS),
     pause: options.pause ?? (async () => undefined),

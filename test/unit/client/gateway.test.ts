@@ -110,9 +110,9 @@ describe('downloading', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it.each<[what: string, code: string, arrange: () => void]>([
+  it.each<[what: string, code: string, arrange: () => unknown]>([
     ['is not what the receipt names', 'artefact_corrupt', () => gateway.outputs.set(ACTION_ID, Buffer.from('other'))],
-    ['is gone', 'artefact_gone', () => gateway.outputs.clear()],
+    ['is gone', 'artefact_gone', () => gateway.outputs.delete(ACTION_ID)],
   ])('leaves nothing when the output %s', async (_what, code, arrange) => {
     gateway.put(finishedAction(sha256));
     arrange();

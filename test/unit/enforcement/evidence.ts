@@ -1,0 +1,198 @@
+import { digestOf } from '../../../src/core/json.js';
+import { previewDigestOf } from '../../../src/core/snapshot.js';
+import { buildStatement } from '../../../src/core/statement.js';
+import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
+import type { Evidence } from '../../../src/enforcement/evidence.js';
+import { operations } from '../../../src/operations/catalog.gen.js';
+import { bundleDigest } from '../../../src/policy/bundle-files.js';
+import { loadBundle } from '../../../src/policy/load-bundle.js';
+import type { Policy } from '../../../src/policy/policy.js';
+import type { AnyRecorded } from '../../../src/record/record.js';
+
+export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
+export const OTHER_ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDK';
+export const RUN_ID = 'run-that-asks';
+export const OPENED_AT_MS = Date.UTC(2026, 10, 23, 9);
+export const MINUTE_MS = 60_000;
+
+/** A round on record: what was shown, planned, escalated and decided in it. */
+export interface Round {
+  preview: StatementBody<'preview'>;
+  plan: StatementBody<'plan'>;
+  escalations: StatementBody<'escalation'>[];
+  decisions: StatementBody<'decision'>[];
+}
+
+/** What the record says, as bodies that an attack may change before they become evidence. */
+export interface Facts {
+  actionId: string;
+  runId: string;
+  /** The round that the executor is asked to run. */
+  round: number;
+  nowMs: number;
+  policy: Policy;
+  request: StatementBody<'request'>;
+  rounds: [Round, ...Round[]];
+  withdrawals: StatementBody<'withdrawal'>[];
+  receipts: StatementBody<'receipt'>[];
+}
+
+export async function loadPolicy(folder: string): Promise<Policy> {
+  return loadBundle(folder, { pinnedDigest: await bundleDigest(folder) });
+}
+
+/** An export from production that ben, a DBA, approved a minute after its review opened; asked for a minute later. */
+export function honestFacts(policy: Policy): Facts {
+  const request: Facts['request'] = {
+    actionId: ACTION_ID,
+    agent: 'export-bot',
+    operation: 'database.export',
+    params: { target: 'orders', query: 'SELECT id FROM orders WHERE id < 100', format: 'csv' },
+    reason: 'Monthly report',
+    requestedAtMs: OPENED_AT_MS - 1_000,
+    expiresAtMs: OPENED_AT_MS + 3 * 60 * MINUTE_MS,
+  };
+  const facts: Facts = {
+    actionId: ACTION_ID,
+    runId: RUN_ID,
+    round: 1,
+    nowMs: OPENED_AT_MS + 2 * MINUTE_MS,
+    policy,
+    request,
+    rounds: [planRound(policy, request, 1)],
+    withdrawals: [],
+    receipts: [],
+  };
+  approve(facts, 'ben');
+  return facts;
+}
+
+/** What an honest worker would show and plan for a request. */
+export function planRound(policy: Policy, request: Facts['request'], round: number): Round {
+  const preview = showPreview(policy, request, round);
+  const openedAtMs = OPENED_AT_MS;
+  const verdict = policy.review({
+    agent: request.agent,
+    operation: request.operation,
+    target: preview.target,
+    flags: preview.flags,
+    nowMs: openedAtMs,
+  });
+  if (!verdict.allowed) throw new Error(`planRound: ${verdict.because}`);
+  const snapshot: StatementBody<'plan'>['snapshot'] = {
+    actionId: request.actionId,
+    operation: request.operation,
+    params: request.params,
+    agent: request.agent,
+    fingerprint: preview.preview.fingerprint,
+    previewDigest: previewDigestOf(preview),
+    planDigest: digestOf(verdict.plan),
+    leaseRole: `database/creds/${preview.target.name}-execute`,
+    expiresAtMs: Math.min(request.expiresAtMs, openedAtMs + verdict.plan.expireAfterMs),
+  };
+  const plan: StatementBody<'plan'> = {
+    round,
+    policy: policy.bundle,
+    plan: verdict.plan,
+    barred: policy.directory.barredFor(request.agent),
+    snapshot,
+    actionDigest: digestOf(snapshot),
+    reopened: round === 1 ? null : { code: 'target_changed', message: 'The target changed after the approval.' },
+    openedAtMs,
+  };
+  return { preview, plan, escalations: [], decisions: [] };
+}
+
+function showPreview(policy: Policy, request: Facts['request'], round: number): StatementBody<'preview'> {
+  const target = policy.target(String(request.params['target']));
+  if (target === undefined) throw new Error('showPreview: the bundle has no such target');
+  return {
+    round,
+    requestDigest: digestOf(request),
+    target: { kind: target.kind, name: target.name, environment: target.environment },
+    preview: {
+      summary: 'Export of 1 table, about 100 rows',
+      facts: [],
+      content: { language: 'sql', text: String(request.params['query']) },
+      fingerprint: digestOf('the definitions of orders'),
+      estimate: { rows: 100 },
+    },
+    flags: [{ code: 'production', severity: 'low', sentence: 'It reads from production.' }],
+    gatheredAtMs: OPENED_AT_MS - 500,
+  };
+}
+
+/** The round on record last. */
+export function lastRound({ rounds }: Facts): Round {
+  return rounds.at(-1) ?? rounds[0];
+}
+
+/**
+ * Names everything in the last round again, as whoever holds the worker's key could, and binds its decisions to the
+ * new action digest, as people would who were shown that. What an attack breaks after this stays broken.
+ */
+export function renameAll(facts: Facts): void {
+  const { preview, plan, decisions } = lastRound(facts);
+  preview.requestDigest = digestOf(facts.request);
+  plan.snapshot.previewDigest = previewDigestOf(preview);
+  plan.snapshot.fingerprint = preview.preview.fingerprint;
+  plan.snapshot.planDigest = digestOf(plan.plan);
+  plan.actionDigest = digestOf(plan.snapshot);
+  for (const decision of decisions) decision.actionDigest = plan.actionDigest;
+}
+
+/** Plants one person's approval of the last round; `change` says how it differs from an honest one. */
+export function approve(facts: Facts, person: string, change: Partial<StatementBody<'decision'>> = {}): void {
+  const { plan, decisions } = lastRound(facts);
+  decisions.push({
+    round: plan.round,
+    actionDigest: plan.actionDigest,
+    runId: facts.runId,
+    decision: 'approve',
+    reason: 'Fine.',
+    approver: { person, groups: facts.policy.directory.groupsOf(person) },
+    via: { channel: 'api', subject: person, eventId: `${person}-${String(decisions.length)}` },
+    decidedAtMs: OPENED_AT_MS + MINUTE_MS,
+    ...change,
+  });
+}
+
+/** Plants an escalation of the last round; `change` says how it differs from the one that the example bundle foresees. */
+export function escalate(facts: Facts, change: Partial<StatementBody<'escalation'>> = {}): void {
+  const { plan, escalations } = lastRound(facts);
+  const escalation = { round: plan.round, runId: facts.runId, group: 'dba-lead', afterMs: 10 * MINUTE_MS, ...change };
+  escalations.push({ firedAtMs: plan.openedAtMs + escalation.afterMs, ...escalation });
+}
+
+/** The facts as the executor reads them: signatures were verified when the record was read. */
+export function evidenceOf(facts: Facts): Evidence {
+  const statements: AnyRecorded[] = [];
+  const add = <K extends StatementKind>(kind: K, body: StatementBody<K>): void => {
+    const requestDigest = digestOf(facts.request);
+    const statement = buildStatement(kind, { actionId: facts.actionId, requestDigest, body, chain: null });
+    const sequence = statements.length + 1;
+    const digest = digestOf(statement);
+    statements.push({
+      sequence,
+      kind,
+      actionId: facts.actionId,
+      digest,
+      body,
+      statement,
+      envelope: { payloadType: 'application/vnd.in-toto+json', payload: '', signatures: [] },
+      key: null,
+      recordedAtMs: OPENED_AT_MS + sequence,
+    } as unknown as AnyRecorded);
+  };
+  add('request', facts.request);
+  for (const { preview, plan, escalations, decisions } of facts.rounds) {
+    add('preview', preview);
+    add('plan', plan);
+    for (const escalation of escalations) add('escalation', escalation);
+    for (const decision of decisions) add('decision', decision);
+  }
+  for (const withdrawal of facts.withdrawals) add('withdrawal', withdrawal);
+  for (const receipt of facts.receipts) add('receipt', receipt);
+  const { actionId, runId, round, nowMs, policy } = facts;
+  return { actionId, runId, round, statements, policy, operations, nowMs };
+}
