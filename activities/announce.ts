@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Channel, AnnouncementEvent } from '../src/channels/channel.js';
 import type { AnnounceActivities, CountedDecision } from '../src/contracts/activities.js';
+import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { open, payloadDigest } from '../src/core/dsse.js';
 import { Refusal } from '../src/core/errors.js';
 import { keysFor, type Keyring } from '../src/core/keyring.js';
@@ -18,6 +19,8 @@ export interface AnnounceDependencies {
   onInternal: (error: unknown) => void;
 }
 
+type EscalationInput = Parameters<AnnounceActivities['recordEscalation']>[0];
+
 /** What the worker does while a review is open: tell people, record escalations, judge signalled decisions. */
 export function createAnnounceActivities(dependencies: AnnounceDependencies): AnnounceActivities {
   const { record, channels, clock, onInternal } = dependencies;
@@ -25,26 +28,41 @@ export function createAnnounceActivities(dependencies: AnnounceDependencies): An
     announce: ({ actionId, event, number }) =>
       translated(onInternal, () => tellChannels(record, channels, actionId, event, number)),
 
-    recordEscalation: ({ actionId, round, group, afterMs }) =>
-      translated(onInternal, async () => {
-        const request = latest(await record.ofAction(actionId), 'request');
-        if (request === undefined)
-          throw new Refusal('statement_missing', 'No signed request is on record for this action.');
-        const runId = Context.current().info.workflowExecution?.runId ?? '';
-        await record.append([
-          {
-            kind: 'escalation',
-            actionId,
-            requestDigest: request.statement.subject[0].digest.sha256,
-            body: { round, runId, group, afterMs, firedAtMs: clock() },
-            key: `${runId}/${round}/${group}/${afterMs}`,
-          },
-        ]);
-      }),
+    recordEscalation: (input) => translated(onInternal, () => recordEscalation(record, input, clock())),
 
     verifyHint: ({ actionId, actionDigest, envelope }) =>
       translated(onInternal, () => verifyHint(dependencies, actionId, actionDigest, envelope)),
   };
+}
+
+/** Only what the plan foresaw, once its time has come, and only for the action's own workflow: anybody may ask this queue. */
+async function recordEscalation(
+  record: Record,
+  { actionId, round, group, afterMs }: EscalationInput,
+  nowMs: number,
+): Promise<void> {
+  const { workflowExecution } = Context.current().info;
+  if (workflowExecution?.workflowId !== workflowIdOf(actionId)) {
+    throw new Refusal('action_id_mismatch', 'The asking workflow is not the one of this action.');
+  }
+  const { runId } = workflowExecution;
+  const statements = await record.ofAction(actionId);
+  const request = latest(statements, 'request');
+  const plan = latest(statements, 'plan')?.body;
+  if (request === undefined || plan?.round !== round)
+    throw new Refusal('statement_missing', 'No plan of this round is on record for this action.');
+  const isPlanned = plan.plan.escalations.some((planned) => planned.group === group && planned.afterMs === afterMs);
+  if (!isPlanned || nowMs < plan.openedAtMs + afterMs)
+    throw new Refusal('field_invalid', `The plan does not escalate to "${group}" now.`, 'group');
+  await record.append([
+    {
+      kind: 'escalation',
+      actionId,
+      requestDigest: request.statement.subject[0].digest.sha256,
+      body: { round, runId, group, afterMs, firedAtMs: nowMs },
+      key: `${runId}/${round}/${group}/${afterMs}`,
+    },
+  ]);
 }
 
 /**

@@ -1,8 +1,11 @@
+import { Context } from '@temporalio/activity';
 import type { Channel } from '../src/channels/channel.js';
 import type { ConcludeActivities, ConcludeInput, ConcludeResult } from '../src/contracts/activities.js';
-import { ServiceFault } from '../src/core/errors.js';
+import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import type { Claims } from '../src/record/claims.js';
+import { outcomeOnRecord } from '../src/enforcement/outcome.js';
 import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { viewAction } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
@@ -25,9 +28,19 @@ export interface ConcludeDependencies {
 export function createConcludeActivities(dependencies: ConcludeDependencies): ConcludeActivities {
   return {
     conclude: (input) =>
-      translated(dependencies.onInternal, () => heartbeating(5_000, () => concludeAction(dependencies, input))),
+      translated(dependencies.onInternal, () => {
+        requireOwnWorkflow(input.actionId);
+        return heartbeating(5_000, () => concludeAction(dependencies, input));
+      }),
     sweep: () => translated(dependencies.onInternal, () => heartbeating(5_000, dependencies.sweep)),
   };
+}
+
+/** Only an action's own workflow may close it; who can forge that one can also terminate it. */
+function requireOwnWorkflow(actionId: string): void {
+  if (Context.current().info.workflowExecution?.workflowId !== workflowIdOf(actionId)) {
+    throw new Refusal('action_id_mismatch', 'The asking workflow is not the one of this action.');
+  }
 }
 
 /** Ends and proves the leases, signs the receipt, tells the channels. Also used by the sweeper for runs that were ended from outside. */
@@ -35,10 +48,10 @@ export async function concludeAction(
   dependencies: Omit<ConcludeDependencies, 'sweep'>,
   { actionId, ended, closing }: ConcludeInput,
 ): Promise<ConcludeResult> {
-  const { record, channels, onInternal } = dependencies;
+  const { record, channels, clock, onInternal } = dependencies;
   const allEnded = await endLeases(dependencies, actionId, closing);
   const statements = await record.ofAction(actionId);
-  const outcome = outcomeOnRecord(statements, ended);
+  const outcome = outcomeOnRecord(statements, ended, clock());
   const view = viewAction(statements);
   if (view === undefined) return { outcome, lease: allEnded ? 'none' : 'open', told: true };
   const lease = allEnded ? view.lease : 'open';
@@ -69,22 +82,6 @@ async function endLeases(
     }
   }
   return allEnded;
-}
-
-/** What the record proves wins over what the workflow says. */
-function outcomeOnRecord(statements: readonly AnyRecorded[], ended: ConcludeInput['ended']): Outcome {
-  const receipt = latest(statements, 'receipt');
-  if (receipt !== undefined) return receipt.body.outcome;
-  const result = latest(statements, 'result');
-  if (result !== undefined) return result.body.outcome;
-  if (latest(statements, 'effect') !== undefined || ended.kind === 'ran') {
-    return {
-      status: 'unknown',
-      code: 'outcome_unknown',
-      message: 'The effect began and its outcome is not on record. A person must look at the target.',
-    };
-  }
-  return { status: ended.status, code: ended.code, message: ended.message.slice(0, 1_000) };
 }
 
 async function appendReceipt(

@@ -65,7 +65,10 @@ async function beginEffect(
   if (clock() >= plan.snapshot.expiresAtMs)
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   if (!(await claims.beginEffect(actionId, EXECUTE_STEP, attempt))) {
-    throw new Refusal('already_claimed', 'Another attempt has begun this effect; it is not begun twice.');
+    throw new Refusal(
+      'already_claimed',
+      'Another attempt has begun this effect, or the action has ended since: it is not begun.',
+    );
   }
   await record.append([
     {

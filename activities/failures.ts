@@ -20,6 +20,7 @@ export function toFailure(error: unknown): ApplicationFailure | CancelledFailure
       type: `${error.service}_unavailable`,
       message: error.message,
       nonRetryable: false,
+      ...(error.retryAfterMs === null ? {} : { nextRetryDelay: error.retryAfterMs }),
     });
   }
   const name = error instanceof Error ? error.name : typeof error;

@@ -1,9 +1,13 @@
 import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
-import { digestOf, sha256Hex, canonicalJson } from '../src/core/json.js';
+import type { Envelope } from '../src/core/dsse.js';
+import { digestOf } from '../src/core/json.js';
 import { keysFor, type Keyring } from '../src/core/keyring.js';
 import { Refusal } from '../src/core/errors.js';
+import { parseOrRefuse } from '../src/core/invalid-field.js';
 import type { ActionSnapshot } from '../src/core/schemas/action.js';
 import type { StatementBody } from '../src/core/schemas/statements.js';
 import { fillableBy } from '../src/policy/fillable.js';
@@ -24,6 +28,8 @@ export interface PrepareDependencies {
   operations: OperationCatalog;
   record: Record;
   leases: Leases;
+  /** Where refusals go that are about no action on record. */
+  refusals: Refusals;
   clock: () => number;
   onInternal: (error: unknown) => void;
 }
@@ -36,8 +42,16 @@ export function createPrepareActivities(dependencies: PrepareDependencies): Prep
   };
 }
 
-async function prepare(dependencies: PrepareDependencies, input: PrepareInput): Promise<Prepared> {
+// The envelope is judged by `admit`, which names what is wrong with it.
+const inputSchema: z.ZodType<PrepareInput> = z.strictObject({
+  request: z.unknown().transform((value) => (value ?? null) as Envelope),
+  round: z.int().min(1),
+  reopened: z.strictObject({ code: z.string().max(80), message: z.string().max(2_000) }).nullable(),
+});
+
+async function prepare(dependencies: PrepareDependencies, sent: unknown): Promise<Prepared> {
   const { record, clock } = dependencies;
+  const input = parseOrRefuse(inputSchema, sent);
   const { workflowExecution } = Context.current().info;
   const runId = workflowExecution?.runId ?? '';
   const policy = dependencies.policy();
@@ -72,7 +86,22 @@ async function prepare(dependencies: PrepareDependencies, input: PrepareInput): 
   const key = `${runId}/${input.round}`;
   const found = plannedBefore(await record.ofAction(actionId), input.round, key);
   const planned = found ?? (await previewAndPlan(dependencies, policy, admitted, input, runId));
-  return toPrepared(dependencies, policy, admitted, planned);
+  const prepared = toPrepared(dependencies, policy, admitted, planned);
+  if (prepared.fillable === 'never') await recordUnfillable(dependencies, admitted, key);
+  return prepared;
+}
+
+/** Put on record when the review opens, not when it expires: policy has to name more people. */
+async function recordUnfillable(
+  { record }: PrepareDependencies,
+  { request, requestDigest }: Admitted,
+  key: string,
+): Promise<void> {
+  const message = 'Too few people remain who may decide, after separation of duties. Policy must name more.';
+  const body = { code: 'quorum_unfillable', field: null, message, who: null, sentDigest: null };
+  await record.append([
+    { kind: 'refusal', actionId: request.actionId, requestDigest, body, key: `${key}/quorum_unfillable` },
+  ]);
 }
 
 interface Planned {
@@ -205,7 +234,7 @@ function toPrepared(
 
 /** Puts a refusal on record before it is thrown on: who tried what, and why not. */
 async function refusing<T>(
-  { record }: PrepareDependencies,
+  { record, refusals }: PrepareDependencies,
   input: PrepareInput,
   admitted: Admitted | null,
   body: () => Promise<T>,
@@ -214,19 +243,33 @@ async function refusing<T>(
     return await body();
   } catch (error) {
     if (error instanceof Refusal) {
-      const sentDigest = sha256Hex(canonicalJson(input.request));
+      const sentDigest = digestOfSent(input.request);
+      if (admitted === null) {
+        // What names no action on record may be anything at all: cut to size, and rate-limited.
+        await refusals.put(error, { action: null, who: null, sentDigest, source: 'temporal' });
+        throw error;
+      }
+      const { request, requestDigest } = admitted;
       const { workflowExecution } = Context.current().info;
-      const who = admitted === null ? null : `agent/${admitted.request.agent}`;
+      const { code, field, message } = error;
       await record.append([
         {
           kind: 'refusal',
-          actionId: admitted?.request.actionId ?? null,
-          requestDigest: admitted?.requestDigest ?? sentDigest,
-          body: { code: error.code, field: error.field, message: error.message, who, sentDigest },
-          key: `${workflowExecution?.runId ?? ''}/${input.round}/${error.code}`,
+          actionId: request.actionId,
+          requestDigest,
+          body: { code, field, message, who: `agent/${request.agent}`, sentDigest },
+          key: `${workflowExecution?.runId ?? ''}/${input.round}/${code}`,
         },
       ]);
     }
     throw error;
+  }
+}
+
+function digestOfSent(sent: unknown): string | null {
+  try {
+    return digestOf(sent);
+  } catch {
+    return null; // it has no canonical JSON: too deep, or not Unicode
   }
 }

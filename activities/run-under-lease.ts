@@ -1,13 +1,17 @@
 import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { REFUSALS_PER_ACTION, type Refusals } from '../src/channels/refusals.js';
 import type { ExecuteActivities, RunResult, RunUnderLeaseInput } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal } from '../src/core/errors.js';
+import { parseOrRefuse } from '../src/core/invalid-field.js';
+import { actionIdSchema } from '../src/core/schemas/primitives.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
 import { judge, type Judgement } from '../src/enforcement/judge.js';
 import type { OperationCatalog } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
-import type { Claims } from '../src/record/claims.js';
+import type { Claims, OpenLease } from '../src/record/claims.js';
 import { latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
 import { EXECUTE_STEP, runEffect } from './effect.js';
@@ -20,6 +24,8 @@ export interface ExecuteDependencies {
   record: Record;
   claims: Claims;
   leases: Leases;
+  /** Where attempts go that are about no action on record, or about one that has enough of them. */
+  refusals: Refusals;
   artefactsDir: string;
   /** How long outputs are kept. */
   retentionMs: number;
@@ -35,42 +41,52 @@ export function createExecuteActivities(dependencies: ExecuteDependencies): Exec
   };
 }
 
-async function runUnderLease(dependencies: ExecuteDependencies, input: RunUnderLeaseInput): Promise<RunResult> {
+const inputSchema: z.ZodType<RunUnderLeaseInput> = z.strictObject({ actionId: actionIdSchema, round: z.int().min(1) });
+
+async function runUnderLease(dependencies: ExecuteDependencies, sent: unknown): Promise<RunResult> {
+  let actionId: string | null = null;
+  try {
+    const input = parseOrRefuse(inputSchema, sent);
+    actionId = input.actionId;
+    return { kind: 'finished', outcome: await judgeAndRun(dependencies, input, askingRun(actionId)) };
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof ReviewAgain) await recordRefusal(dependencies, actionId, error);
+    if (!(error instanceof ReviewAgain)) throw error;
+    return { kind: 'review_again', reopened: { code: error.code, message: error.message } };
+  }
+}
+
+async function judgeAndRun(
+  dependencies: ExecuteDependencies,
+  { actionId, round }: RunUnderLeaseInput,
+  runId: string,
+): Promise<Outcome> {
   const { record, claims, leases } = dependencies;
-  const { actionId } = input;
-  const runId = askingRun(actionId);
   const statements = await record.ofAction(actionId);
   const kept = latest(statements, 'result');
-  if (kept !== undefined) return { kind: 'finished', outcome: kept.body.outcome };
+  if (kept !== undefined) return kept.body.outcome;
+  // Once the effect has begun there is nothing left to judge: only its outcome to find out.
   const begun = latest(statements, 'effect') !== undefined;
-  try {
-    // Once the effect has begun there is nothing left to judge: only its outcome to find out.
-    const judged = begun
-      ? null
-      : await judge({
-          ...dependencies,
-          policy: dependencies.policy(),
-          actionId,
-          runId,
-          round: input.round,
-          statements,
-          nowMs: dependencies.clock(),
-        });
-    const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
-    if (claim.kind === 'effect_begun' || judged === null)
-      return { kind: 'finished', outcome: await findOutcome(dependencies, actionId) };
-    // An earlier attempt may still live in another process: without its lease it can do nothing more.
-    for (const left of claim.left)
-      await leases.revoke({ accessor: left.accessor, leaseId: left.credentials[0]?.leaseId ?? null });
-    return { kind: 'finished', outcome: await leaseAndRun(dependencies, judged, claim.attempt, runId) };
-  } catch (error) {
-    if (error instanceof ReviewAgain) {
-      await recordRefusal(dependencies, actionId, runId, error);
-      return { kind: 'review_again', reopened: { code: error.code, message: error.message } };
-    }
-    if (error instanceof Refusal) await recordRefusal(dependencies, actionId, runId, error);
-    throw error;
-  }
+  const judged = begun
+    ? null
+    : await judge({
+        ...dependencies,
+        policy: dependencies.policy(),
+        actionId,
+        runId,
+        round,
+        statements,
+        nowMs: dependencies.clock(),
+      });
+  const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
+  if (claim.kind === 'effect_begun' || judged === null) return findOutcome(dependencies, actionId);
+  // An earlier attempt may still live in another process: without its lease it can do nothing more.
+  for (const left of claim.left) await leases.revoke(heldUnder(left));
+  return leaseAndRun(dependencies, judged, claim.attempt, runId);
+}
+
+function heldUnder({ accessor, credentials }: OpenLease): { accessor: string; leaseId: string | null } {
+  return { accessor, leaseId: credentials[0]?.leaseId ?? null };
 }
 
 function askingRun(actionId: string): string {
@@ -131,9 +147,13 @@ async function leaseAndRun(
 
 /** After a crash in the effect: ask the target or the outputs, never run it again. */
 async function findOutcome(
-  { record, operations, artefactsDir, clock }: ExecuteDependencies,
+  { record, claims, leases, operations, artefactsDir, clock, onInternal }: ExecuteDependencies,
   actionId: string,
 ): Promise<Outcome> {
+  // Who began it may still live, cut off from Temporal: without its lease it cannot finish behind this answer.
+  for (const left of await claims.openLeases(actionId)) {
+    if (left.purpose === 'execute') await leases.revoke(heldUnder(left)).catch(onInternal);
+  }
   const statements = await record.ofAction(actionId);
   const request = latest(statements, 'request');
   const operation = operations.get(request?.body.operation ?? '');
@@ -161,29 +181,31 @@ async function findOutcome(
   return outcome;
 }
 
+/** Who asks wrongly is on record: with the action while it has few refusals, so that a flood cannot fill its receipt. */
 async function recordRefusal(
-  { record }: ExecuteDependencies,
-  actionId: string,
-  runId: string,
+  { record, refusals }: ExecuteDependencies,
+  actionId: string | null,
   why: Refusal | ReviewAgain,
 ): Promise<void> {
-  const request = latest(await record.ofAction(actionId), 'request');
-  // Without a signed request there is nothing to be about; the refusal is in the failure and the log.
-  if (request === undefined) return;
+  const asking = Context.current().info.workflowExecution;
+  // What cannot be read is refused all the same.
+  const statements = actionId === null ? [] : await record.ofAction(actionId).catch(() => []);
+  const request = latest(statements, 'request');
+  const known = statements.filter(({ kind }) => kind === 'refusal').length;
+  const field = why instanceof Refusal ? why.field : null;
+  if (actionId === null || request === undefined || known >= REFUSALS_PER_ACTION) {
+    const refusal = new Refusal(why.code, why.message, field);
+    await refusals.put(refusal, { action: null, who: null, sentDigest: null, source: 'temporal' });
+    return;
+  }
   await record.append([
     {
       kind: 'refusal',
       actionId,
       requestDigest: request.statement.subject[0].digest.sha256,
-      body: {
-        code: why.code,
-        field: why instanceof Refusal ? why.field : null,
-        message: why.message,
-        who: null,
-        sentDigest: null,
-      },
-      // One per run and reason: a forged workflow in a loop must not fill the record.
-      key: `${runId}/${why.code}`,
+      body: { code: why.code, field, message: why.message, who: null, sentDigest: null },
+      // One per workflow and reason: a forged workflow in a loop must not fill the record.
+      key: `${asking?.workflowId === workflowIdOf(actionId) ? asking.runId : 'foreign'}/${why.code}`,
     },
   ]);
 }

@@ -1,14 +1,22 @@
 import type { Channel } from '../src/channels/channel.js';
-import type { SlackConfig } from '../src/config/slack.js';
+import { createMessageStore } from '../src/channels/slack/message-store.js';
+import { createSlackApi } from '../src/channels/slack/slack-api.js';
+import { createSlackChannel } from '../src/channels/slack/slack-channel.js';
+import { slackSettings, type SlackConfig } from '../src/config/slack.js';
 import type { Runtime } from './runtime.js';
 
-/** The channels that a process posts to. */
-export interface OpenChannels {
-  list: readonly Channel[];
-  close(): Promise<void>;
-}
-
-/** Opens the channels that the settings switch on. The API needs no posting: people and agents ask it. */
-export async function openChannels(_config: SlackConfig, _runtime: Runtime): Promise<OpenChannels> {
-  return { list: [], close: async () => undefined };
+/** The channels that a process posts to: those that the settings switch on. The API needs none: it is asked. */
+export function openChannels(config: SlackConfig, { pool, policy, clock }: Runtime): readonly Channel[] {
+  const settings = slackSettings(config);
+  if (settings === null) return [];
+  const { botToken, apiUrl } = settings;
+  return [
+    createSlackChannel({
+      api: createSlackApi({ botToken, apiUrl }),
+      store: createMessageStore(pool),
+      directory: () => policy().directory,
+      config: settings,
+      clock,
+    }),
+  ];
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { NativeConnection } from '@temporalio/worker';
+import type { Pool } from 'pg';
 import { pino, type Logger } from 'pino';
 import type { CommonConfig } from '../src/config/common.js';
 import type { Signer } from '../src/core/dsse.js';
@@ -19,6 +20,8 @@ import { createTransitSigner } from '../src/vault/transit-signer.js';
 export interface Runtime {
   policy: () => Policy;
   keyring: () => Keyring;
+  /** Of this process's own role. */
+  pool: Pool;
   record: PostgresRecord;
   claims: Claims;
   vault: VaultSession;
@@ -72,6 +75,7 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
   return {
     policy: () => policy,
     keyring: () => keyring,
+    pool,
     record,
     claims: createClaims(pool),
     vault,

@@ -1,5 +1,6 @@
 import { CancellationScope, condition, allHandlersFinished, isCancellation } from '@temporalio/workflow';
 import type { Prepared, Reopened } from '../src/contracts/activities.js';
+import type { Envelope } from '../src/core/dsse.js';
 import type { PrivilegedActionInput, PrivilegedActionResult } from '../src/contracts/workflow.js';
 import { createAnnouncer } from './stages/announce.js';
 import { conclude } from './stages/conclude.js';
@@ -15,8 +16,9 @@ import { runUnderLease } from './stages/run-under-lease.js';
  */
 export async function privilegedAction(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
   const desk = openReviewDesk();
-  const prepared = await prepare(input.request, 1, null);
-  const ended = await reviewAndRun(desk, input, prepared);
+  const request = requestIn(input);
+  const prepared = await prepare(request, 1, null);
+  const ended = await reviewAndRun(desk, request, prepared);
   // Clean-up is a stage: no cancellation and no failure before it may skip it.
   return CancellationScope.nonCancellable(async () => {
     const result = await conclude(desk, prepared, ended);
@@ -25,7 +27,12 @@ export async function privilegedAction(input: PrivilegedActionInput): Promise<Pr
   });
 }
 
-async function reviewAndRun(desk: ReviewDesk, input: PrivilegedActionInput, first: Prepared): Promise<Ended> {
+/** Whoever may write to the namespace may start a workflow with any input at all: `prepare` refuses what is no envelope. */
+function requestIn(input: unknown): Envelope {
+  return ((input as PrivilegedActionInput | null | undefined)?.request ?? null) as Envelope;
+}
+
+async function reviewAndRun(desk: ReviewDesk, request: Envelope, first: Prepared): Promise<Ended> {
   const announcer = createAnnouncer(first.actionId);
   try {
     let prepared = first;
@@ -35,7 +42,8 @@ async function reviewAndRun(desk: ReviewDesk, input: PrivilegedActionInput, firs
       if (verdict.kind === 'not_run') return verdict;
       const answer = await runUnderLease(desk, prepared);
       if (answer.kind === 'finished') return { kind: 'ran' };
-      prepared = await prepareAgain(desk, input, prepared, answer.reopened);
+      if (prepared.round === MAX_ROUNDS) return targetUnstable();
+      prepared = await prepareAgain(desk, request, prepared, answer.reopened);
     }
   } catch (error) {
     return endedBy(error, isCancellation(error));
@@ -44,12 +52,24 @@ async function reviewAndRun(desk: ReviewDesk, input: PrivilegedActionInput, firs
   }
 }
 
+// An automatic action asks nobody: on a target that changes all the time it would go round for ever.
+const MAX_ROUNDS = 20;
+
+function targetUnstable(): Ended {
+  return {
+    kind: 'not_run',
+    status: 'refused',
+    code: 'target_changed',
+    message: `The target changed in each of ${MAX_ROUNDS} rounds.`,
+  };
+}
+
 async function prepareAgain(
   desk: ReviewDesk,
-  input: PrivilegedActionInput,
+  request: Envelope,
   before: Prepared,
   reopened: Reopened,
 ): Promise<Prepared> {
   desk.reopen();
-  return prepare(input.request, before.round + 1, reopened);
+  return prepare(request, before.round + 1, reopened);
 }

@@ -1,19 +1,16 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { createAgentSigner, type AgentSigner } from '../../src/client/index.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
+import { EXAMPLE_AGENT, EXAMPLE_TARGETS, examplePeople } from './example.js';
 import { install, type Installation } from './installation/install.js';
-import { examplePolicies, writePlace, type Place } from './place.js';
+import { writePlace, type Place } from './place.js';
 import { startCountersign } from './processes.js';
 import { createPortChooser } from './services/ports.js';
 import { stopAll } from './services/process.js';
 import { startServices, type Services } from './services/services.js';
-
-/** The agent of the example bundle. */
-export const EXAMPLE_AGENT = 'export-bot';
 
 export interface DevStackOptions {
   /** A folder of this stack's own; emptied first. */
@@ -87,10 +84,7 @@ async function start(
       name: 'countersign',
       vault: { address: services.vault.address, adminToken: services.vault.rootToken },
       postgres: { adminUrl: services.postgres.adminUrl },
-      targets: [
-        { name: 'orders', environment: 'production', orders: 20_000 },
-        { name: 'orders-staging', environment: 'staging', orders: 200 },
-      ],
+      targets: EXAMPLE_TARGETS,
     }),
   );
   const { agent, agentKeyFile } = await makeAgent(folder);
@@ -127,12 +121,4 @@ async function makeAgent(folder: string): Promise<{ agent: AgentSigner; agentKey
   const agentKeyFile = join(folder, `${EXAMPLE_AGENT}.pem`);
   await writeFile(agentKeyFile, pem, { mode: 0o600 });
   return { agent: createAgentSigner({ agentId: EXAMPLE_AGENT, privateKey: pem }), agentKeyFile };
-}
-
-/** The people of the example bundle can sign in. */
-export async function examplePeople(): Promise<{ id: string; email: string; name: string }[]> {
-  const { people } = parse(await readFile(join(examplePolicies, 'directory.yaml'), 'utf8')) as {
-    people: { oidcSubject: string; email: string; name: string }[];
-  };
-  return people.map(({ oidcSubject, email, name }) => ({ id: oidcSubject, email, name }));
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { EXAMPLE_AGENT, startDevStack, type DevStack } from './dev-stack.js';
+import { startDevStack, type DevStack } from './dev-stack.js';
+import { EXAMPLE_AGENT } from './example.js';
 import { createTerminal, type Terminal } from './terminal.js';
 
 /** Well-known ports of the development stack, so that its addresses can be remembered. */

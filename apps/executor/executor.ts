@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Worker } from '@temporalio/worker';
 import { createExecuteActivities } from '../../activities/run-under-lease.js';
+import { createRefusals } from '../../src/channels/refusals.js';
 import type { ExecutorConfig } from '../../src/config/executor.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { operations } from '../../src/operations/catalog.gen.js';
@@ -12,7 +13,7 @@ import { connectToTemporal, createRuntime } from '../runtime.js';
 export async function startExecutor(config: ExecutorConfig): Promise<RunningWorker> {
   await mkdir(config.COUNTERSIGN_ARTEFACTS_DIR, { recursive: true, mode: 0o700 });
   const runtime = await createRuntime(config, 'executor');
-  const { record, claims, vault, policy, clock, onInternal } = runtime;
+  const { record, claims, vault, policy, clock, logger, onInternal } = runtime;
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
   const connection = await connectToTemporal(config);
   const worker = await Worker.create({
@@ -25,6 +26,7 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
       record,
       claims,
       leases,
+      refusals: createRefusals({ record, clock, log: logger }),
       artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
       retentionMs: config.COUNTERSIGN_RETENTION_HOURS * 60 * 60 * 1000,
       clock,

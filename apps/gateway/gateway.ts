@@ -71,7 +71,7 @@ async function assemble(config: GatewayConfig, runtime: Runtime, connection: Con
     artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
     ready: () => askServices(config, runtime, connection),
   });
-  await mountSlack(app, config, { policy, decisions, refusals, clock });
+  await mountSlack(app, config, { runtime, decisions, refusals });
   return app;
 }
 

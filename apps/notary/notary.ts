@@ -20,7 +20,7 @@ const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 export async function startNotary(config: NotaryConfig): Promise<RunningWorker> {
   const runtime = await createRuntime(config, 'notary');
   const { record, claims, vault, policy, clock, onInternal } = runtime;
-  const channels = await openChannels(config, runtime);
+  const channels = openChannels(config, runtime);
   const witness = createPostgresWitness({
     findTarget: (name) => policy().target(name),
     witnessCredential: createWitnessCredentials({ client: vault, clock }),
@@ -28,7 +28,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const leases = createLeases({ client: vault, record, claims, witness, clock });
   const clientConnection = await Connection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
   const client = new Client({ connection: clientConnection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
-  const concluding = { record, claims, leases, channels: channels.list, clock, onInternal };
+  const concluding = { record, claims, leases, channels, clock, onInternal };
   const sweep = createSweep(runtime, client, concluding);
   const connection = await connectToTemporal(config);
   const worker = await Worker.create({
@@ -42,7 +42,6 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const loop = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, sweep, onInternal);
   return runWorker(worker, async () => {
     await loop.stop();
-    await channels.close();
     await clientConnection.close();
     await connection.close();
     await runtime.close();

@@ -6,6 +6,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 const dist = new URL('../../', import.meta.url);
 const { code } = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('workflows/index.js', dist)),
+  payloadConverterPath: fileURLToPath(new URL('workflows/payload-converter.js', dist)),
   logger: new DefaultLogger('WARN'),
 });
 await writeFile(fileURLToPath(new URL('workflow-bundle.js', dist)), code);

@@ -1,6 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { createAnnounceActivities } from '../../activities/announce.js';
 import { createPrepareActivities } from '../../activities/prepare.js';
+import { createRefusals } from '../../src/channels/refusals.js';
 import type { WorkerConfig } from '../../src/config/worker.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { operations } from '../../src/operations/catalog.gen.js';
@@ -12,9 +13,10 @@ import { connectToTemporal, createRuntime } from '../runtime.js';
 /** Starts the worker: workflows, `prepare` and `announce`. */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   const runtime = await createRuntime(config, 'worker');
-  const { record, claims, vault, policy, keyring, clock, onInternal } = runtime;
+  const { record, claims, vault, policy, keyring, clock, logger, onInternal } = runtime;
+  const refusals = createRefusals({ record, clock, log: logger });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
-  const channels = await openChannels(config, runtime);
+  const channels = openChannels(config, runtime);
   const connection = await connectToTemporal(config);
   const worker = await Worker.create({
     connection,
@@ -22,14 +24,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     taskQueue: TASK_QUEUES.worker,
     workflowBundle: { codePath: config.COUNTERSIGN_WORKFLOW_BUNDLE },
     activities: {
-      ...createPrepareActivities({ policy, keyring, operations, record, leases, clock, onInternal }),
-      ...createAnnounceActivities({ record, channels: channels.list, keyring, clock, onInternal }),
+      ...createPrepareActivities({ policy, keyring, operations, record, leases, refusals, clock, onInternal }),
+      ...createAnnounceActivities({ record, channels, keyring, clock, onInternal }),
     },
     maxCachedWorkflows: config.COUNTERSIGN_MAX_CACHED_WORKFLOWS,
     shutdownGraceTime: '10 seconds',
   });
   return runWorker(worker, async () => {
-    await channels.close();
     await connection.close();
     await runtime.close();
   });

@@ -31,6 +31,9 @@ export interface RefusalsOptions {
   log: Log;
 }
 
+/** Past this many, an action's refusals are recorded without it: its receipt names all of its statements. */
+export const REFUSALS_PER_ACTION = 100;
+
 /** Per source: this many at once, then this many a minute. Beyond it a flood would fill the record. */
 export const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
 

@@ -8,7 +8,7 @@ import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } f
 import type { ActionWorkflows } from './action-workflows.js';
 import { checkApprover } from './approver-check.js';
 import type { DecisionRequest, Decisions } from './decisions.js';
-import type { Refusals } from './refusals.js';
+import { REFUSALS_PER_ACTION, type Refusals } from './refusals.js';
 
 export interface DecisionsOptions {
   policy: () => Policy;
@@ -187,9 +187,6 @@ async function recordDecision(
   if (approver.person !== person || kept !== decision || actionDigest !== view.actionDigest) throw eventReused();
   return recorded;
 }
-
-/** Past this many, an action's refusals are recorded without it: its receipt names all of its statements. */
-const REFUSALS_PER_ACTION = 100;
 
 function actionOf(statements: readonly AnyRecorded[]): { actionId: string; requestDigest: string } | null {
   const view = viewAction(statements);

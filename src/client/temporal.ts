@@ -11,8 +11,14 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@tempor
 import { z } from 'zod';
 import { TASK_QUEUES } from '../contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
-import { PRIVILEGED_ACTION, withdrawUpdate, type PrivilegedActionResult } from '../contracts/workflow.js';
+import {
+  PRIVILEGED_ACTION,
+  withdrawUpdate,
+  type PrivilegedActionInput,
+  type PrivilegedActionResult,
+} from '../contracts/workflow.js';
 import { workflowIdOf } from '../contracts/workflow-id.js';
+import type { Envelope } from '../core/dsse.js';
 import { isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
 import { outcomeSchema, type Outcome } from '../core/schemas/action.js';
 import type { AgentSigner } from './agent-signer.js';
@@ -46,6 +52,8 @@ const detailSchema = z.object({ field: z.string().nullable() });
 
 const DESCRIBE_EVERY_MS = 2_000;
 const RETRY_AFTER_MS = 1_000;
+/** How long a withdrawal waits for an action that is still preparing. */
+const PREPARING_MS = 30_000;
 const GRPC_DEADLINE_EXCEEDED = 4;
 const GRPC_PERMISSION_DENIED = 7;
 const GRPC_UNAVAILABLE = 14;
@@ -68,22 +76,35 @@ export function createTemporalAgent({ client, signer }: { client: Client; signer
     wait: async (actionId, options = {}) => waitForResult(client, actionId, options.timeoutMs),
     withdraw: async ({ actionId, requestDigest }, reason) => {
       const envelope = await signWithdrawal({ actionId, requestDigest, reason }, signer);
-      try {
-        await client.workflow.getHandle(workflowIdOf(actionId)).executeUpdate(withdrawUpdate, { args: [envelope] });
-      } catch (error) {
-        throw toRefusal(error) ?? toFault(error);
-      }
+      await sendWithdrawal(client, actionId, envelope);
     },
   };
 }
 
-async function start(client: Client, actionId: string, request: unknown): Promise<void> {
+async function sendWithdrawal(client: Client, actionId: string, envelope: Envelope): Promise<void> {
+  const handle = client.workflow.getHandle(workflowIdOf(actionId));
+  const untilMs = performance.now() + PREPARING_MS;
+  for (;;) {
+    try {
+      await handle.executeUpdate(withdrawUpdate, { args: [envelope] });
+      return;
+    } catch (error) {
+      const refusal = toRefusal(error);
+      // A workflow that is still preparing knows no action yet, and takes the withdrawal a moment later.
+      const early = refusal?.code === 'action_unknown' && performance.now() < untilMs;
+      if (!early) throw refusal ?? toFault(error);
+      await delay(RETRY_AFTER_MS);
+    }
+  }
+}
+
+async function start(client: Client, actionId: string, request: Envelope): Promise<void> {
   try {
     // No cron, no run time-out (it would skip the clean-up), and never a conflict policy that ends a running action.
     await client.workflow.start(PRIVILEGED_ACTION, {
       workflowId: workflowIdOf(actionId),
       taskQueue: TASK_QUEUES.worker,
-      args: [{ request }],
+      args: [{ request } satisfies PrivilegedActionInput],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       workflowIdConflictPolicy: 'USE_EXISTING',
     });

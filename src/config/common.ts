@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { digestSchema } from '../core/schemas/primitives.js';
 
@@ -41,12 +42,42 @@ export const commonConfigSchema = z.object({
 export type CommonConfig = z.infer<typeof commonConfigSchema>;
 
 /**
- * Parses a process's settings.
+ * Parses a process's settings. Any of them can be given as a file instead: `NAME_FILE` names a file that holds the value
+ * of `NAME`, so that a secret needs not stand in an environment.
  * @throws Error that names every setting at fault and what it must be.
  */
 export function parseConfig<T>(schema: z.ZodType<T>, environment: Readonly<Record<string, string | undefined>>): T {
-  const parsed = schema.safeParse(environment);
+  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const parsed = schema.safeParse({ ...environment, ...fromFiles(names, environment) });
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`The configuration is not valid:\n${lines.join('\n')}`);
+  const lines = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw invalid(lines);
+}
+
+function fromFiles(
+  names: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const file = environment[`${name}_FILE`];
+    if (file === undefined) continue;
+    if (environment[name] !== undefined) throw invalid([`${name}: give it or ${name}_FILE, not both`]);
+    values[name] = readValue(name, file);
+  }
+  return values;
+}
+
+function readValue(name: string, file: string): string {
+  try {
+    // Editors and `echo` end a file with a line break; no setting does.
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw invalid([`${name}_FILE: ${file} cannot be read (${code})`]);
+  }
+}
+
+function invalid(lines: readonly string[]): Error {
+  return new Error(`The configuration is not valid:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }

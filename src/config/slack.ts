@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Secret } from '../core/secret.js';
 
 const idSchema = (prefix: string, what: string) =>
   z
@@ -16,10 +17,9 @@ export const slackConfigSchema = z.object({
   COUNTERSIGN_SLACK_TEAM_ID: idSchema('T', "the workspace's id").describe(
     'The only Slack workspace whose people count.',
   ),
-  COUNTERSIGN_SLACK_APP_ID: idSchema('A', "the app's id").describe('Id of the Slack app.'),
   COUNTERSIGN_SLACK_CHANNEL: idSchema('CG', "a channel's id").describe('Id of the channel that actions are posted to.'),
   COUNTERSIGN_SLACK_FALLBACK_CHANNEL: idSchema('CG', "a channel's id").describe(
-    'Id of the channel used when the first one is archived or gone.',
+    'Id of the channel that is used when the first one is archived or gone.',
   ),
   COUNTERSIGN_SLACK_API_URL: z
     .url({ protocol: /^https?$/ })
@@ -34,6 +34,7 @@ export type SlackConfig = z.infer<typeof slackConfigSchema>;
 
 /** Settings of the gateway, which besides answers clicks. */
 export const slackGatewayConfigSchema = slackConfigSchema.extend({
+  COUNTERSIGN_SLACK_APP_ID: idSchema('A', "the app's id").describe('The only Slack app whose requests count.'),
   COUNTERSIGN_SLACK_SIGNING_SECRET: z
     .string()
     .regex(/^[0-9a-f]{32}$/, 'must be the 32 hex digits that Slack shows')
@@ -44,14 +45,20 @@ export type SlackGatewayConfig = z.infer<typeof slackGatewayConfigSchema>;
 
 /** Everything that posting needs, complete. */
 export interface SlackSettings {
-  botToken: string;
+  botToken: Secret;
   teamId: string;
-  appId: string;
   channel: string;
   fallbackChannel: string | null;
+  /** With a trailing slash. */
   apiUrl: string;
   /** Without a trailing slash. */
   publicUrl: string;
+}
+
+/** The same, and what clicks need. */
+export interface SlackGatewaySettings extends SlackSettings {
+  appId: string;
+  signingSecret: Secret;
 }
 
 /**
@@ -59,35 +66,41 @@ export interface SlackSettings {
  * @throws Error naming the settings that are missing although there is a bot token.
  */
 export function slackSettings(config: SlackConfig): SlackSettings | null {
-  const {
-    COUNTERSIGN_SLACK_BOT_TOKEN: botToken,
-    COUNTERSIGN_SLACK_TEAM_ID: teamId,
-    COUNTERSIGN_SLACK_APP_ID: appId,
-    COUNTERSIGN_SLACK_CHANNEL: channel,
-    COUNTERSIGN_PUBLIC_URL: publicUrl,
-  } = config;
-  if (botToken === undefined) return null;
-  if (teamId === undefined || appId === undefined || channel === undefined || publicUrl === undefined) {
-    const needed = {
-      COUNTERSIGN_SLACK_TEAM_ID: teamId,
-      COUNTERSIGN_SLACK_APP_ID: appId,
-      COUNTERSIGN_SLACK_CHANNEL: channel,
-      COUNTERSIGN_PUBLIC_URL: publicUrl,
-    };
-    const missing = Object.entries(needed)
-      .filter(([, value]) => value === undefined)
-      .map(([name]) => name);
-    throw new Error(
-      `Slack is on (COUNTERSIGN_SLACK_BOT_TOKEN is set) but not complete; also set ${missing.join(', ')}.`,
-    );
-  }
+  if (config.COUNTERSIGN_SLACK_BOT_TOKEN === undefined) return null;
+  const botToken = new Secret(config.COUNTERSIGN_SLACK_BOT_TOKEN);
+  const { COUNTERSIGN_SLACK_TEAM_ID, COUNTERSIGN_SLACK_CHANNEL, COUNTERSIGN_PUBLIC_URL } = config;
+  const given = complete({ COUNTERSIGN_SLACK_TEAM_ID, COUNTERSIGN_SLACK_CHANNEL, COUNTERSIGN_PUBLIC_URL });
   return {
     botToken,
-    teamId,
-    appId,
-    channel,
+    teamId: given.COUNTERSIGN_SLACK_TEAM_ID,
+    channel: given.COUNTERSIGN_SLACK_CHANNEL,
     fallbackChannel: config.COUNTERSIGN_SLACK_FALLBACK_CHANNEL ?? null,
     apiUrl: config.COUNTERSIGN_SLACK_API_URL.replace(/\/*$/, '/'),
-    publicUrl: publicUrl.replace(/\/+$/, ''),
+    publicUrl: given.COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, ''),
   };
+}
+
+/**
+ * What the gateway needs for Slack; null when Slack is off.
+ * @throws Error as `slackSettings`.
+ */
+export function slackGatewaySettings(config: SlackGatewayConfig): SlackGatewaySettings | null {
+  const settings = slackSettings(config);
+  if (settings === null) return null;
+  const { COUNTERSIGN_SLACK_APP_ID, COUNTERSIGN_SLACK_SIGNING_SECRET } = config;
+  const given = complete({ COUNTERSIGN_SLACK_APP_ID, COUNTERSIGN_SLACK_SIGNING_SECRET });
+  return {
+    ...settings,
+    appId: given.COUNTERSIGN_SLACK_APP_ID,
+    signingSecret: new Secret(given.COUNTERSIGN_SLACK_SIGNING_SECRET),
+  };
+}
+
+function complete<K extends string>(settings: Readonly<Record<K, string | undefined>>): Record<K, string> {
+  const missing = Object.entries(settings).filter(([, value]) => value === undefined);
+  if (missing.length > 0) {
+    const names = missing.map(([name]) => name).join(', ');
+    throw new Error(`Slack is on (COUNTERSIGN_SLACK_BOT_TOKEN is set) but not complete; also set ${names}.`);
+  }
+  return settings as Record<K, string>;
 }

@@ -11,14 +11,28 @@ export type JsonObject = { [key: string]: Json };
 // The package is CommonJS whose types claim an ES default export.
 const canonicalize = canonicalizeModule as unknown as (input: unknown) => string | undefined;
 
+// How well-formed `JSON.stringify` writes half a surrogate pair, which RFC 8785 (3.2.2.2) wants refused.
+const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
+
 /**
  * The RFC 8785 (JCS) canonical text of a value.
- * @throws TypeError when the value holds what JSON cannot say (a function, NaN, a lone surrogate).
+ * @throws TypeError when the value is what JSON cannot say (a function, NaN, a lone surrogate).
  */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError('canonicalJson: the value has no JSON form');
+  const text = canonicalOrNone(value);
+  if (text === undefined || LONE_SURROGATE.test(text))
+    throw new TypeError('canonicalJson: the value has no canonical JSON form');
   return text;
+}
+
+function canonicalOrNone(value: unknown): string | undefined {
+  try {
+    return canonicalize(value);
+  } catch (error) {
+    // Too deep a nesting stays a RangeError: it says something else than that the value is no JSON.
+    if (error instanceof RangeError) throw error;
+    return undefined;
+  }
 }
 
 /** Lower-case hex SHA-256 of bytes or of a text's UTF-8. */

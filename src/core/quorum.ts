@@ -61,5 +61,8 @@ function distinctPeople(approvals: readonly Approval[]): Approval[] {
     for (const group of approval.groups) groups.add(group);
     byPerson.set(approval.person, groups);
   }
-  return [...byPerson].map(([person, groups]) => ({ person, groups: [...groups] }));
+  // By name: of several best matchings, which places stay open must not depend on who came first.
+  return [...byPerson.entries()]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([person, groups]) => ({ person, groups: [...groups] }));
 }

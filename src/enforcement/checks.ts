@@ -35,8 +35,7 @@ export const checks: readonly Check[] = [
     name: 'the review is the newest',
     verify(_, { statements, round }) {
       // Whoever steals a workflow task could ask for an earlier round, whose approvals were dropped, in the run of theirs.
-      const newest = statements.findLast(({ kind }) => kind === 'preview' || kind === 'plan');
-      if (newest === undefined || !('round' in newest.body) || newest.body.round !== round)
+      if (allOf(statements, 'preview').at(-1)?.body.round !== round)
         throw new ReviewAgain('digest_mismatch', 'The review was opened again after these approvals.');
     },
   },

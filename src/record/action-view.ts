@@ -90,7 +90,7 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
   const plan = of('plan').at(-1)?.body;
   const receipt = of('receipt').at(-1);
   const round = plan?.round ?? 1;
-  const decisions = of('decision').map(({ body }) => toDecisionView(body, plan?.actionDigest));
+  const decisions = of('decision').map(({ body }) => toDecisionView(body, plan));
   const escalated = of('escalation')
     .filter(({ body }) => body.round === round)
     .map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
@@ -153,7 +153,10 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
   };
 }
 
-function toDecisionView(body: Recorded<'decision'>['body'], actionDigest: string | undefined): DecisionView {
+function toDecisionView(
+  body: Recorded<'decision'>['body'],
+  plan: Pick<Recorded<'plan'>['body'], 'actionDigest' | 'round'> | undefined,
+): DecisionView {
   return {
     person: body.approver.person,
     decision: body.decision,
@@ -162,7 +165,8 @@ function toDecisionView(body: Recorded<'decision'>['body'], actionDigest: string
     groups: body.approver.groups,
     decidedAtMs: body.decidedAtMs,
     runId: body.runId,
-    current: body.actionDigest === actionDigest,
+    // The digest alone may be the same again: when the request's own expiry bounds both rounds.
+    current: body.actionDigest === plan?.actionDigest && body.round === plan.round,
   };
 }
 

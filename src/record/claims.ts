@@ -39,7 +39,7 @@ export type ClaimAnswer =
 export interface Claims {
   /** Takes the action's step, or says why not. Serialised per action. */
   claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
-  /** Marks the start of the effect; false when some attempt already did, or a later attempt has claimed. */
+  /** Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record. */
   beginEffect(actionId: string, step: string, attempt: number): Promise<boolean>;
   insertLease(row: LeaseRow): Promise<void>;
   insertCredential(row: CredentialRow): Promise<void>;

@@ -92,6 +92,7 @@ async function beginEffect(client: pg.PoolClient, actionId: string, step: string
   const { rowCount } = await client.query(
     `insert into countersign.effects (action_id, step, attempt)
      select $1, $2, $3 where $3 = (select max(attempt) from countersign.claims where action_id = $1 and step = $2)
+       and not exists (select from countersign.statements where action_id = $1 and kind = 'receipt')
      on conflict (action_id, step) do nothing`,
     [actionId, step, attempt],
   );

@@ -17,6 +17,8 @@ export interface SweeperOptions {
   /** How long a token may exist before its row: the time between its creation and the commit. Default 30,000. */
   graceMs?: number;
   clock: () => number;
+  /** Told why a lease or token could not be ended; the sweep goes on. */
+  onFailure?: (error: unknown) => void;
 }
 
 export interface SweepResult {
@@ -44,7 +46,7 @@ export function createSweeper(options: SweeperOptions): () => Promise<SweepResul
 async function sweepRows(options: SweeperOptions, result: SweepResult): Promise<void> {
   for (const lease of await options.claims.openLeases()) {
     if (!(await isOver(lease, options))) continue;
-    await count(result, () => options.leases.end(lease));
+    await count(result, options, () => options.leases.end(lease));
   }
 }
 
@@ -66,7 +68,7 @@ async function sweepAccessors(options: SweeperOptions, foreign: Set<string>, res
     if (token === null) continue;
     if (token.role === undefined || !tokenRoles.has(token.role)) foreign.add(accessor);
     else if (clock() - token.creation_time * 1_000 > graceMs && !(await claims.knowsAccessor(accessor)))
-      await count(result, () => revokeAccessor(client, accessor));
+      await count(result, options, () => revokeAccessor(client, accessor));
   }
 }
 
@@ -87,11 +89,12 @@ async function lookUp(
   }
 }
 
-async function count(result: SweepResult, end: () => Promise<unknown>): Promise<void> {
+async function count(result: SweepResult, { onFailure }: SweeperOptions, end: () => Promise<unknown>): Promise<void> {
   try {
     await end();
     result.ended += 1;
-  } catch {
+  } catch (error) {
     result.failed += 1;
+    onFailure?.(error);
   }
 }

@@ -158,6 +158,14 @@ describe('claims, effects and the lease table', () => {
       ['notary', 'lease', () => lease('execute')],
       ['notary', 'write a result', () => statement('notary', 'result')],
       ['notary', 'speak as the executor', () => statement('executor', 'result')],
+      // Of a kind that each of them may write: only the name is false.
+      ...PROCESSES.flatMap((process) =>
+        PROCESSES.filter((other) => other !== process).map((other): [ProcessName, string, () => string] => [
+          process,
+          `write a refusal in the name of the ${other}`,
+          () => statement(other, 'refusal'),
+        ]),
+      ),
       ...PROCESSES.flatMap((process): [ProcessName, string, () => string][] =>
         [
           ['statements', 'requests', 'claims', 'effects', 'leases', 'lease_credentials', 'lease_closures'].map(

@@ -104,7 +104,7 @@ interface BadRequest {
   field: string | null;
 }
 
-const params = (change: Record<string, unknown>) => ({ params: { ...PARAMS, ...change } as typeof PARAMS });
+const params = (change: Record<string, unknown>) => ({ params: { ...PARAMS, ...change } });
 const signed = (change: Partial<StatementBody<'request'>>, key?: () => TestKey) => async () => {
   const { id, envelope } = await forge(change, key?.());
   return { id, body: envelope };

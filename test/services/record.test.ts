@@ -84,6 +84,25 @@ describe('the record', () => {
       expect(new Set(refusals.map(({ body }) => body.message)).size).toBe(40);
     });
 
+    it('makes writers wait for each other: none is turned away, however many append at once', async () => {
+      const request = await freshRequest();
+      const before = await gateway.record.verifyChain('gateway');
+      const intake = makeKey('intake/1').signer;
+      // As many processes as this: within one, calls share a transaction and never compete.
+      const writers = Array.from({ length: 8 }, () =>
+        createRecord({
+          pool: gateway.pool,
+          process: 'gateway',
+          signers: { intake },
+          keyring: () => installation.keys,
+          agentKey: () => installation.agent.publicKey,
+        }),
+      );
+      const appended = await Promise.allSettled(writers.map((writer) => writer.append([refusalDraft(request)])));
+      expect(appended.map(({ status }) => status)).toEqual(writers.map(() => 'fulfilled'));
+      expect(await gateway.record.verifyChain('gateway')).toEqual({ length: before.length + 8, faults: [] });
+    });
+
     it.each([
       [
         'a body that its schema refuses',
@@ -294,6 +313,17 @@ describe('the record', () => {
         code: 'statement_invalid',
       });
       await tamper('delete from countersign.statements where sequence = $1', [decision?.sequence]);
+    });
+
+    it('refuses a refusal that was moved to another action', async () => {
+      // A refusal may be about something else that was sent, so its action's name is all that ties it to the action.
+      const [request, other] = [await freshRequest(), await freshRequest()];
+      const [refusal] = await gateway.record.append([refusalDraft(request)]);
+      await tamper('update countersign.statements set action_id = $2 where digest = $1', [
+        refusal?.digest,
+        other.actionId,
+      ]);
+      await expect(gateway.record.ofAction(other.actionId)).rejects.toMatchObject({ code: 'statement_invalid' });
     });
 
     it('refuses a decision signed by a key that may not sign decisions', async () => {

@@ -49,7 +49,6 @@ afterEach(() => slack.stop());
 function makeChannel(over: { fallback?: string | null; timeoutMs?: number } = {}): Channel {
   const api = createSlackApi({
     botToken: new Secret('xoxb-test'),
-    appId: slackIds.appId,
     apiUrl: slack.apiUrl,
     timeoutMs: over.timeoutMs ?? 5_000,
   });
@@ -163,7 +162,7 @@ describe('after an unclear post', () => {
     expect(slack.calls).toEqual([]);
     nowMs += HELD_MS;
     await channel.announce('opened', waitingView(), 1);
-    expect(slack.calls).toEqual(['conversations.history', 'chat.postMessage']);
+    expect(slack.calls).toEqual(['auth.test', 'conversations.history', 'chat.postMessage']);
   });
 });
 
@@ -229,7 +228,7 @@ describe('when Slack says no', () => {
   });
 
   it('to the token, the fault is permanent and does not hold the token', async () => {
-    const api = createSlackApi({ botToken: new Secret('xoxb-wrong'), appId: slackIds.appId, apiUrl: slack.apiUrl });
+    const api = createSlackApi({ botToken: new Secret('xoxb-wrong'), apiUrl: slack.apiUrl });
     const fault = await faultOf(
       api.update(
         { conversation: slackIds.channel, ts: '1.1' },

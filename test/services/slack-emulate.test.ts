@@ -27,13 +27,13 @@ beforeAll(async () => {
         users: [{ name: 'ada' }],
         channels: [{ name: 'approvals' }],
         tokens: [
-          { token: TOKEN, user: 'ada', app_id: slackIds.appId, scopes: SCOPES },
+          { token: TOKEN, user: 'ada', scopes: SCOPES },
           { token: 'xoxb-reader', user: 'ada', scopes: ['channels:read', 'users:read'] },
         ],
       },
     },
   });
-  api = createSlackApi({ botToken: new Secret(TOKEN), appId: slackIds.appId, apiUrl: `${emulator.url}/api/` });
+  api = createSlackApi({ botToken: new Secret(TOKEN), apiUrl: `${emulator.url}/api/` });
   const { channels } = (await ask('conversations.list')) as { channels: { id: string; name: string }[] };
   conversation = channels.find(({ name }) => name === 'approvals')?.id ?? '';
 });

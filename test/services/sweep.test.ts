@@ -1,40 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
 import { createSweeper, type SweeperOptions } from '../../src/vault/sweep.js';
-import { createLeases } from '../../src/vault/vault-leases.js';
-import { createWitnessCredentials } from '../../src/vault/witness-credentials.js';
-import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
-import { recordRequest } from '../support/statements.js';
+import { startLeasing, type Leasing } from '../support/leasing.js';
 
 describe('the sweeper', () => {
-  let installation: TestInstallation;
-  let gateway: TestProcess;
-  let executor: TestProcess;
-  let notary: TestProcess;
+  let leasing: Leasing;
   let options: SweeperOptions;
   let nowMs = 0;
 
   beforeAll(async () => {
-    installation = await installForTest();
-    [gateway, executor, notary] = await Promise.all([
-      installation.become('gateway'),
-      installation.become('executor'),
-      installation.become('notary'),
-    ]);
-    const witness = createPostgresWitness({
-      findTarget: () => installation.targets[0],
-      witnessCredential: createWitnessCredentials({ client: notary.vault, clock: Date.now }),
-    });
+    leasing = await startLeasing();
+    const { installation, notary, concluding } = leasing;
     options = {
       client: notary.vault,
       claims: notary.claims,
-      leases: createLeases({
-        client: notary.vault,
-        record: notary.record,
-        claims: notary.claims,
-        witness,
-        clock: Date.now,
-      }),
+      leases: concluding,
       isLive: async () => true,
       tokenRoles: new Set(installation.vault.tokenRoles),
       clock: () => nowMs,
@@ -43,35 +22,21 @@ describe('the sweeper', () => {
   beforeEach(() => {
     nowMs = Date.now();
   });
-  afterAll(() => installation.close());
+  afterAll(() => leasing.installation.close());
 
   const openLease = async () => {
-    const { actionId, requestDigest } = await recordRequest(gateway.record, installation.agent);
-    const { vault, record, claims } = executor;
-    return createLeases({ client: vault, record, claims, witness: null, clock: Date.now })
-      .open({
-        actionId,
-        requestDigest,
-        actionDigest: requestDigest,
-        runId: `run-of-${actionId}`,
-        step: 'run',
-        purpose: 'execute',
-        tokenRole: installation.vault.tokenRoles[1] ?? '',
-        credentialPath: `${installation.vault.mounts.database}/creds/orders-execute`,
-        target: 'orders',
-        ttlSeconds: 120,
-      })
-      .then((credential) => ({ ...credential, actionId }));
+    const request = await leasing.leaseRequest();
+    return { ...(await leasing.executing.open(request)), actionId: request.actionId };
   };
-  const openRows = async () => (await notary.claims.openLeases()).map(({ accessor }) => accessor);
+  const openRows = async () => (await leasing.notary.claims.openLeases()).map(({ accessor }) => accessor);
   const isAlive = (accessor: string) =>
-    installation.vaultAdmin.write('auth/token/lookup-accessor', { accessor }).then(
+    leasing.installation.vaultAdmin.write('auth/token/lookup-accessor', { accessor }).then(
       () => true,
       () => false,
     );
   const orphanToken = async () => {
-    const [, tokenRole] = installation.vault.tokenRoles;
-    const answer = await executor.vault.write(
+    const [, tokenRole] = leasing.installation.vault.tokenRoles;
+    const answer = await leasing.executor.vault.write(
       `auth/token/create/${tokenRole ?? ''}`,
       { ttl: '300s' },
       { wrapTtlSeconds: 60 },
@@ -88,10 +53,10 @@ describe('the sweeper', () => {
     expect(await sweep()).toEqual({ ended: 1, failed: 0 });
     expect(await openRows()).toEqual([live.accessor]);
     expect([await isAlive(dead.accessor), await isAlive(live.accessor)]).toEqual([false, true]);
-    expect((await notary.record.ofAction(dead.actionId)).map(({ kind }) => kind)).toContain('revocation');
+    expect((await leasing.notary.record.ofAction(dead.actionId)).map(({ kind }) => kind)).toContain('revocation');
     expect(await sweep()).toEqual({ ended: 0, failed: 0 });
     nowMs += 121_000;
-    await sweep();
+    expect(await sweep()).toEqual({ ended: 1, failed: 0 });
   });
 
   it('ends by time alone what it cannot ask Temporal about', async () => {
@@ -106,7 +71,10 @@ describe('the sweeper', () => {
 
   it('ends tokens of our roles that no row names once their grace is over, and touches no others', async () => {
     const orphan = await orphanToken();
-    const foreign = await installation.vaultAdmin.write('auth/token/create', { ttl: '300s', policies: ['default'] });
+    const foreign = await leasing.installation.vaultAdmin.write('auth/token/create', {
+      ttl: '300s',
+      policies: ['default'],
+    });
     const { accessor: foreignAccessor } = foreign.auth as { accessor: string };
     const sweep = createSweeper({ ...options, graceMs: 60_000 });
     expect(await sweep()).toEqual({ ended: 0, failed: 0 });
@@ -114,7 +82,7 @@ describe('the sweeper', () => {
     nowMs += 62_000;
     expect(await sweep()).toEqual({ ended: 1, failed: 0 });
     expect([await isAlive(orphan), await isAlive(foreignAccessor)]).toEqual([false, true]);
-    await installation.vaultAdmin.write('auth/token/revoke-accessor', { accessor: foreignAccessor });
+    await leasing.installation.vaultAdmin.write('auth/token/revoke-accessor', { accessor: foreignAccessor });
   });
 
   it('counts what it could not end, goes on with the others, and ends it the next time', async () => {
@@ -127,9 +95,17 @@ describe('the sweeper', () => {
           ? Promise.reject(new Error('the target is away'))
           : options.leases.end(lease),
     };
-    const sweep = createSweeper({ ...options, leases, graceMs: 0, isLive: async () => false });
+    const failures: unknown[] = [];
+    const sweep = createSweeper({
+      ...options,
+      leases,
+      graceMs: 0,
+      isLive: async () => false,
+      onFailure: (error) => failures.push(error),
+    });
     nowMs += 2_000;
     expect(await sweep()).toEqual({ ended: 2, failed: 1 });
+    expect(failures).toMatchObject([{ message: 'the target is away' }]);
     expect(await openRows()).toEqual([stuck.accessor]);
     expect([await isAlive(other.accessor), await isAlive(orphan)]).toEqual([false, false]);
     broken = false;

@@ -165,10 +165,15 @@ describe('what each process may do at Vault', () => {
     ['worker', 'preview'],
     ['executor', 'execute'],
   ] as const)('the tokens that the %s creates', (process, purpose) => {
-    it('are never in an answer unwrapped', async () => {
+    it.each([
+      ['unwrapped', undefined],
+      ['wrapped too briefly to be recorded first', 1],
+      ['wrapped for long', 3_600],
+    ])('are never %s', async (_, wrapTtlSeconds) => {
       const tokenRole = installation.vault.tokenRoles[purpose === 'preview' ? 0 : 1] ?? '';
+      const wrapping = wrapTtlSeconds === undefined ? {} : { wrapTtlSeconds };
       await expect(
-        sessions.get(process)?.write(`auth/token/create/${tokenRole}`, { display_name: 'x' }),
+        sessions.get(process)?.write(`auth/token/create/${tokenRole}`, { display_name: 'x' }, wrapping),
       ).rejects.toMatchObject({ status: 403 });
     });
 

@@ -148,7 +148,12 @@ async function configure(
 ): Promise<Record<string, string>> {
   const { temporal } = inject('services');
   const policyDir = join(folder, 'policy');
-  const targets = Object.fromEntries(installation.targets.map(({ kind: _kind, name, ...fields }) => [name, fields]));
+  const targets = Object.fromEntries(
+    installation.targets.map(({ name, host, port, database, tls, vault }) => [
+      name,
+      { host, port, database, tls, vault },
+    ]),
+  );
   const agentKeys = { 'export-bot': agents['export-bot'].publicKey.publicKey };
   await writeBundle('policies/example', policyDir, { agentKeys, targets });
   const second = { id: 'second-bot', name: 'Second bot', owner: 'paul', prompters: ['paul'], groups: ['data-agents'] };
@@ -183,7 +188,7 @@ async function send(url: string, method: string, { authorization, headers, body 
       ...(authorization === undefined ? {} : { authorization }),
       ...headers,
     },
-    ...(body === undefined ? {} : { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
   });
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.includes('json') === true;

@@ -18,6 +18,7 @@ import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { InstallOptions } from '../../apps/devstack/installation/install.js';
 import { installForTest, type TestInstallation } from './installation.js';
+import './quiet-workers.js';
 
 /** A started process that a test may stop and start again. */
 export interface StartedProcess {

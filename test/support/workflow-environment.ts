@@ -1,14 +1,8 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { readDevstackEnvironment } from '../../apps/devstack/environment.js';
 import { locateTemporalTestServer } from '../../apps/devstack/services/executables.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
-
-// Workers tell every change of state; a test's output should tell the test.
-Runtime.install({
-  logger: new DefaultLogger('ERROR'),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
-});
+import './quiet-workers.js';
 
 /** Temporal with skipped time: weeks of review pass in milliseconds. */
 export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {

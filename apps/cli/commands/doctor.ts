@@ -1,12 +1,6 @@
 import type { Command } from 'commander';
 import { visibleLine } from '../../../src/core/visible-text.js';
-import type { CliContext } from '../context.js';
 import type { Finding } from '../doctor/finding.js';
-import { checkGateway } from '../doctor/gateway.js';
-import { checkPolicy } from '../doctor/policy.js';
-import { checkPostgres } from '../doctor/postgres.js';
-import { checkTemporal } from '../doctor/temporal.js';
-import { checkVault } from '../doctor/vault.js';
 import { EXIT } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
 import { block, pad } from '../render/layout.js';
@@ -18,6 +12,8 @@ export function addDoctor({ program, context, exit }: CommandHost): void {
     .description('Check gateway, Temporal, Vault, PostgreSQL and policy, as far as the environment names them.')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
+      // Loaded only here: the drivers of four services would slow down every other command.
+      const { examine } = await import('../doctor/examine.js');
       const findings = await examine(context, options);
       const ok = findings.every(({ status }) => status === 'ok' || status === 'skipped');
       report(context, options, { ok, findings }, () => renderFindings(findings, lookOf(context)));
@@ -25,21 +21,6 @@ export function addDoctor({ program, context, exit }: CommandHost): void {
       else if (!ok) exit(EXIT.refused);
       else if (findings.every(({ status }) => status === 'skipped')) exit(EXIT.usage);
     });
-}
-
-async function examine({ environment }: CliContext, { gateway }: GlobalOptions): Promise<Finding[]> {
-  const found = await Promise.all([
-    checkGateway(gateway ?? environment.COUNTERSIGN_GATEWAY_URL),
-    checkTemporal(environment.COUNTERSIGN_TEMPORAL_ADDRESS, environment.COUNTERSIGN_TEMPORAL_NAMESPACE ?? 'default'),
-    checkVault({
-      address: environment.COUNTERSIGN_VAULT_ADDRESS,
-      token: environment.COUNTERSIGN_VAULT_TOKEN,
-      transitMount: environment.COUNTERSIGN_VAULT_TRANSIT_MOUNT ?? 'transit',
-    }),
-    checkPostgres(environment.COUNTERSIGN_RECORD_URL),
-    checkPolicy(environment.COUNTERSIGN_POLICY_DIR, environment.COUNTERSIGN_POLICY_DIGEST),
-  ]);
-  return found.flat();
 }
 
 function renderFindings(findings: readonly Finding[], { width, style }: Look): string[] {

@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { Refusal } from '../../../src/core/errors.js';
 import { visibleLine } from '../../../src/core/visible-text.js';
 import { formatProblem } from '../../../src/directory/yaml-source.js';
-import { bundleDigest } from '../../../src/policy/bundle-files.js';
-import { checkBundle } from '../../../src/policy/load-bundle.js';
-import { runPolicyTable, type CaseResult } from '../../../src/policy/policy-table.js';
+import type { CaseResult } from '../../../src/policy/policy-table.js';
 import type { Policy } from '../../../src/policy/policy.js';
+import { bundleUsage } from '../bundle-usage.js';
 import { readTextFile } from '../connect.js';
-import { EXIT, UsageError } from '../exit-codes.js';
+import { EXIT } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
 
 interface CheckOptions extends GlobalOptions {
@@ -22,6 +20,7 @@ interface TableReport {
   failed: CaseResult[];
 }
 
+// The policy engine is loaded by the commands that ask it: it would slow down every other one.
 export function addPolicy(host: CommandHost): void {
   const policy = host.program.command('policy').description('Look after a policy bundle.');
   addCheck(policy, host);
@@ -30,7 +29,8 @@ export function addPolicy(host: CommandHost): void {
     .description('Print the digest by which configuration pins a bundle.')
     .argument('<dir>', "the bundle's folder")
     .action(async (dir: string, _options: unknown, command: Command) => {
-      const digest = await readable(() => bundleDigest(dir));
+      const { bundleDigest } = await import('../../../src/policy/bundle-files.js');
+      const digest = await bundleUsage(() => bundleDigest(dir));
       report(host.context, command.optsWithGlobals<GlobalOptions>(), { dir, digest }, () => [digest]);
     });
 }
@@ -48,7 +48,8 @@ function addCheck(policy: Command, { context, exit }: CommandHost): void {
     )
     .action(async (dir: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<CheckOptions>();
-      const { digest, problems, policy: loaded } = await readable(() => checkBundle(dir));
+      const { checkBundle } = await import('../../../src/policy/load-bundle.js');
+      const { digest, problems, policy: loaded } = await bundleUsage(() => checkBundle(dir));
       const files = options.table.length > 0 ? options.table : defaultTables(dir);
       const tables = loaded === null ? [] : await Promise.all(files.map(async (file) => runTable(loaded, file)));
       const ok = loaded !== null && tables.every(({ failed }) => failed.length === 0);
@@ -71,19 +72,10 @@ function addCheck(policy: Command, { context, exit }: CommandHost): void {
     });
 }
 
-// A folder that cannot be read, or a malformed table, is a mistake in the command line.
-async function readable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'bundle_invalid') throw new UsageError(error.message);
-    throw error;
-  }
-}
-
 async function runTable(policy: Policy, file: string): Promise<TableReport> {
+  const { runPolicyTable } = await import('../../../src/policy/policy-table.js');
   const text = await readTextFile(file, '--table');
-  const results = await readable(async () => runPolicyTable(policy, { path: file, text }));
+  const results = await bundleUsage(async () => runPolicyTable(policy, { path: file, text }));
   return { file, cases: results.length, failed: results.filter(({ differences }) => differences.length > 0) };
 }
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { openKeyring } from '../../../src/core/keyring.js';
 import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
-import { checkBundle } from '../../../src/policy/load-bundle.js';
 import { visibleLine } from '../../../src/core/visible-text.js';
+import { bundleUsage } from '../bundle-usage.js';
 import { connectAsEither, readTextFile, type AgentOptions } from '../connect.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../exit-codes.js';
@@ -81,7 +81,8 @@ async function loadAgentKeys(
   if (dir === undefined) {
     throw new UsageError("Give --policy or --agent-public-key: the agent's own statements are checked too.");
   }
-  const { policy } = await checkBundle(dir);
+  const { checkBundle } = await import('../../../src/policy/load-bundle.js');
+  const { policy } = await bundleUsage(() => checkBundle(dir));
   if (policy === null) throw new UsageError(`--policy: ${dir} does not load; see countersign policy check ${dir}`);
   return (agent) => policy.directory.agentKey(agent);
 }

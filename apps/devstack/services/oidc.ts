@@ -17,6 +17,8 @@ import { createPortChooser } from './ports.js';
 
 export interface OidcOptions {
   readonly port?: number;
+  /** Address to listen on; the issuer is on loopback all the same. Default 127.0.0.1. */
+  readonly host?: string;
   readonly people: readonly Person[];
   /** Where the console may be sent back to after the login. */
   readonly clients?: { readonly consoleRedirectUris?: readonly string[] };
@@ -54,7 +56,7 @@ export async function startOidc(options: OidcOptions): Promise<OidcService> {
     if (request.url?.startsWith('/interaction/')) void login(request, response);
     else void serveProvider(request, response);
   });
-  server.listen(port, '127.0.0.1');
+  server.listen(port, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   return {
     issuer,

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { Refusal } from '../../core/errors.js';
+import { Refusal, ServiceFault } from '../../core/errors.js';
 import { sha256Hex } from '../../core/json.js';
 import { REQUEST_LIMITS } from '../../core/schemas/action.js';
 import type { Refusals } from '../refusals.js';
 import { apiDescription } from './api-description.js';
 import { withoutUnusedSchemas } from './openapi-parts.js';
-import { problemOf, refusalFrom, sendProblem } from './problems.js';
+import { refusalFrom, sendProblem } from './problems.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,7 +25,7 @@ export interface ServerOptions {
   log: FastifyBaseLogger | false;
   refusals: Refusals;
   /** Who sent a request, as records name them; null while nobody is proven. */
-  senderOf(request: FastifyRequest): string | null;
+  senderOf: (request: FastifyRequest) => string | null;
   /** With TLS in front, browsers are told to keep to it. */
   publicUrl: string;
 }
@@ -110,6 +110,15 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
+/** Logs what is no refusal: a service that is away in a line, our own failures whole. */
+export function noteFailure(error: unknown, request: FastifyRequest): void {
+  if (error instanceof ServiceFault) {
+    request.log.warn({ service: error.service, fault: error.message }, 'not available');
+  } else if (refusalFrom(error) === null) {
+    request.log.error({ err: error }, 'a request failed');
+  }
+}
+
 async function noteRefusal(
   error: unknown,
   request: FastifyRequest,
@@ -117,8 +126,7 @@ async function noteRefusal(
 ): Promise<void> {
   const refusal = refusalFrom(error);
   if (refusal === null) {
-    const status = problemOf(error).problem.status;
-    request.log[status === 503 ? 'warn' : 'error']({ err: error }, 'a request failed');
+    noteFailure(error, request);
     return;
   }
   if (request.routeOptions.config.recordsRefusals !== true) return;

@@ -127,7 +127,8 @@ export function bytesOf(blocks: readonly unknown[]): number {
 
 /** A text's beginning as it is shown, at most so many bytes of JSON and never half a character; `…` marks the cut. */
 export function clip(value: string, maxBytes: number): string {
-  const shown = visibleText(value);
+  // One character more than could fit is enough to know that it does not.
+  const shown = visibleText(cut(value, maxBytes + 2));
   if (jsonBytes(shown) <= maxBytes) return shown;
   let bytes = jsonBytes('…');
   let head = '';

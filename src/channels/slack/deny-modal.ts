@@ -8,7 +8,7 @@ import { plain } from './blocks.js';
 import { REASON_CHARS, SLACK_NAMES, type ButtonClick, type SlackUser } from './interaction.js';
 
 /** How long a person may think over an open modal. */
-export const MODAL_LIFETIME_MS = 60 * 60 * 1000;
+const MODAL_LIFETIME_MS = 60 * 60 * 1000;
 
 const contextSchema = z.strictObject({
   actionId: actionIdSchema,

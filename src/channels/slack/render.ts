@@ -41,7 +41,7 @@ export interface RenderContext {
 }
 
 /** Address of the page that shows all of an action. */
-export function viewUrl(publicUrl: string, actionId: string): string {
+function viewUrl(publicUrl: string, actionId: string): string {
   return `${publicUrl}/view/${encodeURIComponent(actionId)}`;
 }
 
@@ -136,15 +136,19 @@ function fitContent(
   url: string,
   composeIn: (room: Room) => Compose,
 ): { compose: Compose; body: RichTextBlock[]; whole: boolean } {
-  const forms: { body: RichTextBlock[]; whole: boolean; rooms: readonly Room[] }[] = [
-    { body: contentBlocks(content), whole: true, rooms: ROOMS.slice(0, ROOMS_TO_APPROVE_IN) },
-    { body: beginningBlocks(content, url), whole: false, rooms: ROOMS },
-  ];
-  for (const { body, whole, rooms } of forms) {
+  // Every character takes a byte at least: what is far too long is not laid out first.
+  const tooLong = content.reduce((chars, { body }) => chars + body.length, 0) > BLOCK_LIMITS.messageBytes;
+  const whole = {
+    body: tooLong ? [] : contentBlocks(content),
+    whole: true,
+    rooms: tooLong ? [] : ROOMS.slice(0, ROOMS_TO_APPROVE_IN),
+  };
+  const beginning = { body: beginningBlocks(content, url), whole: false, rooms: ROOMS };
+  for (const { body, whole: isWhole, rooms } of [whole, beginning]) {
     for (const room of rooms) {
       const compose = composeIn(room);
-      if (bytesOf(compose(body, whole)) <= BLOCK_LIMITS.messageBytes - CONTEXT_RESERVE_BYTES)
-        return { compose, body, whole };
+      if (bytesOf(compose(body, isWhole)) <= BLOCK_LIMITS.messageBytes - CONTEXT_RESERVE_BYTES)
+        return { compose, body, whole: isWhole };
     }
   }
   throw new Error('renderAction: the smallest form of the message is over the limit');

@@ -64,7 +64,7 @@ export interface SlackApi {
   /** A line that only one person sees. */
   tell(conversation: string, userId: string, text: string, blocks: readonly Block[]): Promise<void>;
   openView(triggerId: string, view: Record<string, unknown>): Promise<void>;
-  /** A message of this app with this metadata, newest 1,000 since `sinceMs`; in the thread if one is given. */
+  /** A message that we posted, with this metadata, among the newest 1,000 since `sinceMs`; in the thread if one is given. */
   find(
     conversation: string,
     sinceMs: number,
@@ -77,7 +77,6 @@ export interface SlackApi {
 
 export interface SlackApiOptions {
   botToken: Secret;
-  appId: string;
   /** With a trailing slash. */
   apiUrl: string;
   /** How long one call may take. Default 10,000. */
@@ -85,7 +84,7 @@ export interface SlackApiOptions {
 }
 
 /** Slack's Web API, without retries of its own: Temporal retries, and a post is not idempotent. */
-export function createSlackApi({ botToken, appId, apiUrl, timeoutMs = 10_000 }: SlackApiOptions): SlackApi {
+export function createSlackApi({ botToken, apiUrl, timeoutMs = 10_000 }: SlackApiOptions): SlackApi {
   const client = new WebClient(botToken.reveal(), {
     slackApiUrl: apiUrl,
     allowAbsoluteUrls: false,
@@ -94,6 +93,13 @@ export function createSlackApi({ botToken, appId, apiUrl, timeoutMs = 10_000 }: 
     rejectRateLimitedCalls: true,
     logger: silent,
   });
+  let self: Promise<Self> | undefined;
+  const whoAmI = (): Promise<Self> => {
+    self ??= call('auth.test', () => client.auth.test()).then((answer) => selfSchema.parse(answer));
+    // A failed look-up is asked again the next time.
+    self.catch(() => (self = undefined));
+    return self;
+  };
   return {
     async post(conversation, message, threadTs) {
       const answer = await call('chat.postMessage', () =>
@@ -119,6 +125,7 @@ export function createSlackApi({ botToken, appId, apiUrl, timeoutMs = 10_000 }: 
       await call('views.open', () => client.apiCall('views.open', { trigger_id: triggerId, view }));
     },
     async find(conversation, sinceMs, matches, threadTs) {
+      const { user_id: ownUser } = await whoAmI();
       let cursor: string | undefined;
       for (let page = 0; page < PAGES; page += 1) {
         const query = {
@@ -133,7 +140,7 @@ export function createSlackApi({ botToken, appId, apiUrl, timeoutMs = 10_000 }: 
           await call(method, () => client.apiCall(method, { ...query, ts: threadTs })),
         );
         const found = answer.messages.find(
-          (message) => message.app_id === appId && message.metadata !== undefined && matches(message.metadata),
+          (message) => message.user === ownUser && message.metadata !== undefined && matches(message.metadata),
         );
         if (found !== undefined) return { conversation, ts: found.ts };
         cursor = answer.response_metadata?.next_cursor;
@@ -147,6 +154,9 @@ export function createSlackApi({ botToken, appId, apiUrl, timeoutMs = 10_000 }: 
 
 const PAGES = 5;
 
+const selfSchema = z.looseObject({ user_id: z.string() });
+type Self = z.infer<typeof selfSchema>;
+
 const addressSchema = z
   .looseObject({ channel: z.string(), ts: z.string() })
   .transform(({ channel, ts }): MessageAddress => ({ conversation: channel, ts }));
@@ -159,7 +169,7 @@ const historySchema = z.looseObject({
   messages: z.array(
     z.looseObject({
       ts: z.string(),
-      app_id: z.string().optional(),
+      user: z.string().optional(),
       metadata: metadataSchema.optional().catch(undefined),
     }),
   ),

@@ -1,3 +1,5 @@
+import { channelMessagesSql } from '../../channels/slack/message-store.js';
+
 /** The four processes' login roles, by the prefix that the installation gives them. */
 export interface RecordRoles {
   gateway: string;
@@ -154,4 +156,5 @@ export const migrations: readonly Migration[] = [
   { number: 2, name: 'claims and leases', sql: () => claimsAndLeases },
   { number: 3, name: 'append only', sql: () => appendOnly },
   { number: 4, name: 'rights', sql: rights },
+  { number: 5, name: 'channel messages', sql: channelMessagesSql },
 ];

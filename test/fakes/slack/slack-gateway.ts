@@ -55,7 +55,7 @@ export async function startSlackGateway(pool: pg.Pool): Promise<SlackGateway> {
   const signingSecret = new Secret(SECRET);
   const options: SlackInteractionsOptions = {
     guard: createSlackGuard({ signingSecret, teamId: slackIds.teamId, appId: slackIds.appId, clock }),
-    api: createSlackApi({ botToken: new Secret(TOKEN), appId: slackIds.appId, apiUrl: slack.apiUrl }),
+    api: createSlackApi({ botToken: new Secret(TOKEN), apiUrl: slack.apiUrl }),
     store: createMessageStore(pool),
     directory: () => directory,
     decisions: {

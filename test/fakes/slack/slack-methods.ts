@@ -7,6 +7,9 @@ type Methods = Record<string, (form: Form) => Answer>;
 /** One post per second and channel (https://docs.slack.dev/apis/web-api/rate-limits). */
 const POST_EVERY_MS = 1_000;
 
+/** Our app's own user. */
+const BOT_USER = 'U0BOT';
+
 /** The Web API methods that the fake has. */
 export function slackMethods(world: World): Methods {
   return { ...chatMethods(world), ...otherMethods(world) };
@@ -70,13 +73,20 @@ function chatMethods(world: World): Methods {
 function otherMethods(world: World): Methods {
   return {
     'conversations.history': (form) =>
-      page(world.conversations.get(form['channel'] ?? ''), form, (message) => message.thread_ts === undefined),
+      page(
+        world.options.appId,
+        world.conversations.get(form['channel'] ?? ''),
+        form,
+        (message) => message.thread_ts === undefined,
+      ),
     'conversations.replies': (form) =>
       page(
+        world.options.appId,
         world.conversations.get(form['channel'] ?? ''),
         form,
         (message) => message.thread_ts === form['ts'] || message.ts === form['ts'],
       ),
+    'auth.test': () => ({ ok: true, user_id: BOT_USER, bot_id: 'B0BOT', team_id: world.options.teamId }),
     'users.info': (form) => {
       const user = world.users.get(form['user'] ?? '');
       return user === undefined ? refuse('user_not_found') : { ok: true, user };
@@ -99,6 +109,7 @@ function otherMethods(world: World): Methods {
 
 /** Newest first, two to a page so that paging is exercised; metadata only when it is asked for. */
 function page(
+  appId: string,
   conversation: Conversation | undefined,
   form: Record<string, string>,
   shown: (message: FakeMessage) => boolean,
@@ -109,9 +120,11 @@ function page(
     .reverse();
   const start = Number(form['cursor'] ?? 0);
   const end = start + Math.min(2, Number(form['limit'] ?? 100));
-  const messages = matching
-    .slice(start, end)
-    .map(({ metadata, ...message }) => (form['include_all_metadata'] === 'true' ? { ...message, metadata } : message));
+  const messages = matching.slice(start, end).map(({ metadata, ...message }) => ({
+    ...message,
+    user: message.app_id === appId ? BOT_USER : 'U0OTHER',
+    ...(form['include_all_metadata'] === 'true' && { metadata }),
+  }));
   return { ok: true, messages, response_metadata: { next_cursor: end < matching.length ? String(end) : '' } };
 }
 

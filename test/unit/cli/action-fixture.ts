@@ -6,15 +6,15 @@ export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
 const digest = (digit: string): string => digit.repeat(64);
 
 const approvalOfDora: DecisionView = {
-        person: 'dora',
-        decision: 'approve',
-        reason: 'Seen the ticket.',
-        channel: 'slack',
-        groups: ['dba'],
-        decidedAtMs: NOW_MS - 60_000,
-        runId: 'run-1',
-        current: true,
-      };
+  person: 'dora',
+  decision: 'approve',
+  reason: 'Seen the ticket.',
+  channel: 'slack',
+  groups: ['dba'],
+  decidedAtMs: NOW_MS - 60_000,
+  runId: 'run-1',
+  current: true,
+};
 
 /** An export that waits for one of two people. */
 export function waitingAction(change: Partial<ActionView> = {}): ActionView {

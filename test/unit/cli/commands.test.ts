@@ -40,7 +40,11 @@ afterEach(async () => {
 
 async function signIn(expiresAtMs: number): Promise<void> {
   const store = createCredentialStore(join(folder, 'countersign', 'credentials.json'));
-  await store.save(gateway.url, { accessToken: new Secret('token-of-dora'), expiresAtMs, issuer: 'https://id.example.com' });
+  await store.save(gateway.url, {
+    accessToken: new Secret('token-of-dora'),
+    expiresAtMs,
+    issuer: 'https://id.example.com',
+  });
 }
 
 const cli = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
@@ -53,7 +57,14 @@ describe('request', () => {
 
   it('signs what was given and says how to wait for it', async () => {
     await writeFile(join(folder, 'params.json'), '{"target":"orders","format":"csv"}');
-    const params = ['--params-file', join(folder, 'params.json'), '--param', 'format=ndjson', '--param', 'values:=[1,"a=b"]'];
+    const params = [
+      '--params-file',
+      join(folder, 'params.json'),
+      '--param',
+      'format=ndjson',
+      '--param',
+      'values:=[1,"a=b"]',
+    ];
     const { exitCode, stdout } = await cli([...REQUEST, ...params, '--expires-in', '2h']);
     const [view] = [...gateway.actions.values()].map((action) => action.view);
     expect(exitCode).toBe(0);
@@ -80,7 +91,8 @@ describe('request', () => {
       onError: (text) => {
         // Only once the status line was shown does the action end.
         if (text.includes('Waiting for dba (1 more)')) {
-          for (const { view } of gateway.actions.values()) gateway.put({ ...finishedAction(), actionId: view.actionId });
+          for (const { view } of gateway.actions.values())
+            gateway.put({ ...finishedAction(), actionId: view.actionId });
         }
       },
     });
@@ -107,7 +119,9 @@ describe('request', () => {
     });
     expect(stderr).toContain('[policy_forbids]');
   });
+});
 
+describe('the command line', () => {
   it.each<[what: string, args: string[]]>([
     ['no operation', ['request', '--reason', 'x']],
     ['a parameter without a value', [...REQUEST, '--param', 'target']],
@@ -162,7 +176,11 @@ describe('list and show', () => {
 
   it('show prints hostile text without any control character, also as JSON', async () => {
     gateway.put(hostileAction());
-    for (const args of [['show', ACTION_ID], ['show', ACTION_ID, '--json'], ['list', '--all']]) {
+    for (const args of [
+      ['show', ACTION_ID],
+      ['show', ACTION_ID, '--json'],
+      ['list', '--all'],
+    ]) {
       expect((await cli(args)).stdout).not.toMatch(/[^\n\P{C}]/u);
     }
   });
@@ -183,9 +201,19 @@ describe('list and show', () => {
 
   it.each<[what: string, arrange: () => unknown, exitCode: number, code: string]>([
     ['an unknown action', () => null, 3, 'action_unknown'],
-    ['a gateway that is not able', () => (gateway.refusal = new ServiceFault('record', 'down', true)), 6, 'gateway_unavailable'],
+    [
+      'a gateway that is not able',
+      () => (gateway.refusal = new ServiceFault('record', 'down', true)),
+      6,
+      'gateway_unavailable',
+    ],
     ['a gateway that drops the connection', () => (gateway.drop = 9), 6, 'gateway_unavailable'],
-    ['a gateway that does not take the sign-in', () => (gateway.refusal = new Refusal('unauthenticated', 'no')), 7, 'unauthenticated'],
+    [
+      'a gateway that does not take the sign-in',
+      () => (gateway.refusal = new Refusal('unauthenticated', 'no')),
+      7,
+      'unauthenticated',
+    ],
     ['a sign-in that is over', () => signIn(NOW_MS), 7, 'unauthenticated'],
   ])('%s', async (_what, arrange, exitCode, code) => {
     await arrange();
@@ -202,13 +230,17 @@ describe('approve and deny', () => {
   });
   const actionDigest = waitingAction().actionDigest;
 
-  it.each(['y', 'YES', ' yes '])('approve shows the action, asks, and on %j sends the digest that was shown', async (answer) => {
-    const { exitCode, stdout, stderr } = await cli(['approve', ACTION_ID], { answers: [answer] });
-    expect(exitCode).toBe(0);
-    for (const shown of ['SELECT id, email', 'personal_data', 'Export of 1 table', actionDigest ?? '']) expect(stdout).toContain(shown);
-    expect(stderr).toContain('[y/N]');
-    expect(gateway.decisions).toMatchObject([{ actionId: ACTION_ID, decision: 'approve', actionDigest }]);
-  });
+  it.each(['y', 'YES', ' yes '])(
+    'approve shows the action, asks, and on %j sends the digest that was shown',
+    async (answer) => {
+      const { exitCode, stdout, stderr } = await cli(['approve', ACTION_ID], { answers: [answer] });
+      expect(exitCode).toBe(0);
+      for (const shown of ['SELECT id, email', 'personal_data', 'Export of 1 table', actionDigest ?? ''])
+        expect(stdout).toContain(shown);
+      expect(stderr).toContain('[y/N]');
+      expect(gateway.decisions).toMatchObject([{ actionId: ACTION_ID, decision: 'approve', actionDigest }]);
+    },
+  );
 
   it.each(['', 'n', 'no', 'yep', 'approve'])('approve does nothing on %j', async (answer) => {
     expect((await cli(['approve', ACTION_ID], { answers: [answer] })).exitCode).toBe(3);

@@ -1,3 +1,4 @@
+import { IN_TOTO_PAYLOAD_TYPE } from '../../../src/core/dsse.js';
 import { digestOf } from '../../../src/core/json.js';
 import { previewDigestOf } from '../../../src/core/snapshot.js';
 import { buildStatement } from '../../../src/core/statement.js';
@@ -33,6 +34,8 @@ export interface Facts {
   policy: Policy;
   request: StatementBody<'request'>;
   rounds: [Round, ...Round[]];
+  /** Previews after which policy forbade the action, so that no plan followed. */
+  forbidden: StatementBody<'preview'>[];
   withdrawals: StatementBody<'withdrawal'>[];
   receipts: StatementBody<'receipt'>[];
 }
@@ -60,6 +63,7 @@ export function honestFacts(policy: Policy): Facts {
     policy,
     request,
     rounds: [planRound(policy, request, 1)],
+    forbidden: [],
     withdrawals: [],
     receipts: [],
   };
@@ -164,35 +168,39 @@ export function escalate(facts: Facts, change: Partial<StatementBody<'escalation
   escalations.push({ firedAtMs: plan.openedAtMs + escalation.afterMs, ...escalation });
 }
 
-/** The facts as the executor reads them: signatures were verified when the record was read. */
-export function evidenceOf(facts: Facts): Evidence {
-  const statements: AnyRecorded[] = [];
-  const add = <K extends StatementKind>(kind: K, body: StatementBody<K>): void => {
-    const requestDigest = digestOf(facts.request);
+/** Any statement's kind and body. */
+export type AnyBody = { [K in StatementKind]: { kind: K; body: StatementBody<K> } }[StatementKind];
+
+/** The facts, then more, in order, as they are read from the record: signatures were verified there. */
+export function statementsOf(facts: Facts, more: readonly AnyBody[] = []): AnyRecorded[] {
+  const requestDigest = digestOf(facts.request);
+  const bodies: AnyBody[] = [{ kind: 'request', body: facts.request }];
+  for (const { preview, plan, escalations, decisions } of facts.rounds) {
+    bodies.push({ kind: 'preview', body: preview }, { kind: 'plan', body: plan });
+    bodies.push(...escalations.map((body) => ({ kind: 'escalation' as const, body })));
+    bodies.push(...decisions.map((body) => ({ kind: 'decision' as const, body })));
+  }
+  bodies.push(...facts.forbidden.map((body) => ({ kind: 'preview' as const, body })));
+  bodies.push(...facts.withdrawals.map((body) => ({ kind: 'withdrawal' as const, body })));
+  bodies.push(...facts.receipts.map((body) => ({ kind: 'receipt' as const, body })));
+  return [...bodies, ...more].map(({ kind, body }, index) => {
     const statement = buildStatement(kind, { actionId: facts.actionId, requestDigest, body, chain: null });
-    const sequence = statements.length + 1;
-    const digest = digestOf(statement);
-    statements.push({
-      sequence,
+    return {
+      sequence: index + 1,
       kind,
       actionId: facts.actionId,
-      digest,
+      digest: digestOf(statement),
       body,
       statement,
-      envelope: { payloadType: 'application/vnd.in-toto+json', payload: '', signatures: [] },
+      envelope: { payloadType: IN_TOTO_PAYLOAD_TYPE, payload: '', signatures: [{ keyid: `${kind}/1`, sig: '' }] },
       key: null,
-      recordedAtMs: OPENED_AT_MS + sequence,
-    } as unknown as AnyRecorded);
-  };
-  add('request', facts.request);
-  for (const { preview, plan, escalations, decisions } of facts.rounds) {
-    add('preview', preview);
-    add('plan', plan);
-    for (const escalation of escalations) add('escalation', escalation);
-    for (const decision of decisions) add('decision', decision);
-  }
-  for (const withdrawal of facts.withdrawals) add('withdrawal', withdrawal);
-  for (const receipt of facts.receipts) add('receipt', receipt);
+      recordedAtMs: OPENED_AT_MS + index + 1,
+    } as unknown as AnyRecorded;
+  });
+}
+
+/** What the executor judges from. */
+export function evidenceOf(facts: Facts): Evidence {
   const { actionId, runId, round, nowMs, policy } = facts;
-  return { actionId, runId, round, statements, policy, operations, nowMs };
+  return { actionId, runId, round, statements: statementsOf(facts), policy, operations, nowMs };
 }

@@ -12,6 +12,7 @@ import { signInStateSchema, type SignIn } from '../page/sign-in.js';
 import { styleSheet } from '../page/style.js';
 import { findPerson } from '../people.js';
 import { problemOf } from '../problems.js';
+import { noteFailure } from '../server.js';
 
 export interface PageRoutesOptions {
   policy: () => Policy;
@@ -37,7 +38,7 @@ export function pageRoutes(scope: FastifyInstance, { policy, record, cookies, si
 
   scope.setErrorHandler(async (error, request, reply) => {
     const { problem, headers } = problemOf(error);
-    if (problem.status >= 500) request.log.error({ err: error }, 'a page failed');
+    noteFailure(error, request);
     return send(reply.code(problem.status).headers(headers), problemPage(problem));
   });
 

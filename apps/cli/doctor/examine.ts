@@ -1,0 +1,24 @@
+import type { CliContext } from '../context.js';
+import type { GlobalOptions } from '../host.js';
+import type { Finding } from './finding.js';
+import { checkGateway } from './gateway.js';
+import { checkPolicy } from './policy.js';
+import { checkPostgres } from './postgres.js';
+import { checkTemporal } from './temporal.js';
+import { checkVault } from './vault.js';
+
+/** All checks at once. It changes nothing anywhere. */
+export async function examine({ environment }: CliContext, { gateway }: GlobalOptions): Promise<Finding[]> {
+  const found = await Promise.all([
+    checkGateway(gateway ?? environment.COUNTERSIGN_GATEWAY_URL),
+    checkTemporal(environment.COUNTERSIGN_TEMPORAL_ADDRESS, environment.COUNTERSIGN_TEMPORAL_NAMESPACE ?? 'default'),
+    checkVault({
+      address: environment.COUNTERSIGN_VAULT_ADDRESS,
+      token: environment.COUNTERSIGN_VAULT_TOKEN,
+      transitMount: environment.COUNTERSIGN_VAULT_TRANSIT_MOUNT ?? 'transit',
+    }),
+    checkPostgres(environment.COUNTERSIGN_RECORD_URL),
+    checkPolicy(environment.COUNTERSIGN_POLICY_DIR, environment.COUNTERSIGN_POLICY_DIGEST),
+  ]);
+  return found.flat();
+}

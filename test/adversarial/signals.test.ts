@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { temporal } from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { agentOf, personAt, PLAIN_EXPORT, until } from '../support/actors.js';
+import { startStack, type Stack } from '../support/stack.js';
+import { activitiesIn, untilJudged } from './history.js';
+
+type Payloads = temporal.api.common.v1.IPayload[];
+
+const SIGNALS = 200;
+/** As the workflow limits them. */
+const MAX_HINTS = 50;
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(async () => {
+  await stack.close();
+});
+
+const encoded = (encoding: string, text: string): Payloads => [
+  { metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(text) },
+];
+
+/** What a stranger may send, byte by byte. */
+const MALFORMED: [string, Payloads][] = [
+  ['nothing', []],
+  ['no metadata', [{ data: Buffer.from('x') }]],
+  ['JSON that ends early', encoded('json/plain', '{"payloadType":')],
+  ['an encoding that nobody knows', encoded('binary/encrypted', 'x')],
+  ['bytes that are not UTF-8', [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from([0xff, 0xfe]) }]],
+  ['a number', encoded('json/plain', '1e999')],
+  ['an array of 10,000 arrays in each other', encoded('json/plain', '['.repeat(10_000) + ']'.repeat(10_000))],
+  ['keys of prototypes', encoded('json/plain', '{"__proto__":{"payloadType":"x"},"constructor":1}')],
+  ['an envelope of wrong types', encoded('json/plain', '{"payloadType":1,"payload":[],"signatures":{"length":1}}')],
+  ['a payload that is no base64', encoded('json/plain', JSON.stringify(envelopeOf('%%%')))],
+  ['100 KB of text', encoded('json/plain', JSON.stringify('a'.repeat(100_000)))],
+];
+
+function envelopeOf(payload: string) {
+  return { payloadType: 'application/vnd.in-toto+json', payload, signatures: [{ keyid: 'decision/1', sig: 'AA==' }] };
+}
+
+describe('what strangers send to a workflow', () => {
+  it('never blocks an action, and cannot grow its history without end', async () => {
+    const agent = agentOf(stack);
+    const { actionId } = await agent.request(PLAIN_EXPORT);
+    await until(agent, actionId, ({ state }) => state === 'waiting');
+    const workflowExecution = { workflowId: workflowIdOf(actionId) };
+    const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
+    const { workflowService } = stack.client;
+    const signal = (payloads: Payloads, signalName = 'decide') =>
+      workflowService.signalWorkflowExecution({
+        namespace: stack.namespace,
+        workflowExecution,
+        signalName,
+        input: { payloads },
+      });
+    const update = (payloads: Payloads, name: string) =>
+      workflowService.updateWorkflowExecution({
+        namespace: stack.namespace,
+        workflowExecution,
+        // 3: COMPLETED in temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
+        waitPolicy: { lifecycleStage: 3 },
+        request: { meta: { updateId: randomUUID() }, input: { name, args: { payloads } } },
+      });
+
+    for (const [what, payloads] of MALFORMED) {
+      await signal(payloads);
+      await signal(payloads, 'no-such-signal');
+      for (const name of ['decide', 'withdraw', 'no-such-update']) {
+        const { outcome } = await update(payloads, name);
+        expect(outcome?.failure, `${name} with ${what}`).toBeTruthy();
+      }
+    }
+    await untilJudged(handle, MALFORMED.length);
+    await Promise.all(Array.from({ length: SIGNALS }, () => signal(encoded('json/plain', '{"approved":true}'))));
+    await untilJudged(handle, MAX_HINTS);
+
+    expect(await (await personAt(stack, 'ben')).decideOn(actionId, 'approve')).toMatchObject({ state: 'filled' });
+    expect(await agent.wait(actionId, { timeoutMs: 30_000 })).toMatchObject({ outcome: { status: 'succeeded' } });
+    const history = await handle.fetchHistory();
+    expect(activitiesIn(history, 'verifyHint')).toBe(MAX_HINTS);
+    expect(history.events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+  });
+
+  it('a burst while the action is still being prepared is taken as well', async () => {
+    const agent = agentOf(stack);
+    const { actionId } = await agent.request(PLAIN_EXPORT);
+    const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
+    await Promise.all(Array.from({ length: 20 }, (_, index) => handle.signal('decide', { index })));
+    await until(agent, actionId, ({ state }) => state === 'waiting');
+    await untilJudged(handle, 20);
+    await agent.withdraw(actionId, 'enough');
+    expect((await agent.wait(actionId, { timeoutMs: 30_000 })).outcome?.status).toBe('withdrawn');
+  });
+});

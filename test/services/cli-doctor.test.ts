@@ -1,0 +1,133 @@
+import { randomInt } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Finding } from '../../apps/cli/doctor/finding.js';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
+import { bundleDigest } from '../../src/policy/bundle-files.js';
+import { installForTest, type TestInstallation } from '../support/installation.js';
+import { startLocalGateway, type LocalGateway } from '../unit/cli/local-gateway.js';
+import { run } from '../unit/cli/run.js';
+
+const { temporal, vault, postgres } = inject('services');
+const EXAMPLE = fileURLToPath(new URL('../../policies/example', import.meta.url));
+
+let gateway: LocalGateway;
+let installation: TestInstallation;
+let whole: Record<string, string>;
+
+beforeAll(async () => {
+  gateway = await startLocalGateway({ agents: [], acceptsPerson: async () => false });
+  installation = await installForTest();
+  whole = {
+    COUNTERSIGN_GATEWAY_URL: gateway.url,
+    COUNTERSIGN_TEMPORAL_ADDRESS: temporal.address,
+    COUNTERSIGN_TEMPORAL_NAMESPACE: temporal.namespace,
+    COUNTERSIGN_VAULT_ADDRESS: vault.address,
+    COUNTERSIGN_VAULT_TOKEN: vault.adminToken,
+    COUNTERSIGN_VAULT_TRANSIT_MOUNT: installation.vault.mounts.transit,
+    COUNTERSIGN_RECORD_URL: installation.recordUrls.gateway.reveal(),
+    COUNTERSIGN_POLICY_DIR: EXAMPLE,
+    COUNTERSIGN_POLICY_DIGEST: await bundleDigest(EXAMPLE),
+  };
+});
+
+afterAll(async () => {
+  await gateway.stop();
+  await installation.close();
+});
+
+async function doctor(
+  change: Record<string, string> = {},
+): Promise<{ exitCode: number; findings: Finding[]; text: string }> {
+  const { exitCode, stdout, stderr } = await run(['doctor', '--json'], { environment: { ...whole, ...change } });
+  return { exitCode, findings: (JSON.parse(stdout) as { findings: Finding[] }).findings, text: stdout + stderr };
+}
+
+describe('doctor', () => {
+  it('finds all that an installation needs, and prints no secret', async () => {
+    const { findings, text } = await doctor();
+    // Nobody runs our processes here: their queues are not judged.
+    const others = findings.filter(({ what }) => !/^Temporal: (worker|executor|notary)$/.test(what));
+    expect(others.filter(({ status }) => status !== 'ok')).toEqual([]);
+    expect(others.map(({ what }) => what)).toEqual([
+      'Gateway',
+      'Temporal: namespace',
+      'Temporal: search attributes',
+      'Vault',
+      'Vault: signing keys',
+      'PostgreSQL',
+      'PostgreSQL: migrations',
+      'PostgreSQL: role',
+      'Policy',
+      'Policy: pin',
+    ]);
+    const password = new URL(installation.recordUrls.gateway.reveal()).password;
+    expect(text).not.toContain(vault.adminToken);
+    expect(text).not.toContain(password);
+  });
+
+  it.each<[what: string, status: Finding['status'], advice: RegExp, change: () => Record<string, string>]>([
+    ['Gateway', 'unreachable', /Start it/, () => ({ COUNTERSIGN_GATEWAY_URL: 'http://127.0.0.1:1' })],
+    ['Gateway', 'failed', /COUNTERSIGN_GATEWAY_URL/, () => ({ COUNTERSIGN_GATEWAY_URL: vault.address })],
+    ['Temporal', 'unreachable', /Start it/, () => ({ COUNTERSIGN_TEMPORAL_ADDRESS: '127.0.0.1:1' })],
+    ['Temporal: namespace', 'failed', /namespace create/, () => ({ COUNTERSIGN_TEMPORAL_NAMESPACE: 'nowhere' })],
+    ['Vault', 'unreachable', /Start it/, () => ({ COUNTERSIGN_VAULT_ADDRESS: 'http://127.0.0.1:1' })],
+    ['Vault', 'failed', /COUNTERSIGN_VAULT_ADDRESS/, () => ({ COUNTERSIGN_VAULT_ADDRESS: gateway.url })],
+    ['Vault: signing keys', 'failed', /ed25519/, () => ({ COUNTERSIGN_VAULT_TRANSIT_MOUNT: 'elsewhere' })],
+    ['Vault: signing keys', 'skipped', /^$/, () => ({ COUNTERSIGN_VAULT_TOKEN: '' })],
+    ['PostgreSQL', 'unreachable', /password/, () => ({ COUNTERSIGN_RECORD_URL: withPassword('wrong') })],
+    ['PostgreSQL: migrations', 'failed', /migrations/, () => ({ COUNTERSIGN_RECORD_URL: postgres.adminUrl })],
+    ['PostgreSQL: role', 'failed', /own role/, () => ({ COUNTERSIGN_RECORD_URL: asSuperuser() })],
+    ['Policy', 'failed', /COUNTERSIGN_POLICY_DIR/, () => ({ COUNTERSIGN_POLICY_DIR: '/nowhere' })],
+    ['Policy: pin', 'failed', /pin the new digest/, () => ({ COUNTERSIGN_POLICY_DIGEST: '0'.repeat(64) })],
+  ])('%s: %s', async (what, status, advice, change) => {
+    const { findings, exitCode } = await doctor(change());
+    const finding = findings.find((each) => each.what === what);
+    expect(finding).toMatchObject({ status });
+    expect(finding?.advice ?? '').toMatch(advice);
+    if (status === 'unreachable') expect(exitCode).toBe(6);
+    if (status === 'failed') expect(exitCode).toBe(3);
+  });
+
+  it('names the search attributes that are missing, and the command that adds them', async () => {
+    const namespace = `doctor-${String(randomInt(1e9))}`;
+    const connection = await Connection.connect({ address: temporal.address });
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+    await connection.close();
+    const { findings } = await doctor({ COUNTERSIGN_TEMPORAL_NAMESPACE: namespace });
+    const finding = findings.find(({ what }) => what === 'Temporal: search attributes');
+    expect(finding?.status).toBe('failed');
+    for (const name of Object.keys(SEARCH_ATTRIBUTE_TYPES))
+      expect(finding?.advice).toContain(`--name ${name} --type Keyword`);
+  });
+
+  it('lays its findings out for people, with a sign and what to do', async () => {
+    const { stdout } = await run(['doctor'], {
+      environment: { ...whole, COUNTERSIGN_VAULT_ADDRESS: 'http://127.0.0.1:1' },
+      columns: 100,
+    });
+    expect(stdout).toMatch(/^✓ Gateway +http/m);
+    expect(stdout).toMatch(/^✗ Vault +http:\/\/127\.0\.0\.1:1 cannot be reached/m);
+    expect(stdout).toMatch(/^ +→ Start it, or mend COUNTERSIGN_VAULT_ADDRESS\.$/m);
+  });
+
+  it('with nothing configured is a mistake in the command line', async () => {
+    expect((await run(['doctor'])).exitCode).toBe(2);
+  });
+});
+
+function withPassword(password: string): string {
+  const url = new URL(installation.recordUrls.gateway.reveal());
+  url.password = password;
+  return url.href;
+}
+
+function asSuperuser(): string {
+  const url = new URL(postgres.adminUrl);
+  url.pathname = new URL(installation.recordUrls.gateway.reveal()).pathname;
+  return url.href;
+}

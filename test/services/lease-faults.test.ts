@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ServiceFault } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { createClaims } from '../../src/record/postgres-claims.js';
+import { createRecordPool } from '../../src/record/postgres/pool.js';
+import { latest } from '../../src/record/record.js';
+import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
+import { createLeases } from '../../src/vault/vault-leases.js';
+import { startLeasing, type Leasing } from '../support/leasing.js';
+import { until } from '../support/until.js';
+
+describe('leases, when things go wrong', () => {
+  let leasing: Leasing;
+  beforeAll(async () => {
+    leasing = await startLeasing();
+  });
+  afterAll(() => leasing.installation.close());
+
+  /** Lets Vault into the target, or no more. */
+  const setVaultLogin = (state: 'login' | 'nologin') =>
+    leasing.installation.inTarget(async (client) => {
+      const role = `${leasing.installation.targets[0]?.database ?? ''}_vault`;
+      await client.query(`alter role ${role} ${state}`);
+      await client.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1', [role]);
+    });
+
+  it('is stopped, revoked and told as an incident when someone else unwrapped the token first', async () => {
+    const { installation, executor, notary, concluding, executorOptions, leaseRequest } = leasing;
+    const request = await leaseRequest();
+    let stolen = '';
+    const client: VaultClient = {
+      ...executor.vault,
+      async write(path, body, options) {
+        const answer = await executor.vault.write(path, body, options);
+        if (!path.startsWith('auth/token/create/')) return answer;
+        const wrapping = new Secret((answer.wrap_info as { token: string }).token);
+        const unwrapped = await executor.vault.write('sys/wrapping/unwrap', {}, { credential: wrapping });
+        stolen = (unwrapped.auth as { client_token: string }).client_token;
+        return answer;
+      },
+    };
+    const opening = createLeases({ ...executorOptions, client }).open(request);
+    await expect(opening).rejects.toMatchObject({ name: 'Refusal', code: 'lease_intercepted' });
+    const thief = createVaultClient({ address: installation.vault.address, credential: () => new Secret(stolen) });
+    await expect(thief.read(request.credentialPath)).rejects.toMatchObject({ status: 403 });
+    const [open] = await notary.claims.openLeases(request.actionId);
+    await expect(concluding.end({ accessor: open?.accessor ?? '', actionId: request.actionId })).resolves.toHaveLength(
+      3,
+    );
+  });
+
+  describe('when something is away', () => {
+    const deadPool = () => createRecordPool({ url: new Secret('postgres://nobody:none@127.0.0.1:1/none') });
+
+    it('Vault before the lease: a temporary fault, and nothing on record', async () => {
+      const { notary, executorOptions, leaseRequest } = leasing;
+      const request = await leaseRequest();
+      const client = createVaultClient({ address: 'http://127.0.0.1:1', credential: () => new Secret('hvs.canary') });
+      const error: unknown = await createLeases({ ...executorOptions, client })
+        .open(request)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ name: 'ServiceFault', service: 'vault', temporary: true });
+      expect(await notary.claims.openLeases(request.actionId)).toEqual([]);
+    });
+
+    it('the lease table: no token survives, nothing was issued', async () => {
+      const { executorOptions, leaseRequest, usersOf, tokensOf } = leasing;
+      const request = await leaseRequest();
+      const pool = deadPool();
+      await expect(
+        createLeases({ ...executorOptions, claims: createClaims(pool) }).open(request),
+      ).rejects.toMatchObject({ service: 'record', temporary: true });
+      await pool.end();
+      expect(await tokensOf(request.actionId)).toEqual([]);
+      expect(await usersOf(request.actionId)).toEqual([]);
+    });
+
+    it('the lease table once the credential is issued: the user is gone all the same', async () => {
+      const { executor, executorOptions, leaseRequest, usersOf, tokensOf } = leasing;
+      const request = await leaseRequest();
+      const pool = deadPool();
+      const away = createClaims(pool);
+      const claims = {
+        ...executor.claims,
+        insertCredential: (row: Parameters<typeof away.insertCredential>[0]) => away.insertCredential(row),
+      };
+      await expect(createLeases({ ...executorOptions, claims }).open(request)).rejects.toMatchObject({
+        service: 'record',
+        temporary: true,
+      });
+      await pool.end();
+      expect(await tokensOf(request.actionId)).toEqual([]);
+      expect(await usersOf(request.actionId)).toEqual([]);
+    });
+
+    it('the record at the end: Vault revokes first, and the proof follows when the record is back', async () => {
+      const { notary, executing, concluding, notaryOptions, leaseRequest, usersOf, tokensOf } = leasing;
+      const request = await leaseRequest();
+      const { accessor } = await executing.open(request);
+      const pool = deadPool();
+      const cut = createLeases({ ...notaryOptions, claims: createClaims(pool) });
+      await expect(cut.end({ accessor, actionId: request.actionId })).rejects.toMatchObject({
+        service: 'record',
+        temporary: true,
+      });
+      await pool.end();
+      expect(await tokensOf(request.actionId)).toEqual([]);
+      await until(async () => (await usersOf(request.actionId)).length === 0);
+      await expect(concluding.end({ accessor, actionId: request.actionId })).resolves.toHaveLength(4);
+      expect(latest(await notary.record.ofAction(request.actionId), 'revocation')?.body.accessor).toBe(accessor);
+    });
+
+    it('the target at the end: a temporary fault for as long as its user lives, then the proof', async () => {
+      const { notary, executing, concluding, leaseRequest, usersOf } = leasing;
+      const request = await leaseRequest();
+      const lease = await executing.open(request);
+      await setVaultLogin('nologin');
+      try {
+        await expect(executing.revoke(lease)).rejects.toMatchObject({
+          name: 'ServiceFault',
+          service: 'vault',
+          temporary: true,
+        });
+        await expect(concluding.end({ accessor: lease.accessor, actionId: request.actionId })).rejects.toMatchObject({
+          temporary: true,
+        });
+        expect(await usersOf(request.actionId)).toEqual([lease.username]);
+        expect(await notary.claims.openLeases(request.actionId)).toHaveLength(1);
+      } finally {
+        await setVaultLogin('login');
+      }
+      await expect(concluding.end({ accessor: lease.accessor, actionId: request.actionId })).resolves.toHaveLength(4);
+      expect(await usersOf(request.actionId)).toEqual([]);
+    });
+  });
+
+  it('ends what a crash left between Vault’s answer and its row, by the action’s name', async () => {
+    const { executor, notary, concluding, executorOptions, leaseRequest, usersOf } = leasing;
+    const request = await leaseRequest();
+    const crash = new Error('the process is gone');
+    // Everything after the answer fails, clean-up included, as when the process was killed.
+    const client: VaultClient = {
+      ...executor.vault,
+      write: (path, body, options) =>
+        /revoke/.test(path) ? Promise.reject(crash) : executor.vault.write(path, body, options),
+    };
+    const claims = { ...executor.claims, insertCredential: () => Promise.reject(crash) };
+    const record = {
+      ...executor.record,
+      append: (drafts: Parameters<typeof executor.record.append>[0]) =>
+        drafts[0]?.kind === 'credential' ? Promise.reject(crash) : executor.record.append(drafts),
+    };
+    await expect(createLeases({ ...executorOptions, client, claims, record }).open(request)).rejects.toBe(crash);
+    expect(await usersOf(request.actionId)).toHaveLength(1);
+    const [left] = await notary.claims.openLeases(request.actionId);
+    expect(left).toMatchObject({ target: 'orders', credentials: [] });
+    // Without the lease's name Vault revokes in the background: the witness refuses until it is done.
+    await until(() =>
+      concluding.end({ accessor: left?.accessor ?? '', actionId: request.actionId }).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(ServiceFault);
+          return false;
+        },
+      ),
+    );
+    expect(await usersOf(request.actionId)).toEqual([]);
+  });
+});

@@ -1,0 +1,215 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCredentialStore } from '../../../apps/cli/credentials.js';
+import { payloadDigest, seal, type Envelope } from '../../../src/core/dsse.js';
+import { digestOf } from '../../../src/core/json.js';
+import { sealKeyring, type KeyPurpose } from '../../../src/core/keyring.js';
+import type { ActionSnapshot } from '../../../src/core/schemas/action.js';
+import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
+import { Secret } from '../../../src/core/secret.js';
+import { buildStatement } from '../../../src/core/statement.js';
+import { makeKey, type TestKey } from '../../support/signing.js';
+import { NOW_MS, waitingAction } from './action-fixture.js';
+import { startLocalGateway, type LocalGateway } from './local-gateway.js';
+import { run, type Ran } from './run.js';
+
+const { request, actionId, plan } = waitingAction();
+if (plan === null) throw new Error('the fixture has a plan');
+const requestDigest = digestOf(request);
+const agent = makeKey('agent/export-bot');
+const root = makeKey('root/1');
+const keys = Object.fromEntries(
+  (['decision', 'intake', 'worker', 'executor', 'receipt'] as const).map((purpose) => [
+    purpose,
+    makeKey(`${purpose}/1`),
+  ]),
+) as Record<KeyPurpose, TestKey>;
+
+const digest = (digit: string): string => digit.repeat(64);
+const snapshot: ActionSnapshot = {
+  actionId,
+  operation: request.operation,
+  params: request.params,
+  agent: request.agent,
+  fingerprint: digest('2'),
+  previewDigest: digest('3'),
+  planDigest: digestOf(plan),
+  leaseRole: 'orders-export',
+  expiresAtMs: NOW_MS + 1_000,
+};
+const actionDigest = digestOf(snapshot);
+
+async function state<K extends StatementKind>(kind: K, body: StatementBody<K>, key: TestKey): Promise<Envelope> {
+  const chain = key === agent ? null : { process: 'worker' as const, number: 1, previous: digest('0') };
+  const [envelope] = await seal([buildStatement(kind, { actionId, requestDigest, body, chain })], key.signer);
+  if (envelope === undefined) throw new Error('nothing was sealed');
+  return envelope;
+}
+
+const planBody = (change: Partial<StatementBody<'plan'>> = {}): StatementBody<'plan'> => ({
+  round: 1,
+  policy: { digest: digest('3'), number: 1 },
+  plan,
+  barred: [],
+  snapshot,
+  actionDigest,
+  reopened: null,
+  openedAtMs: NOW_MS,
+  ...change,
+});
+
+const approval = async (person: string, key = keys.decision, named = actionDigest): Promise<Envelope> =>
+  state(
+    'decision',
+    {
+      round: 1,
+      actionDigest: named,
+      runId: 'run-1',
+      decision: 'approve',
+      reason: '',
+      approver: { person, groups: ['dba'] },
+      via: { channel: 'api', subject: person, eventId: person },
+      decidedAtMs: NOW_MS,
+    },
+    key,
+  );
+
+const effect = async (): Promise<Envelope> =>
+  state('effect', { actionDigest, step: 'main', attempt: 1, startedAtMs: NOW_MS }, keys.executor);
+
+/** A receipt over what is there, then all of it. */
+async function withReceipt(envelopes: Envelope[]): Promise<Envelope[]> {
+  const outcome = { status: 'succeeded' as const, code: 'exported', message: 'Done.' };
+  const statements = envelopes.map(payloadDigest);
+  const body = {
+    actionDigest,
+    outcome,
+    lease: 'revoked' as const,
+    approvers: [],
+    statements,
+    closing: true,
+    concludedAtMs: NOW_MS,
+  };
+  return [...envelopes, await state('receipt', body, keys.receipt)];
+}
+
+const story = async (): Promise<Envelope[]> => [
+  await state('request', request, agent),
+  await state('plan', planBody(), keys.worker),
+  await approval('dora'),
+  await approval('dave'),
+  await effect(),
+];
+
+let gateway: LocalGateway;
+let folder: string;
+
+beforeEach(async () => {
+  gateway = await startLocalGateway({ agents: [agent.publicKey], acceptsPerson: async () => true });
+  folder = await mkdtemp(join(tmpdir(), 'countersign-verify-'));
+  const store = createCredentialStore(join(folder, 'countersign', 'credentials.json'));
+  await store.save(gateway.url, {
+    accessToken: new Secret('t'),
+    expiresAtMs: NOW_MS + 1,
+    issuer: 'https://id.example.com',
+  });
+  const listed = Object.entries(keys).map(([purpose, key]) => ({ ...key.publicKey, purpose: purpose as KeyPurpose }));
+  await writeFile(
+    join(folder, 'keyring.json'),
+    JSON.stringify(await sealKeyring({ number: 1, keys: listed }, root.signer)),
+  );
+});
+
+afterEach(async () => {
+  await gateway.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function verify(statements: Envelope[], change: string[] = []): Promise<Ran> {
+  gateway.statements.set(actionId, statements);
+  const given = ['--root', root.publicKey.publicKey, '--keyring', join(folder, 'keyring.json')];
+  const environment = { COUNTERSIGN_GATEWAY_URL: gateway.url, XDG_CONFIG_HOME: folder };
+  const key = change.includes('--policy') ? [] : ['--agent-public-key', agent.publicKey.publicKey];
+  return run(['verify', actionId, ...given, ...key, ...change], { environment });
+}
+
+const LIES: [what: string, complaint: string, tell: () => Promise<Envelope[]>][] = [
+  ['no statements at all', '✗ The request is among them', async () => []],
+  [
+    'a decision signed by the worker',
+    'Statement 3: A statement is not valid: its envelope does not verify (key_unknown)',
+    async () => [...(await story()).slice(0, 2), await approval('dora', keys.worker)],
+  ],
+  [
+    'a payload that was changed',
+    'signature_invalid',
+    async () => {
+      const [first, ...others] = await story();
+      const payload = Buffer.from(first?.payload ?? '', 'base64')
+        .toString()
+        .replace('4711', '4712');
+      return [{ ...(first as Envelope), payload: Buffer.from(payload).toString('base64') }, ...others];
+    },
+  ],
+  [
+    'a plan that names another digest than its own',
+    '✗ Each plan names the digest',
+    async () => [
+      ...(await story()).slice(0, 1),
+      await state('plan', planBody({ actionDigest: digest('9') }), keys.worker),
+    ],
+  ],
+  [
+    'an approval of something else',
+    '✗ Decisions, claim and effect name a digest that was shown',
+    async () => [...(await story()), await approval('erin', keys.decision, digest('9'))],
+  ],
+  [
+    'one person who fills two places',
+    '✗ It ran, and its plan was filled by distinct people',
+    async () => [...(await story()).slice(0, 3), await approval('dora'), await effect()],
+  ],
+  [
+    'a lease whose end nobody proved',
+    '✗ 1 leases without a proven end',
+    async () => [
+      ...(await story()),
+      await state(
+        'lease',
+        { purpose: 'execute', accessor: 'a', tokenRole: 'r', ttlSeconds: 60, runId: 'run-1', leasedAtMs: NOW_MS },
+        keys.executor,
+      ),
+    ],
+  ],
+  [
+    'a statement that is kept back',
+    '✗ 1 statements that the receipt lists were not handed out',
+    async () => (await withReceipt(await story())).toSpliced(3, 1),
+  ],
+];
+
+describe('verify', () => {
+  it('finds that a true story holds', async () => {
+    const { exitCode, stdout } = await verify(await withReceipt(await story()));
+    expect(stdout).toContain('✓ 6 of 6 statements are signed by a key that may say so');
+    expect(stdout).toContain('All that the gateway handed out holds.');
+    expect(exitCode).toBe(0);
+  });
+
+  it.each(LIES)('does not pass over %s', async (_what, complaint, tell) => {
+    const { exitCode, stdout } = await verify(await tell());
+    expect(stdout.replace(/\n +/g, ' ')).toContain(complaint);
+    expect(stdout).toContain('It does not hold.');
+    expect(exitCode).toBe(3);
+  });
+
+  it.each<[what: string, change: () => string[], exitCode: number]>([
+    ['a root that did not sign the keyring', () => ['--root', agent.publicKey.publicKey], 3],
+    ['a keyring that is not JSON', () => ['--keyring', '/dev/null'], 2],
+    ['a bundle that is not there', () => ['--policy', '/nowhere'], 2],
+  ])('does not begin with %s', async (_what, change, exitCode) => {
+    expect((await verify(await withReceipt(await story()), change())).exitCode).toBe(exitCode);
+  });
+});

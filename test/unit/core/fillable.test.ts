@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import type { ReviewPlan } from '../../../src/core/schemas/action.js';
+import { createDirectory } from '../../../src/directory/create-directory.js';
+import { fillableBy } from '../../../src/policy/fillable.js';
+
+const person = (id: string, aliases: string[] = []) => ({
+  id,
+  name: id,
+  email: `${id}@example.com`,
+  oidcSubject: id,
+  aliases,
+});
+const directory = createDirectory({
+  people: [person('ann', ['ann-root']), person('ann-root'), person('ben'), person('cat'), person('dan')],
+  groups: { dba: ['ann', 'ann-root', 'ben'], owner: ['ben', 'cat'], lead: ['dan'], nobody: [] },
+  agents: [],
+});
+
+function plan(stages: [string, number][], escalations: string[] = []): ReviewPlan {
+  return {
+    stages: stages.map(([group, quorum]) => ({ group, quorum })),
+    escalations: escalations.map((group, index) => ({ group, afterMs: 60_000 * (index + 1) })),
+    remindAfterMs: null,
+    expireAfterMs: 3_600_000,
+    leaseTtlSeconds: 60,
+    assurance: 'any',
+    policies: [],
+  };
+}
+
+describe('a plan', () => {
+  test.each<[string, ReviewPlan, string[], ReturnType<typeof fillableBy>]>([
+    ['without stages', plan([]), [], 'now'],
+    ['of one group with enough people', plan([['dba', 2]]), [], 'now'],
+    ['that counts aliases as people', plan([['dba', 3]]), [], 'never'],
+    ['whose people are barred', plan([['dba', 1]]), ['ann', 'ben'], 'never'],
+    ['of which one person is left', plan([['dba', 1]]), ['ann'], 'now'],
+    [
+      'that needs one person twice',
+      plan([
+        ['dba', 1],
+        ['owner', 1],
+      ]),
+      ['ann', 'cat'],
+      'never',
+    ],
+    [
+      'that needs people to be seated well',
+      plan([
+        ['dba', 1],
+        ['owner', 1],
+      ]),
+      ['ann'],
+      'now',
+    ],
+    ['that only an escalation can fill', plan([['dba', 2]], ['lead']), ['ann'], 'after_escalation'],
+    ['that even its escalations cannot fill', plan([['dba', 2]], ['lead', 'nobody']), ['ann', 'ben'], 'never'],
+    ['whose escalation is of barred people', plan([['dba', 2]], ['lead']), ['ann', 'dan'], 'never'],
+    ['of an empty group', plan([['nobody', 1]]), [], 'never'],
+    ['of a group that the directory does not know', plan([['ghosts', 1]]), [], 'never'],
+  ])('%s', (_, demanded, barred, expected) => {
+    expect(fillableBy(demanded, barred, directory)).toBe(expected);
+  });
+});

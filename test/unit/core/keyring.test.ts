@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { seal, type Envelope } from '../../../src/core/dsse.js';
+import {
+  KEY_PURPOSES,
+  keysFor,
+  openKeyring,
+  sealKeyring,
+  SIGNERS_OF,
+  type Keyring,
+} from '../../../src/core/keyring.js';
+import { statementBodySchemas, type StatementKind } from '../../../src/core/schemas/statements.js';
+import { makeKey } from '../../support/signing.js';
+
+const root = makeKey('root');
+const keyring: Keyring = {
+  number: 1,
+  keys: KEY_PURPOSES.flatMap((purpose) =>
+    [1, 2].map((version) => ({ ...makeKey(`${purpose}/${String(version)}`).publicKey, purpose })),
+  ),
+};
+const sealed = await sealKeyring(keyring, root.signer);
+
+async function sealedAs(value: unknown): Promise<Envelope> {
+  const [envelope] = await seal([value], root.signer);
+  if (envelope === undefined) throw new Error('nothing was sealed');
+  return envelope;
+}
+
+const REFUSED: [string, unknown][] = [
+  ['sealed by another key', await sealKeyring(keyring, makeKey('root').signer)],
+  ['sealed by one of its own keys', await sealKeyring(keyring, makeKey('worker/1').signer)],
+  ['with a key exchanged', { ...sealed, payload: (await sealedAs({ ...keyring, number: 2 })).payload }],
+  ['not sealed', keyring],
+  ['that is not there', null],
+  ['without a number', await sealedAs({ keys: keyring.keys })],
+  ['with a field that nobody knows', await sealedAs({ ...keyring, trust: 'me' })],
+  [
+    'with a key for a purpose that nobody knows',
+    await sealedAs({ ...keyring, keys: [{ ...keyring.keys[0], purpose: 'agent' }] }),
+  ],
+  ['with a key without bytes', await sealedAs({ ...keyring, keys: [{ keyid: 'worker/1', purpose: 'worker' }] })],
+];
+
+describe('a keyring', () => {
+  test('opens under the root that sealed it', () => {
+    expect(openKeyring(sealed, root.publicKey)).toEqual(keyring);
+  });
+
+  test.each(REFUSED)('%s is refused', (_, envelope) => {
+    expect(() => openKeyring(envelope, root.publicKey)).toThrow(expect.objectContaining({ code: 'statement_invalid' }));
+  });
+});
+
+describe('who may sign what', () => {
+  test.each<[StatementKind, string[]]>([
+    ['request', []],
+    ['withdrawal', []],
+    ['preview', ['worker']],
+    ['plan', ['worker']],
+    ['escalation', ['worker']],
+    ['decision', ['decision']],
+    ['claim', ['executor']],
+    ['effect', ['executor']],
+    ['result', ['executor']],
+    ['receipt', ['receipt']],
+    ['fetch', ['intake']],
+    ['refusal', ['intake', 'worker', 'executor', 'receipt']],
+    ['lease', ['worker', 'executor', 'receipt']],
+    ['credential', ['worker', 'executor', 'receipt']],
+    ['revocation', ['worker', 'executor', 'receipt']],
+  ])('%s: all versions of the keys of %j, and no other', (kind, purposes) => {
+    expect(keysFor(keyring, kind).map(({ keyid }) => keyid)).toEqual(
+      purposes.flatMap((purpose) => [`${purpose}/1`, `${purpose}/2`]),
+    );
+  });
+
+  test('is said of every kind of statement', () => {
+    expect(Object.keys(SIGNERS_OF).sort()).toEqual(Object.keys(statementBodySchemas).sort());
+    expect(Object.values(SIGNERS_OF).every((purposes) => purposes.length > 0)).toBe(true);
+  });
+});
