@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
-import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
 import type { Envelope } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
 import { keysFor, type Keyring } from '../src/core/keyring.js';
@@ -14,7 +14,7 @@ import { fillableBy } from '../src/policy/fillable.js';
 import type { Policy } from '../src/policy/policy.js';
 import { admit, type Admitted } from '../src/operations/admit.js';
 import type { OperationCatalog, PreviewResult } from '../src/operations/operation.js';
-import { allOf, type AnyRecorded, type Record } from '../src/record/record.js';
+import { allOf, latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { previewDigestOf } from '../src/core/snapshot.js';
 import { riskOf } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
@@ -55,7 +55,7 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
   const { workflowExecution } = Context.current().info;
   const runId = workflowExecution?.runId ?? '';
   const policy = dependencies.policy();
-  const admitted = await refusing(dependencies, input, null, async () => {
+  const admitted = await refusing(dependencies, input, async () => {
     const answer = await admit({
       envelope: input.request,
       policy,
@@ -72,7 +72,7 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
     return answer;
   });
   const { actionId } = admitted.request;
-  await refusing(dependencies, input, null, async () => {
+  await refusing(dependencies, input, async () => {
     await record.appendAgentStatement('request', actionId, input.request);
     const statements = await record.ofAction(actionId);
     if (input.round === 1 && statements.some(({ kind }) => kind === 'receipt')) {
@@ -85,7 +85,8 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
   });
   const key = `${runId}/${input.round}`;
   const found = plannedBefore(await record.ofAction(actionId), input.round, key);
-  const planned = found ?? (await previewAndPlan(dependencies, policy, admitted, input, runId));
+  const planned =
+    found ?? (await refusing(dependencies, input, () => previewAndPlan(dependencies, policy, admitted, input, runId)));
   const prepared = toPrepared(dependencies, policy, admitted, planned);
   if (prepared.fillable === 'never') await recordUnfillable(dependencies, admitted, key);
   return prepared;
@@ -122,9 +123,7 @@ async function previewAndPlan(
   const shown = await previewUnderLease(dependencies, admitted, runId, input.round);
   const preview: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
   await record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body: preview, key }]);
-  const plan = await refusing(dependencies, input, admitted, async () =>
-    planReview(policy, admitted, preview, input, clock()),
-  );
+  const plan = planReview(policy, admitted, preview, input, clock());
   await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: plan, key }]);
   return { preview, plan };
 }
@@ -233,37 +232,39 @@ function toPrepared(
 }
 
 /** Puts a refusal on record before it is thrown on: who tried what, and why not. */
-async function refusing<T>(
-  { record, refusals }: PrepareDependencies,
-  input: PrepareInput,
-  admitted: Admitted | null,
-  body: () => Promise<T>,
-): Promise<T> {
+async function refusing<T>(dependencies: PrepareDependencies, input: PrepareInput, body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    if (error instanceof Refusal) {
-      const sentDigest = digestOfSent(input.request);
-      if (admitted === null) {
-        // What names no action on record may be anything at all: cut to size, and rate-limited.
-        await refusals.put(error, { action: null, who: null, sentDigest, source: 'temporal' });
-        throw error;
-      }
-      const { request, requestDigest } = admitted;
-      const { workflowExecution } = Context.current().info;
-      const { code, field, message } = error;
-      await record.append([
-        {
-          kind: 'refusal',
-          actionId: request.actionId,
-          requestDigest,
-          body: { code, field, message, who: `agent/${request.agent}`, sentDigest },
-          key: `${workflowExecution?.runId ?? ''}/${input.round}/${code}`,
-        },
-      ]);
-    }
+    if (error instanceof Refusal) await recordRefusal(dependencies, input, error);
     throw error;
   }
+}
+
+async function recordRefusal(
+  { record, refusals }: PrepareDependencies,
+  input: PrepareInput,
+  refusal: Refusal,
+): Promise<void> {
+  const sentDigest = digestOfSent(input.request);
+  const { workflowExecution } = Context.current().info;
+  const actionId = actionIdIn(workflowExecution?.workflowId ?? '');
+  const request = actionId === null ? undefined : latest(await record.ofAction(actionId), 'request');
+  if (request === undefined || digestOfSent(request.envelope) !== sentDigest) {
+    // What names no action on record may be anything at all: cut to size, and rate-limited.
+    await refusals.put(refusal, { action: null, who: null, sentDigest, source: 'temporal' });
+    return;
+  }
+  const { code, field, message } = refusal;
+  await record.append([
+    {
+      kind: 'refusal',
+      actionId: request.body.actionId,
+      requestDigest: request.statement.subject[0].digest.sha256,
+      body: { code, field, message, who: `agent/${request.body.agent}`, sentDigest },
+      key: `${workflowExecution?.runId ?? ''}/${String(input.round)}/${code}`,
+    },
+  ]);
 }
 
 function digestOfSent(sent: unknown): string | null {

@@ -1,6 +1,7 @@
-import { CancellationScope, condition, allHandlersFinished, isCancellation } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Prepared, Reopened } from '../src/contracts/activities.js';
 import type { Envelope } from '../src/core/dsse.js';
+import { actionIdIn } from '../src/contracts/workflow-id.js';
 import type { PrivilegedActionInput, PrivilegedActionResult } from '../src/contracts/workflow.js';
 import { createAnnouncer } from './stages/announce.js';
 import { conclude } from './stages/conclude.js';
@@ -17,14 +18,29 @@ import { runUnderLease } from './stages/run-under-lease.js';
 export async function privilegedAction(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
   const desk = openReviewDesk();
   const request = requestIn(input);
-  const prepared = await prepare(request, 1, null);
+  const prepared = await prepareFirst(desk, request);
   const ended = await reviewAndRun(desk, request, prepared);
-  // Clean-up is a stage: no cancellation and no failure before it may skip it.
+  return concludeAlways(desk, prepared.actionId, ended);
+}
+
+/** Clean-up is a stage: no cancellation and no failure before it may skip it. */
+function concludeAlways(desk: ReviewDesk, actionId: string, ended: Ended): Promise<PrivilegedActionResult> {
   return CancellationScope.nonCancellable(async () => {
-    const result = await conclude(desk, prepared, ended);
+    const result = await conclude(desk, actionId, ended);
     await condition(allHandlersFinished);
     return result;
   });
+}
+
+/** A refused request may be on record already: it gets its receipt, so that whoever waits for it learns the end. */
+async function prepareFirst(desk: ReviewDesk, request: Envelope): Promise<Prepared> {
+  try {
+    return await prepare(request, 1, null);
+  } catch (error) {
+    const actionId = actionIdIn(workflowInfo().workflowId);
+    if (actionId !== null) await concludeAlways(desk, actionId, endedBy(error, isCancellation(error)));
+    throw error;
+  }
 }
 
 /** Whoever may write to the namespace may start a workflow with any input at all: `prepare` refuses what is no envelope. */

@@ -11,7 +11,7 @@ import { createWitnessCredentials } from '../../src/vault/witness-credentials.js
 import { openChannels } from '../channels.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime, type Runtime } from '../runtime.js';
-import { concludeInterrupted, isLiveRun } from './interrupted.js';
+import { createInterruptedPass, isLiveRun } from './interrupted.js';
 import { loopEvery } from './loop.js';
 
 const SWEEP_SCHEDULE_ID = 'countersign-sweep';
@@ -69,11 +69,14 @@ function createSweep(
     tokenRoles,
     clock,
   });
-  const hasReceipt = async (actionId: string) =>
-    (await record.ofAction(actionId)).some(({ kind }) => kind === 'receipt');
+  const closeInterrupted = createInterruptedPass({
+    client,
+    record,
+    conclude: (input) => concludeAction(concluding, input),
+  });
   return async () => {
     const swept = await sweepLeases();
-    await concludeInterrupted(client, hasReceipt, (input) => concludeAction(concluding, input), clock());
+    await closeInterrupted();
     return swept;
   };
 }

@@ -1,4 +1,4 @@
-import type { AnyRecorded, Recorded } from './record.js';
+import { allOf, type AnyRecorded, type Recorded } from './record.js';
 import { countQuorum, type QuorumState } from '../core/quorum.js';
 import type { ActionRequest, Flag, Outcome, Preview, ReviewPlan, Severity, TargetRef } from '../core/schemas/action.js';
 import type { StatementKind } from '../core/schemas/statements.js';
@@ -82,8 +82,7 @@ export function riskOf(flags: readonly Flag[]): Severity {
 
 /** Folds an action's statements into what is shown. Undefined when no request is on record. */
 export function viewAction(statements: readonly AnyRecorded[]): ActionView | undefined {
-  const of = <K extends StatementKind>(kind: K): Recorded<K>[] =>
-    statements.filter((statement) => statement.kind === kind) as unknown as Recorded<K>[];
+  const of = <K extends StatementKind>(kind: K): Recorded<K>[] => allOf(statements, kind);
   const request = of('request')[0];
   if (request === undefined) return undefined;
   const preview = of('preview').at(-1)?.body;

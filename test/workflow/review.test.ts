@@ -170,7 +170,10 @@ describe('a review', () => {
       const error = await bench.result().catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(WorkflowFailedError);
       expect((error as WorkflowFailedError).cause).toMatchObject({ type: 'agent_unknown' });
-      expect(bench.seen.concluded).toEqual([]);
+      expect(bench.seen).toMatchObject({
+        ran: 0,
+        concluded: [{ ended: { status: 'refused', code: 'agent_unknown' } }],
+      });
     });
   });
 });

@@ -4,7 +4,6 @@ import {
   type AnnounceActivities,
   type ConcludeActivities,
   type ConcludeResult,
-  type Prepared,
 } from '../../src/contracts/activities.js';
 import type { PrivilegedActionResult } from '../../src/contracts/workflow.js';
 import type { Ended } from './ended.js';
@@ -14,8 +13,7 @@ import type { ReviewDesk } from './review-desk.js';
  * Ends what is left of the leases, signs the receipt, tells everyone. When a lease can't be proven ended at once,
  * the outcome is announced all the same and the proof is sought for ever; a closing receipt follows.
  */
-export async function conclude(desk: ReviewDesk, prepared: Prepared, ended: Ended): Promise<PrivilegedActionResult> {
-  const { actionId } = prepared;
+export async function conclude(desk: ReviewDesk, actionId: string, ended: Ended): Promise<PrivilegedActionResult> {
   desk.showClosing();
   const first = await concludeWith('Close the lease, sign the receipt').conclude({ actionId, ended, closing: false });
   if (first.lease !== 'open') return close(desk, actionId, first);

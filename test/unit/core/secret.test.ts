@@ -6,11 +6,12 @@ import { Secret } from '../../../src/core/secret.js';
 const VALUE = 'hvs.never-to-be-seen';
 const secret = new Secret(VALUE);
 const error = new Error('Failed.', { cause: { secret } });
+const copy = Object.assign({}, secret);
 
 test.each<[string, () => string]>([
   ['JSON', () => JSON.stringify({ secret, list: [secret] })],
   ['canonical JSON', () => canonicalJson({ secret })],
-  ['a template', () => `${secret as unknown as string}`],
+  ['a template', () => `token ${secret as unknown as string}`],
   ['a sum of texts', () => 'token ' + (secret as unknown as string)],
   ['String()', () => String(secret)],
   ['inspect', () => inspect(secret)],
@@ -22,9 +23,9 @@ test.each<[string, () => string]>([
   ['format %o', () => format('%o', { secret })],
   ['format %O', () => format('%O', { secret })],
   ['format without a place', () => format('token', secret)],
-  ['a spread copy', () => JSON.stringify({ ...secret })],
+  ['a spread copy', () => inspect(copy, { showHidden: true })],
   ['its own properties', () => JSON.stringify(Object.getOwnPropertyDescriptors(secret))],
-  ['a structured clone', () => inspect(structuredClone({ ...secret }))],
+  ['a structured clone', () => inspect(structuredClone(copy))],
   ['an error message', () => new Error(`no ${secret as unknown as string}`).stack ?? ''],
 ])('a secret does not show in %s', (_, print) => {
   expect(print()).not.toContain(VALUE);

@@ -108,7 +108,7 @@ export function planRound(policy: Policy, request: Facts['request'], round: numb
 }
 
 function showPreview(policy: Policy, request: Facts['request'], round: number): StatementBody<'preview'> {
-  const target = policy.target(String(request.params['target']));
+  const target = policy.target(textOf(request, 'target'));
   if (target === undefined) throw new Error('showPreview: the bundle has no such target');
   return {
     round,
@@ -117,13 +117,19 @@ function showPreview(policy: Policy, request: Facts['request'], round: number): 
     preview: {
       summary: 'Export of 1 table, about 100 rows',
       facts: [],
-      content: { language: 'sql', text: String(request.params['query']) },
+      content: { language: 'sql', text: textOf(request, 'query') },
       fingerprint: digestOf('the definitions of orders'),
       estimate: { rows: 100 },
     },
     flags: [{ code: 'production', severity: 'low', sentence: 'It reads from production.' }],
     gatheredAtMs: OPENED_AT_MS - 500,
   };
+}
+
+function textOf({ params }: Facts['request'], name: string): string {
+  const value = params[name];
+  if (typeof value !== 'string') throw new Error(`textOf: ${name} is no text`);
+  return value;
 }
 
 /** The round on record last. */
