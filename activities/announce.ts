@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
-import type { Channel, AnnouncementEvent } from '../src/channels/channel.js';
-import type { AnnounceActivities, CountedDecision } from '../src/contracts/activities.js';
+import { Overtaken, type AnnouncementEvent, type Channel } from '../src/channels/channel.js';
+import type { AnnounceActivities, AnnounceInput, CountedDecision } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { open, payloadDigest } from '../src/core/dsse.js';
 import { Refusal } from '../src/core/errors.js';
@@ -76,12 +76,31 @@ export async function tellChannels(
   event: AnnouncementEvent,
   number: number,
 ): Promise<void> {
-  if (channels.length === 0) return;
-  const view = viewAction(await record.ofAction(actionId));
-  if (view === undefined) return;
-  const told = await Promise.allSettled(channels.map((channel) => channel.announce(event, view, number)));
+  const told = await Promise.allSettled(
+    channels.map((channel) => tellChannel(record, channel, { actionId, event, number })),
+  );
   const failed = told.find((answer) => answer.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+}
+
+const MAX_CROSSINGS = 5;
+
+async function tellChannel(
+  record: Record,
+  channel: Channel,
+  { actionId, event, number }: AnnounceInput,
+): Promise<void> {
+  for (let crossing = 1; ; crossing += 1) {
+    const view = viewAction(await record.ofAction(actionId));
+    if (view === undefined) return;
+    try {
+      await channel.announce(event, view, number);
+      return;
+    } catch (error) {
+      // Here and now, not by Temporal's retry: the workflow may have ended meanwhile, and nobody would tell again.
+      if (!(error instanceof Overtaken) || crossing === MAX_CROSSINGS) throw error;
+    }
+  }
 }
 
 /** A signal may come from anyone: it counts only if the gateway signed it for this very run, and recorded it. */

@@ -5,7 +5,7 @@ import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import type { Claims } from '../src/record/claims.js';
-import { outcomeOnRecord } from '../src/enforcement/outcome.js';
+import { isUnprovenRefusal, outcomeOnRecord } from '../src/enforcement/outcome.js';
 import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { viewAction } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
@@ -48,12 +48,19 @@ export async function concludeAction(
   dependencies: Omit<ConcludeDependencies, 'sweep'>,
   { actionId, ended, closing }: ConcludeInput,
 ): Promise<ConcludeResult> {
-  const { record, channels, clock, onInternal } = dependencies;
+  const { record, claims, channels, clock, onInternal } = dependencies;
+  const before = await record.ofAction(actionId);
+  // Nothing of ours: a stranger's workflow under this id, with another request or none.
+  if (latest(before, 'request') === undefined || isUnprovenRefusal(before, ended)) {
+    const outcome = outcomeOnRecord(before, ended, { effectBegan: false, nowMs: clock() });
+    return { outcome, lease: 'none', told: true };
+  }
+  const { effectBegan } = await claims.endAction(actionId);
   const allEnded = await endLeases(dependencies, actionId, closing);
   const statements = await record.ofAction(actionId);
-  const outcome = outcomeOnRecord(statements, ended, clock());
+  const outcome = outcomeOnRecord(statements, ended, { effectBegan, nowMs: clock() });
   const view = viewAction(statements);
-  if (view === undefined) return { outcome, lease: allEnded ? 'none' : 'open', told: true };
+  if (view === undefined) throw new Refusal('statement_missing', 'The request is no longer on record.');
   const lease = allEnded ? view.lease : 'open';
   await appendReceipt(dependencies, statements, { outcome, lease, closing });
   const told = await tellChannels(record, channels, actionId, 'concluded', 0).then(
@@ -66,22 +73,29 @@ export async function concludeAction(
   return { outcome, lease, told };
 }
 
-/** @returns whether the end of every lease is proven. When only the proof is missing (`closing`), a fault is thrown to be retried. */
+/**
+ * Tries all leases, whatever becomes of one.
+ * @returns whether the end of every lease is proven. When only the proof is missing (`closing`), the first fault is thrown,
+ * to be retried; one that is no service's fault is thrown always.
+ */
 async function endLeases(
   { claims, leases }: Pick<ConcludeDependencies, 'claims' | 'leases'>,
   actionId: string,
   closing: boolean,
 ): Promise<boolean> {
-  let allEnded = true;
-  for (const { accessor } of await claims.openLeases(actionId)) {
-    try {
-      await leases.end({ accessor, actionId });
-    } catch (error) {
-      if (closing || !(error instanceof ServiceFault)) throw error;
-      allEnded = false;
-    }
-  }
-  return allEnded;
+  let left = (await claims.openLeases(actionId)).map(({ accessor }) => ({ accessor, fault: undefined as unknown }));
+  let tried: number;
+  do {
+    tried = left.length;
+    const failed: typeof left = [];
+    for (const { accessor } of left)
+      await leases.end({ accessor, actionId }).catch((fault: unknown) => failed.push({ accessor, fault }));
+    left = failed;
+    // The target must know no user of the action at all: the proof of one lease may have had to wait for the next one's end.
+  } while (left.length > 0 && left.length < tried);
+  const thrown = left.find(({ fault }) => closing || !(fault instanceof ServiceFault));
+  if (thrown !== undefined) throw thrown.fault;
+  return left.length === 0;
 }
 
 async function appendReceipt(

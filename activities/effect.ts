@@ -1,9 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
-import type { JsonObject } from '../src/core/json.js';
+import { digestOf, type JsonObject } from '../src/core/json.js';
 import type { Flag, Outcome, Preview } from '../src/core/schemas/action.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
 import type { Judgement } from '../src/enforcement/judge.js';
+import { isNoStricter } from '../src/policy/review-plan.js';
+import { latest } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 
@@ -16,10 +18,22 @@ export async function runEffect(
   judged: Judgement,
   held: { attempt: number; credential: LeasedCredential },
 ): Promise<Outcome> {
+  const { operation, preview } = judged;
+  const ran = await execute(dependencies, judged, held);
+  const findings = ran.result === undefined ? [] : operation.checkEffect(preview.preview, ran.result);
+  return recordResult(dependencies, judged, ran, findings);
+}
+
+/** What came of it; throws only when nothing ran: a refusal says so, and a service that was away is asked again. */
+async function execute(
+  dependencies: ExecuteDependencies,
+  judged: Judgement,
+  held: { attempt: number; credential: LeasedCredential },
+): Promise<Outcome> {
   const { artefactsDir, retentionMs, clock } = dependencies;
-  const { operation, target, params, request, preview } = judged;
+  const { operation, target, params, request } = judged;
   const signal = Context.current().cancellationSignal;
-  let begun = false;
+  const effect = { begun: false };
   try {
     const result = await operation.execute({
       actionId: request.body.actionId,
@@ -33,52 +47,68 @@ export async function runEffect(
       },
       signal,
       beginEffect: async (now) => {
-        await beginEffect(dependencies, judged, held.attempt, now);
-        begun = true;
+        checkUnchanged(dependencies, judged, now);
+        await beginEffect(dependencies, judged, held.attempt);
+        effect.begun = true;
       },
     });
-    return await recordResult(dependencies, judged, succeeded(result), operation.checkEffect(preview.preview, result));
+    return succeeded(result);
   } catch (error) {
-    // Nothing ran: a refusal says so, and a service that was away is asked again by Temporal.
-    if (!begun) throw error;
-    return recordResult(dependencies, judged, failed(error, signal.aborted), []);
+    if (!effect.begun) throw error;
+    return failed(error, signal.aborted);
   }
 }
 
-/** In the session that will run the effect: what was approved is what is there, and nobody else begins it. */
+/**
+ * In the session that will run the effect: what was approved is what is there. The flags are found again here, so that
+ * a worker that kept some back does not choose the policy.
+ */
+function checkUnchanged(
+  { policy, clock }: ExecuteDependencies,
+  { request, plan, preview: approved, operation, target }: Judgement,
+  now: { preview: Preview; flags: Flag[] },
+): void {
+  if (now.preview.fingerprint !== plan.snapshot.fingerprint) {
+    const message = 'The target changed after the approval; what would run is not what was shown.';
+    throw new ReviewAgain('target_changed', message);
+  }
+  if (digestOf(now.preview.content) !== digestOf(approved.preview.content)) {
+    throw new Refusal('digest_mismatch', 'What would run is not the content that people were shown.');
+  }
+  const grown = operation.grew(approved.preview, now.preview);
+  if (grown !== null) throw new ReviewAgain('effect_grew', grown);
+  const lasting = now.flags.filter(({ code }) => !operation.momentaryFlags.includes(code));
+  const verdict = policy().review({
+    agent: request.body.agent,
+    operation: request.body.operation,
+    target: { kind: target.kind, name: target.name, environment: target.environment },
+    flags: [...approved.flags, ...lasting.filter(({ code }) => !approved.flags.some((flag) => flag.code === code))],
+    nowMs: clock(),
+  });
+  if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
+  if (!isNoStricter(verdict.plan, plan.plan)) {
+    throw new ReviewAgain('plan_stricter', 'With the risks found now, policy demands more than what was approved.');
+  }
+}
+
+/** Nobody else begins it, and it has not ended meanwhile. */
 async function beginEffect(
   { claims, record, clock }: ExecuteDependencies,
-  judged: Judgement,
+  { request, requestDigest, plan }: Judgement,
   attempt: number,
-  now: Preview,
 ): Promise<void> {
-  const { request, requestDigest, plan, preview, operation } = judged;
   const { actionId } = request.body;
-  if (now.fingerprint !== plan.snapshot.fingerprint) {
-    throw new ReviewAgain(
-      'target_changed',
-      'The target changed after the approval; what would run is not what was shown.',
-    );
-  }
-  const grown = operation.grew(preview.preview, now);
-  if (grown !== null) throw new ReviewAgain('effect_grew', grown);
-  if (clock() >= plan.snapshot.expiresAtMs)
+  if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
+  }
   if (!(await claims.beginEffect(actionId, EXECUTE_STEP, attempt))) {
     throw new Refusal(
       'already_claimed',
       'Another attempt has begun this effect, or the action has ended since: it is not begun.',
     );
   }
-  await record.append([
-    {
-      kind: 'effect',
-      actionId,
-      requestDigest,
-      body: { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() },
-      key: EXECUTE_STEP,
-    },
-  ]);
+  const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
+  await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP }]);
 }
 
 function succeeded(result: JsonObject): Outcome {
@@ -98,20 +128,17 @@ function failed(error: unknown, aborted: boolean): Outcome {
   return { status: 'failed', code: error instanceof Refusal ? error.code : 'target_error', message: said };
 }
 
+/** The first result on record stands: when somebody else had to say "unknown" before us, that is the answer. */
 async function recordResult(
   { record, clock }: ExecuteDependencies,
   judged: Judgement,
   outcome: Outcome,
   findings: Flag[],
 ): Promise<Outcome> {
-  await record.append([
-    {
-      kind: 'result',
-      actionId: judged.request.body.actionId,
-      requestDigest: judged.requestDigest,
-      body: { step: EXECUTE_STEP, outcome, findings, finishedAtMs: clock() },
-      key: EXECUTE_STEP,
-    },
+  const { request, requestDigest } = judged;
+  const body = { step: EXECUTE_STEP, outcome, findings, finishedAtMs: clock() };
+  const recorded = await record.append([
+    { kind: 'result', actionId: request.body.actionId, requestDigest, body, key: EXECUTE_STEP },
   ]);
-  return outcome;
+  return latest(recorded, 'result')?.body.outcome ?? outcome;
 }

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
-import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
+import type { PrepareActivities, PrepareInput, Prepared, Reopened } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
 import type { Envelope } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
@@ -75,7 +75,7 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
   await refusing(dependencies, input, async () => {
     await record.appendAgentStatement('request', actionId, input.request);
     const statements = await record.ofAction(actionId);
-    if (input.round === 1 && statements.some(({ kind }) => kind === 'receipt')) {
+    if (statements.some(({ kind }) => kind === 'receipt')) {
       throw new Refusal(
         'action_id_spent',
         'This action has already ended; sign a new request with a new id.',
@@ -121,11 +121,29 @@ async function previewAndPlan(
   const { request, requestDigest } = admitted;
   const key = `${runId}/${input.round}`;
   const shown = await previewUnderLease(dependencies, admitted, runId, input.round);
-  const preview: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
-  await record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body: preview, key }]);
-  const plan = planReview(policy, admitted, preview, input, clock());
-  await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: plan, key }]);
-  return { preview, plan };
+  const body: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
+  // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
+  const preview = latest(
+    await record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body, key }]),
+    'preview',
+  );
+  if (preview === undefined) throw new Error('The record did not answer with the preview.');
+  const reopened = input.round === 1 ? null : reopenedBy(await record.ofAction(request.actionId));
+  const planned = planReview(policy, admitted, preview.body, { round: input.round, reopened, nowMs: clock() });
+  const plan = latest(
+    await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: planned, key }]),
+    'plan',
+  );
+  if (plan === undefined) throw new Error('The record did not answer with the plan.');
+  return { preview: preview.body, plan: plan.body };
+}
+
+/** Why people must look again, as the executor stated it; never what a payload says. */
+function reopenedBy(statements: readonly AnyRecorded[]): Reopened | null {
+  const refusal = allOf(statements, 'refusal').findLast(({ envelope }) =>
+    envelope.signatures[0]?.keyid.startsWith('executor/'),
+  )?.body;
+  return refusal === undefined ? null : { code: refusal.code, message: refusal.message };
 }
 
 async function previewUnderLease(
@@ -161,8 +179,7 @@ function planReview(
   policy: Policy,
   { request, operation, target }: Admitted,
   shown: StatementBody<'preview'>,
-  input: PrepareInput,
-  nowMs: number,
+  { round, reopened, nowMs }: { round: number; reopened: Reopened | null; nowMs: number },
 ): StatementBody<'plan'> {
   const verdict = policy.review({
     agent: request.agent,
@@ -184,13 +201,13 @@ function planReview(
     expiresAtMs: Math.min(request.expiresAtMs, nowMs + verdict.plan.expireAfterMs),
   };
   return {
-    round: input.round,
+    round,
     policy: policy.bundle,
     plan: verdict.plan,
     barred: policy.directory.barredFor(request.agent),
     snapshot,
     actionDigest: digestOf(snapshot),
-    reopened: input.reopened,
+    reopened,
     openedAtMs: nowMs,
   };
 }

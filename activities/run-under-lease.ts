@@ -147,12 +147,12 @@ async function leaseAndRun(
 
 /** After a crash in the effect: ask the target or the outputs, never run it again. */
 async function findOutcome(
-  { record, claims, leases, operations, artefactsDir, clock, onInternal }: ExecuteDependencies,
+  { record, claims, leases, operations, artefactsDir, clock }: ExecuteDependencies,
   actionId: string,
 ): Promise<Outcome> {
   // Who began it may still live, cut off from Temporal: without its lease it cannot finish behind this answer.
   for (const left of await claims.openLeases(actionId)) {
-    if (left.purpose === 'execute') await leases.revoke(heldUnder(left)).catch(onInternal);
+    if (left.purpose === 'execute') await leases.revoke(heldUnder(left));
   }
   const statements = await record.ofAction(actionId);
   const request = latest(statements, 'request');

@@ -10,7 +10,7 @@ export interface Stoppable {
 
 /** The whole life of a process: parse the settings, start, end in order on SIGINT or SIGTERM. */
 export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => Promise<Stoppable>): Promise<void> {
-  const running = await start(parseConfig(schema, process.env)).catch((error: unknown) => fail(error));
+  const running = await startUp(schema, start).catch((error: unknown) => fail(error));
   // One line on stdout tells whoever started us that we are ready.
   process.stdout.write('{"ready":true}\n');
   running.done?.catch((error: unknown) => fail(error));
@@ -22,6 +22,10 @@ export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => 
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+}
+
+async function startUp<T>(schema: z.ZodType<T>, start: (config: T) => Promise<Stoppable>): Promise<Stoppable> {
+  return start(parseConfig(schema, process.env));
 }
 
 function fail(error: unknown): never {

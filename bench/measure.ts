@@ -1,3 +1,4 @@
+import { inLanes } from './lanes.js';
 import { DURATIONS, type Act, type DurationName, type Side, type Times } from './sides.js';
 import { summarise, type Summary } from './statistics.js';
 
@@ -46,15 +47,10 @@ export async function measureInTurn(
 
 async function runBlock(side: Side, count: number, concurrency: number, into: Collected): Promise<void> {
   const acts: Act[] = [];
-  let started = 0;
-  const lane = async (): Promise<void> => {
-    while (started < count) {
-      started += 1;
-      acts.push(await side.act());
-    }
-  };
   const beganAtMs = performance.now();
-  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, lane));
+  await inLanes(concurrency, Array.from({ length: count }), async () => {
+    acts.push(await side.act());
+  });
   into.elapsedMs += performance.now() - beganAtMs;
   const actionIds = acts.map(({ actionId }) => actionId);
   const statements = await side.statementsOf(actionIds);

@@ -15,11 +15,11 @@ export interface BenchOptions {
   concurrency: number;
   /** Actions held in review to weigh them. */
   held: number;
-  /** No new block begins after this. */
+  /** No further pair of blocks begins after this. */
   timeBudgetMs: number;
 }
 
-const FULL = { alone: 25, perBlock: 100, blocks: 3, concurrency: 50, held: 300, timeBudgetMs: 240_000 };
+const FULL = { alone: 30, perBlock: 75, blocks: 3, concurrency: 50, held: 300, timeBudgetMs: 210_000 };
 const QUICK = { alone: 4, perBlock: 50, blocks: 1, concurrency: 50, held: 60, timeBudgetMs: 60_000 };
 
 /** @throws TypeError for an argument that is not known. */

@@ -28,7 +28,7 @@ function renderBudgets(results: Results): string {
   const rows = budgetsOf(results).map(({ what, found, atMost, unit, met }) => [
     what,
     `${String(Number(found.toFixed(2)))} ${unit}`,
-    `${String(atMost)}`,
+    String(atMost),
     met ? 'met' : '**missed**',
   ]);
   const floor = `The floor's history: ${String(history.floor.events)} events, ${(history.floor.bytes / 1_024).toFixed(1)} KiB.`;

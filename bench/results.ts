@@ -61,7 +61,11 @@ export const DURATION_NAMES = Object.keys(DURATIONS) as DurationName[];
 
 /** What is written as JSON: without the ids of actions that no longer exist anywhere. */
 export function toJson(results: Results): string {
-  const withoutIds = ({ actionIds: _actionIds, ...measured }: Measured): Omit<Measured, 'actionIds'> => measured;
+  const withoutIds = ({ durations, steps, perSecond }: Measured): Omit<Measured, 'actionIds'> => ({
+    durations,
+    steps,
+    perSecond,
+  });
   const pair = ({ countersign, floor }: Pair) => ({ countersign: withoutIds(countersign), floor: withoutIds(floor) });
   const { alone, crowded } = results;
   const all = { ...results, alone: pair(alone), crowded: pair(crowded), budgets: budgetsOf(results) };

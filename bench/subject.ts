@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ulid } from 'ulid';
 import { asAdmin } from '../apps/devstack/installation/postgres-admin.js';
 import { namesOf } from '../apps/devstack/installation/names.js';
 import { createGatewayApi, type GatewayApi } from '../src/client/api.js';
@@ -7,6 +8,7 @@ import { createGatewayHttp } from '../src/client/http.js';
 import type { Prepared } from '../src/contracts/activities.js';
 import type { PrivilegedActionResult } from '../src/contracts/workflow.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { ServiceFault } from '../src/core/errors.js';
 import { EXPORT_QUERY, type Bed } from './bed.js';
 import { waitUntilHeld } from './held.js';
 import { sizeOfHistory } from './history-size.js';
@@ -19,6 +21,8 @@ export interface Subject extends Side {
   /** From the agent's signature until the gateway's long poll tells the end, in milliseconds. */
   actThroughGateway(): Promise<number>;
 }
+
+const ATTEMPTS = 5;
 
 const REQUEST = {
   operation: 'database.export',
@@ -51,7 +55,7 @@ export async function createSubject(bed: Bed): Promise<Subject> {
       return Date.now() - signedAtMs;
     },
     async hold() {
-      const { actionId } = await agent.request(REQUEST);
+      const actionId = await request(agent);
       await waitUntilHeld(client, workflowIdOf(actionId));
       return actionId;
     },
@@ -73,7 +77,7 @@ async function requestAndApprove(
   person: GatewayApi,
 ): Promise<Omit<Act, 'resultAtMs'>> {
   const signedAtMs = Date.now();
-  const { actionId } = await agent.request(REQUEST);
+  const actionId = await request(agent);
   const { heldAtMs, prepared } = await waitUntilHeld(client, workflowIdOf(actionId));
   const { actionDigest } = prepared as Prepared;
   const decidedAtMs = Date.now();
@@ -81,6 +85,19 @@ async function requestAndApprove(
   const { state } = await person.decide(actionId, decision);
   if (state !== 'filled') throw new Error(`The approval of ${actionId} did not fill the plan: ${state}.`);
   return { actionId, signedAtMs, heldAtMs, decidedAtMs };
+}
+
+/** As the client says: what got no answer is sent again under the same id, which is one request. */
+async function request(agent: CountersignGateway): Promise<string> {
+  const actionId = ulid();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await agent.request({ ...REQUEST, actionId });
+      return actionId;
+    } catch (error) {
+      if (!(error instanceof ServiceFault && error.temporary) || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Rows as they came, by action. */

@@ -45,7 +45,14 @@ async function prepareFirst(desk: ReviewDesk, request: Envelope): Promise<Prepar
 
 /** Whoever may write to the namespace may start a workflow with any input at all: `prepare` refuses what is no envelope. */
 function requestIn(input: unknown): Envelope {
-  return ((input as PrivilegedActionInput | null | undefined)?.request ?? null) as Envelope;
+  const request = (input as PrivilegedActionInput | null | undefined)?.request ?? null;
+  try {
+    // What is nested too deeply to be handed on would fail every workflow task.
+    JSON.stringify(request);
+    return request as Envelope;
+  } catch {
+    return null as unknown as Envelope;
+  }
 }
 
 async function reviewAndRun(desk: ReviewDesk, request: Envelope, first: Prepared): Promise<Ended> {

@@ -65,7 +65,7 @@ export async function playDemo(stack: DevStack, terminal: Terminal, outputFile: 
   say1('Proof', 'of each of these:');
   const rows: [boolean, string, string][] = [
     [done.outcome?.status === 'succeeded', 'outcome', done.outcome?.message ?? 'none'],
-    [true, 'file', `${outputFile} (${String(done.outcome?.result?.['rows'] ?? '?')} rows)`],
+    [true, 'file', `${outputFile} (${JSON.stringify(done.outcome?.result?.['rows'] ?? null)} rows)`],
     [downloaded.sha256 === done.outcome?.result?.['sha256'], 'sha-256', downloaded.sha256],
     [
       gone === 0,

@@ -25,7 +25,7 @@ export function createTerminal(attended: boolean): Terminal {
   };
   return {
     style,
-    width: Math.min(110, Math.max(60, stdout.columns ?? 100)),
+    width: Math.min(110, Math.max(60, stdout.isTTY ? stdout.columns : 100)),
     say,
     async step(what, work) {
       const startedAtMs = Date.now();

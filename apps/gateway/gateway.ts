@@ -66,6 +66,7 @@ async function assemble(config: GatewayConfig, runtime: Runtime, connection: Con
       issuer: config.COUNTERSIGN_OIDC_ISSUER,
       audience: config.COUNTERSIGN_OIDC_AUDIENCE,
       clientId: config.COUNTERSIGN_OIDC_CLIENT_ID,
+      tokenTypes: config.COUNTERSIGN_OIDC_TOKEN_TYPES,
     },
     sessionKey: config.COUNTERSIGN_GATEWAY_SESSION_KEY,
     artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,

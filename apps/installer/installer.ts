@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
-import { Secret } from '../../src/core/secret.js';
+import type { Secret } from '../../src/core/secret.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
 import { EXAMPLE_AGENT, EXAMPLE_TARGETS } from '../devstack/example.js';

@@ -6,7 +6,8 @@ import { Secret } from '../../src/core/secret.js';
 const keysSchema = z.object({ unsealKey: z.string().min(1), rootToken: z.string().min(1) });
 type Keys = z.infer<typeof keysSchema>;
 
-const TIMEOUT_MS = 10_000;
+// A new raft cluster elects its leader before it answers.
+const TIMEOUT_MS = 60_000;
 
 /**
  * Initialises Vault when it is new, unseals it when it is sealed.

@@ -2,12 +2,12 @@ import { WorkflowNotFoundError, type Client, type WorkflowExecutionStatusName } 
 import type { ConcludeInput } from '../../src/contracts/activities.js';
 import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
-import { latest, type AnyRecorded, type Record as ActionRecord } from '../../src/record/record.js';
+import { allOf, latest, type AnyRecorded, type Record as ActionRecord } from '../../src/record/record.js';
 
 // More than a namespace of ours is meant to hold open at once; the rest is seen once these are closed.
 const MAX_OPEN = 10_000;
 
-const FROM_OUTSIDE: ConcludeInput['ended'] = {
+const FROM_OUTSIDE: Extract<ConcludeInput['ended'], { kind: 'not_run' }> = {
   kind: 'not_run',
   status: 'cancelled',
   code: 'ended_from_outside',
@@ -19,6 +19,7 @@ export interface InterruptedOptions {
   record: Pick<ActionRecord, 'listActions' | 'ofAction'>;
   /** Closes one action; idempotent. */
   conclude(input: ConcludeInput): Promise<unknown>;
+  onInternal: (error: unknown) => void;
 }
 
 /** Whether a run still goes on; `unknown` when Temporal can't say. */
@@ -33,7 +34,8 @@ export async function isLiveRun(client: Client, workflowId: string, runId: strin
  * look open for ever and count against their agent's quota.
  * @returns how many were closed.
  */
-export function createInterruptedPass({ client, record, conclude }: InterruptedOptions): () => Promise<number> {
+export function createInterruptedPass(options: InterruptedOptions): () => Promise<number> {
+  const { client, record, conclude, onInternal } = options;
   // Whoever ran the effect learns of the end as its session dies, and puts the outcome on record a moment later.
   let awaited = new Set<string>();
   return async () => {
@@ -43,29 +45,50 @@ export function createInterruptedPass({ client, record, conclude }: InterruptedO
     const awaitedNext = new Set<string>();
     let concluded = 0;
     for (const actionId of open.filter((id) => !running.has(workflowIdOf(id)))) {
-      // The list is a moment old; this is not. A reset also ends a run: the newest counts.
-      const status = await statusOf(client, workflowIdOf(actionId));
-      if (status === 'unknown' || status === 'RUNNING' || status === 'PAUSED') continue;
-      const statements = await record.ofAction(actionId);
-      if (status === 'none' && !hadWorkflow(statements)) continue;
-      const inEffect = latest(statements, 'effect') !== undefined && latest(statements, 'result') === undefined;
-      if (inEffect && !awaited.has(actionId)) {
-        awaitedNext.add(actionId);
-        continue;
+      try {
+        const found = await endOf(options, actionId);
+        if (found === null) continue;
+        if (found.inEffect && !awaited.has(actionId)) {
+          awaitedNext.add(actionId);
+          continue;
+        }
+        await conclude({ actionId, ended: found.ended, closing: false });
+        concluded += 1;
+      } catch (error) {
+        // One whose statements do not verify must not keep the others open.
+        onInternal(error);
       }
-      await conclude({ actionId, ended: endOf(status, statements), closing: false });
-      concluded += 1;
     }
     awaited = awaitedNext;
     return concluded;
   };
 }
 
-/** A failed workflow was refused: what refused it is on record. */
-function endOf(status: Status, statements: readonly AnyRecorded[]): ConcludeInput['ended'] {
+/** How the action's workflow ended; null when it goes on, when nothing is known, or when it never began. */
+async function endOf(
+  { client, record }: InterruptedOptions,
+  actionId: string,
+): Promise<{ ended: ConcludeInput['ended']; inEffect: boolean } | null> {
+  // The list is a moment old; this is not. A reset also ends a run: the newest counts.
+  const status = await statusOf(client, workflowIdOf(actionId));
+  if (status === 'unknown' || status === 'RUNNING' || status === 'PAUSED') return null;
+  const statements = await record.ofAction(actionId);
+  if (status === 'none' && !hadWorkflow(statements)) return null;
+  const inEffect = latest(statements, 'effect') !== undefined && latest(statements, 'result') === undefined;
+  return { ended: hintOf(status, statements), inEffect };
+}
+
+/** What to look for on record; the receipt says what is found there. */
+function hintOf(status: Status, statements: readonly AnyRecorded[]): ConcludeInput['ended'] {
   const refusal = latest(statements, 'refusal')?.body;
-  if (status !== 'FAILED' || refusal === undefined) return FROM_OUTSIDE;
-  return { kind: 'not_run', status: 'refused', code: refusal.code, message: refusal.message };
+  // A failed workflow was refused: what refused it is on record.
+  if (status === 'FAILED' && refusal !== undefined)
+    return { kind: 'not_run', status: 'refused', code: refusal.code, message: refusal.message };
+  // A workflow task or an activity that a stranger took over can swallow an end that people or the agent decided.
+  if (latest(statements, 'withdrawal') !== undefined) return { ...FROM_OUTSIDE, status: 'withdrawn' };
+  if (allOf(statements, 'decision').some(({ body }) => body.decision === 'deny'))
+    return { ...FROM_OUTSIDE, status: 'denied' };
+  return FROM_OUTSIDE;
 }
 
 /** A request whose workflow was never started is its agent's to send again; one that got further had a workflow. */

@@ -68,11 +68,13 @@ function createSweep(
     isLive: (actionId, runId) => isLiveRun(client, workflowIdOf(actionId), runId),
     tokenRoles,
     clock,
+    onFailure: concluding.onInternal,
   });
   const closeInterrupted = createInterruptedPass({
     client,
     record,
     conclude: (input) => concludeAction(concluding, input),
+    onInternal: concluding.onInternal,
   });
   return async () => {
     const swept = await sweepLeases();

@@ -33,13 +33,7 @@ export interface FloorDependencies {
  * What an action cannot do without, at the places where Countersign does it: the leases of preview and execution, a
  * signature and a commit for each statement, and the copy. No check, no proof, no preview of the target.
  */
-export function createFloorActivities({
-  vault,
-  record,
-  target,
-  outputDir,
-  query,
-}: FloorDependencies): FloorActivities {
+export function createFloorActivities({ vault, record, target, outputDir, query }: FloorDependencies): FloorActivities {
   const lease = async (actionId: string, role: FloorTarget['preview']): Promise<BareLease> => {
     const wrapped = await vault.createWrapped(role.tokenRole, actionId);
     await record.state(actionId, ['lease']);

@@ -1,7 +1,11 @@
+import { ServiceFault } from '../core/errors.js';
 import type { ActionView } from '../record/action-view.js';
 
 /** Why a channel is told. */
 export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'decided' | 'reopened' | 'concluded';
+
+/** Two views crossed on their way: which of them people see is not known. */
+export class Overtaken extends ServiceFault {}
 
 /** A place where people see actions. It shows what the record says, and is told at every change. */
 export interface Channel {
@@ -9,6 +13,7 @@ export interface Channel {
   /**
    * Posts or updates so that the channel shows `view`. Idempotent: told twice with the same number, it posts once.
    * @param number counts the announcements of one workflow run from 1; 0 for the last one, `concluded`.
+   * @throws Overtaken when a later view was shown at the same time: show a fresh one.
    * @throws ServiceFault when the channel did not take it; the caller retries, the action stays decidable elsewhere.
    */
   announce(event: AnnouncementEvent, view: ActionView, number: number): Promise<void>;

@@ -126,8 +126,7 @@ async function answerSecond(
   options: DecisionsOptions,
 ): Promise<DecisionAnswer> {
   const { approver, decision } = earlier.body;
-  const message = `You have decided already: ${decision}. A person decides once.`;
-  const refusal = new Refusal('already_decided', message);
+  const refusal = alreadyDecided(earlier);
   if (decision !== request.decision) throw refusal;
   const { phase, approvals } = await options.workflows.review(review.view.actionId, review.runId);
   if (phase !== 'waiting' || approvals.includes(approver.person)) throw refusal;
@@ -168,7 +167,8 @@ async function recordDecision(
       kind: 'decision',
       actionId: view.actionId,
       requestDigest: view.requestDigest,
-      key: updateIdOf(via),
+      // A person decides once a review: of several clicks at the same time the record keeps the first.
+      key: `${runId}/${String(view.round)}/${person}`,
       body: {
         round: view.round,
         actionDigest: view.actionDigest,
@@ -182,9 +182,9 @@ async function recordDecision(
     },
   ]);
   if (recorded?.kind !== 'decision') throw new Error('recordDecision: the record answered with something else');
-  const { approver, decision: kept, actionDigest } = recorded.body;
-  // Two decisions under one event at the same time: the record keeps the first.
-  if (approver.person !== person || kept !== decision || actionDigest !== view.actionDigest) throw eventReused();
+  if (recorded.body.decision !== decision) {
+    throw isSameEvent(recorded, request) ? eventReused() : alreadyDecided(recorded);
+  }
   return recorded;
 }
 
@@ -205,6 +205,10 @@ function closed(view: ActionView): Refusal {
   return new Refusal('action_closed', `The review of this action is closed (${why}).`, 'actionId');
 }
 
+function alreadyDecided({ body }: Decided): Refusal {
+  return new Refusal('already_decided', `You have decided already: ${body.decision}. A person decides once.`);
+}
+
 function eventReused(): Refusal {
   return new Refusal('idempotency_key_reused', 'This event was already used for another decision.', 'Idempotency-Key');
 }
@@ -213,8 +217,9 @@ function isSameEvent({ body }: Decided, { via }: DecisionRequest): boolean {
   return body.via.channel === via.channel && body.via.eventId === via.eventId;
 }
 
-function updateIdOf({ channel, eventId }: DecisionRequest['via']): string {
-  return `${channel}:${eventId}`;
+function updateIdOf({ channel, subject, eventId }: DecisionRequest['via']): string {
+  // The subject, too: two people may happen to use one idempotency key.
+  return `${channel}:${subject}:${eventId}`;
 }
 
 function cleanReason({ decision, reason }: DecisionRequest): string {

@@ -15,6 +15,17 @@ export const gatewayConfigSchema = commonConfigSchema.extend(slackGatewayConfigS
     .url({ protocol: /^https?$/ })
     .describe('Issuer of the tokens that people sign in with, exactly as their `iss` has it.'),
   COUNTERSIGN_OIDC_AUDIENCE: z.string().min(1).default('countersign').describe("`aud` of people's access tokens."),
+  COUNTERSIGN_OIDC_TOKEN_TYPES: z
+    .string()
+    .toLowerCase()
+    .regex(/^[a-z+.-]+(,[a-z+.-]+)*$/, 'must be token types, separated by commas')
+    .transform((types) => types.split(','))
+    .default(['at+jwt'])
+    .describe(
+      "`typ` of people's access tokens, separated by commas; a token that says none counts as `JWT`. Some providers " +
+        '(Keycloak, Entra ID, Okta) mark access tokens `JWT`, as they mark ID tokens: list `JWT` only where no ID token has ' +
+        'the audience above.',
+    ),
   COUNTERSIGN_OIDC_CLIENT_ID: z
     .string()
     .min(1)

@@ -21,7 +21,7 @@ export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]
   credential: ['worker', 'executor', 'receipt'],
   effect: ['executor'],
   result: ['executor'],
-  revocation: ['worker', 'executor', 'receipt'],
+  revocation: ['receipt'],
   receipt: ['receipt'],
   fetch: ['intake'],
 };

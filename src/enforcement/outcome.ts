@@ -1,5 +1,6 @@
 import type { ConcludeInput } from '../contracts/activities.js';
 import type { Outcome } from '../core/schemas/action.js';
+import type { StatementBody } from '../core/schemas/statements.js';
 import { allOf, latest, type AnyRecorded } from '../record/record.js';
 
 type NotRun = Extract<ConcludeInput['ended'], { kind: 'not_run' }>;
@@ -11,20 +12,20 @@ type NotRun = Extract<ConcludeInput['ended'], { kind: 'not_run' }>;
 export function outcomeOnRecord(
   statements: readonly AnyRecorded[],
   ended: ConcludeInput['ended'],
-  nowMs: number,
+  { effectBegan, nowMs }: { effectBegan: boolean; nowMs: number },
 ): Outcome {
   const receipt = latest(statements, 'receipt');
   if (receipt !== undefined) return receipt.body.outcome;
   const result = latest(statements, 'result');
   if (result !== undefined) return result.body.outcome;
-  if (latest(statements, 'effect') !== undefined || ended.kind === 'ran') {
+  if (effectBegan || latest(statements, 'effect') !== undefined) {
     return {
       status: 'unknown',
       code: 'outcome_unknown',
       message: 'The effect began and its outcome is not on record. A person must look at the target.',
     };
   }
-  return provenEnd(statements, ended, nowMs) ?? unproven(ended);
+  return (ended.kind === 'not_run' ? provenEnd(statements, ended, nowMs) : undefined) ?? unproven(ended);
 }
 
 /** What the executor found when it was asked to run it: these refusals are ends of their own. */
@@ -65,7 +66,7 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
         message: 'Nobody completed the review in time. Expiry means denied; nothing ran.',
       };
     case 'refused': {
-      const refusal = allOf(statements, 'refusal').findLast(({ body }) => body.code === code)?.body;
+      const refusal = refusalWith(statements, code);
       if (refusal === undefined) return undefined;
       return { status: STATUS_OF[refusal.code] ?? status, code: refusal.code, message: refusal.message };
     }
@@ -80,12 +81,25 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
   }
 }
 
-function unproven({ status }: NotRun): Outcome {
+function unproven(ended: ConcludeInput['ended']): Outcome {
+  const said = ended.kind === 'ran' ? 'as run' : `as "${ended.status}"`;
   return {
     status: 'interrupted',
     code: 'end_unproven',
-    message: `The workflow ended as "${status}", which the record does not show. Nothing ran.`,
+    message: `The workflow ended ${said}, which the record does not show. Nothing ran.`,
   };
+}
+
+/** Whether a workflow says that it was refused and no process of ours says so: it is not the action's own. */
+export function isUnprovenRefusal(statements: readonly AnyRecorded[], ended: ConcludeInput['ended']): boolean {
+  return ended.kind === 'not_run' && ended.status === 'refused' && refusalWith(statements, ended.code) === undefined;
+}
+
+/** Only the worker's and the executor's refusals end an action; the gateway's are of what it turned away. */
+function refusalWith(statements: readonly AnyRecorded[], code: string): StatementBody<'refusal'> | undefined {
+  return allOf(statements, 'refusal').findLast(
+    ({ body, envelope }) => body.code === code && /^(worker|executor)\//.test(envelope.signatures[0]?.keyid ?? ''),
+  )?.body;
 }
 
 function short(text: string): string {

@@ -42,7 +42,7 @@ export interface ExecuteContext<P> {
    * Called once, in the very session that will run the effect and before it: compares the target as it is now with
    * what was approved, records the start of the effect, and only then lets go on. Throws when it may not begin.
    */
-  beginEffect(now: Preview): Promise<void>;
+  beginEffect(now: { preview: Preview; flags: Flag[] }): Promise<void>;
 }
 
 /**
@@ -67,6 +67,8 @@ export interface Operation<P = unknown> {
   check(params: P, target: Target): Promise<void>;
   /** What Vault is asked for, per purpose. */
   credentialFor(purpose: 'preview' | 'execute', target: Target): CredentialNeed;
+  /** Codes of flags that tell of the moment, not of the effect: they may differ when it runs. */
+  momentaryFlags: readonly string[];
   /** Read-only: what would happen, and its risks. */
   preview(context: PreviewContext<P>): Promise<{ preview: Preview; flags: Flag[] }>;
   /** Why the effect now is larger than the approved one; null when it is not. */

@@ -1,6 +1,8 @@
 import pg from 'pg';
+import { decodeTime } from 'ulid';
 import { ServiceFault } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
+import { REQUEST_LIMITS } from '../core/schemas/action.js';
 import { actionIdSchema } from '../core/schemas/primitives.js';
 import type { PostgresTarget, Target } from '../directory/targets.js';
 import type { Proof, TargetWitness } from '../vault/leases.js';
@@ -14,11 +16,16 @@ export interface PostgresWitnessDeps {
 
 const QUERY_TIMEOUT_MS = 10_000;
 
-// `usename` is null for the session of a dropped role: its `usesysid` then has no row in pg_roles.
+// How far the action's time may lie ahead of the target's: the agent's clock may run ahead of ours, and ours of the target's.
+const CLOCK_SKEW_MS = 2 * REQUEST_LIMITS.clockSkewMs;
+
+// `usename` is null for the session of a dropped role: its `usesysid` then has no row in pg_roles. One that began before the
+// action is a stranger's. Whoever lacks pg_read_all_stats sees no `backend_start`: then it counts.
 const SESSIONS = `
-  SELECT pid, usename IS NULL AS orphan FROM pg_catalog.pg_stat_activity a
+  SELECT pid FROM pg_catalog.pg_stat_activity a
    WHERE usename = $1 OR strpos(usename, $2) > 0
-      OR (usesysid IS NOT NULL AND usesysid <> 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid))`;
+      OR (usesysid IS NOT NULL AND usesysid <> 0 AND (backend_start IS NULL OR backend_start >= $3)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid))`;
 
 /** Asks a PostgreSQL target whether an action's users and their sessions are gone. Read-only: ending them is Vault's part. */
 export function createPostgresWitness(deps: PostgresWitnessDeps): TargetWitness {
@@ -33,7 +40,7 @@ export function createPostgresWitness(deps: PostgresWitnessDeps): TargetWitness 
         );
       const credential = await deps.witnessCredential(target);
       try {
-        return await ask(target, credential, actionIdSchema.parse(actionId).toLowerCase(), username);
+        return await ask(target, credential, actionIdSchema.parse(actionId), username);
       } catch (error) {
         if (error instanceof ServiceFault) throw error;
         throw new ServiceFault(
@@ -50,9 +57,11 @@ export function createPostgresWitness(deps: PostgresWitnessDeps): TargetWitness 
 async function ask(
   target: PostgresTarget,
   credential: { username: string; password: Secret },
-  idInName: string,
+  actionId: string,
   username: string | null,
 ): Promise<Proof[]> {
+  const idInName = actionId.toLowerCase();
+  const notBefore = new Date(decodeTime(actionId) - CLOCK_SKEW_MS).toISOString();
   const client = new pg.Client({
     ...connectionConfig(target, credential, 'countersign witness'),
     query_timeout: QUERY_TIMEOUT_MS,
@@ -68,7 +77,7 @@ async function ask(
       'SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = $1 OR strpos(rolname, $2) > 0',
       [username, idInName],
     );
-    const sessions = await client.query<{ pid: number; orphan: boolean }>(SESSIONS, [username, idInName]);
+    const sessions = await client.query<{ pid: number }>(SESSIONS, [username, idInName, notBefore]);
     if (roles.rows.length > 0) {
       throw new ServiceFault(
         'target',
@@ -87,7 +96,10 @@ async function ask(
     return [
       { asked: `${target.name}: pg_roles, ${who}`.slice(0, 300), answer: '0 rows' },
       {
-        asked: `${target.name}: pg_stat_activity, sessions of ${who}, or of a dropped user`.slice(0, 300),
+        asked: `${target.name}: pg_stat_activity, sessions of ${who}, or since ${notBefore} of a dropped user`.slice(
+          0,
+          300,
+        ),
         answer: '0 rows',
       },
     ];

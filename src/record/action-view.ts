@@ -136,20 +136,18 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
       receipt === undefined
         ? null
         : { digest: receipt.digest, concludedAtMs: receipt.body.concludedAtMs, closing: receipt.body.closing },
-    refusals: of('refusal').map(({ body, recordedAtMs }) => ({
-      code: body.code,
-      field: body.field,
-      message: body.message,
-      who: body.who,
-      atMs: recordedAtMs,
-    })),
-    timeline: statements.map(({ kind, recordedAtMs, envelope, digest }) => ({
-      kind,
-      atMs: recordedAtMs,
-      signedBy: envelope.signatures[0]?.keyid ?? '',
-      digest,
-    })),
+    refusals: of('refusal').map(toRefusalView),
+    timeline: statements.map(toTimelineEntry),
   };
+}
+
+function toRefusalView({ body, recordedAtMs }: Recorded<'refusal'>): ActionView['refusals'][number] {
+  const { code, field, message, who } = body;
+  return { code, field, message, who, atMs: recordedAtMs };
+}
+
+function toTimelineEntry({ kind, recordedAtMs, envelope, digest }: AnyRecorded): TimelineEntry {
+  return { kind, atMs: recordedAtMs, signedBy: envelope.signatures[0]?.keyid ?? '', digest };
 }
 
 function toDecisionView(

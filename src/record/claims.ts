@@ -41,6 +41,8 @@ export interface Claims {
   claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
   /** Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record. */
   beginEffect(actionId: string, step: string, attempt: number): Promise<boolean>;
+  /** From now on no effect of this action can begin. Idempotent. @returns whether one had begun before. */
+  endAction(actionId: string): Promise<{ effectBegan: boolean }>;
   insertLease(row: LeaseRow): Promise<void>;
   insertCredential(row: CredentialRow): Promise<void>;
   /** Marks the end of a lease as proven. Idempotent. */

@@ -26,6 +26,7 @@ export function createClaims(pool: pg.Pool): Claims {
     },
     beginEffect: (actionId, step, attempt) =>
       inTransaction(pool, (client) => beginEffect(client, actionId, step, attempt)),
+    endAction: (actionId) => inTransaction(pool, (client) => endAction(client, actionId)),
     insertLease: async (row) => {
       await query(
         pool,
@@ -92,11 +93,20 @@ async function beginEffect(client: pg.PoolClient, actionId: string, step: string
   const { rowCount } = await client.query(
     `insert into countersign.effects (action_id, step, attempt)
      select $1, $2, $3 where $3 = (select max(attempt) from countersign.claims where action_id = $1 and step = $2)
-       and not exists (select from countersign.statements where action_id = $1 and kind = 'receipt')
+       and not exists (select from countersign.action_ends where action_id = $1)
      on conflict (action_id, step) do nothing`,
     [actionId, step, attempt],
   );
   return rowCount === 1;
+}
+
+async function endAction(client: pg.PoolClient, actionId: string): Promise<{ effectBegan: boolean }> {
+  await beginAlone(client, actionId);
+  await client.query('insert into countersign.action_ends (action_id) values ($1) on conflict (action_id) do nothing', [
+    actionId,
+  ]);
+  const { rowCount } = await client.query('select from countersign.effects where action_id = $1', [actionId]);
+  return { effectBegan: rowCount !== null && rowCount > 0 };
 }
 
 /** Begins a transaction that no other claim or effect of this action runs beside. */

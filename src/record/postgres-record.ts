@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Signer } from '../core/dsse.js';
-import { digestOf } from '../core/json.js';
 import { SIGNERS_OF, type KeyPurpose } from '../core/keyring.js';
 import type { ProcessName, StatementKind } from '../core/schemas/statements.js';
 import { createGroupCommit } from './postgres/group-commit.js';
@@ -102,7 +101,8 @@ function checkSubjects(statements: readonly AnyRecorded[]): void {
   for (const { kind, statement, body } of statements) {
     if (kind === 'refusal') continue;
     if (request === undefined) throw invalid(`there is a ${kind}, but no request, under this action id`);
-    if (statement.subject[0].digest.sha256 !== digestOf(request.body))
+    // Verified to be the digest of the request's body.
+    if (statement.subject[0].digest.sha256 !== request.statement.subject[0].digest.sha256)
       throw invalid(`a ${kind} is about another request`);
     if (kind === 'withdrawal' && body.agent !== request.body.agent) throw invalid('another agent withdrew the request');
   }

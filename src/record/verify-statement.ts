@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { open, payloadDigest, readPayload, type Envelope, type PublicKey } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
-import { digestOf, sha256Hex } from '../core/json.js';
+import { digestOf } from '../core/json.js';
 import { keysFor, type Keyring } from '../core/keyring.js';
 import { envelopeSchema } from '../core/schemas/primitives.js';
 import {
@@ -26,8 +27,8 @@ export interface VerifiedStatement {
   digest: string;
 }
 
-// A verification costs about a millisecond; an action's statements are read by several stages of one process.
-const REMEMBERED = 4_096;
+// An action's statements are read by several stages of one process; verifying and parsing one costs half a millisecond.
+const REMEMBERED_CHARS = 16 * 1_024 * 1_024;
 
 const schemas = new Map<StatementKind, z.ZodType<Statement>>(
   (Object.keys(statementBodySchemas) as StatementKind[]).map((kind) => [kind, statementSchema(kind)]),
@@ -44,48 +45,100 @@ export function isStatementKind(kind: string): kind is StatementKind {
   return Object.hasOwn(statementBodySchemas, kind);
 }
 
+/** What was found to hold, and by which key. */
+interface Remembered {
+  verified: VerifiedStatement;
+  /** For what an agent signed: whose key it was. */
+  agent: string | null;
+  key: PublicKey;
+  /** Length of the envelope's text: how much remembering it takes. */
+  chars: number;
+}
+
 /**
- * Makes the judge of single statements. It checks each signature once per process: what it remembers is that
- * this very key signed this very envelope, so that a change of the keyring or of an agent's key is seen at once.
+ * Makes the judge of single statements. It judges each envelope once per process: what it remembers is that this very
+ * key signed this very envelope, so that a change of the keyring or of an agent's key is seen at once. What it answers
+ * is frozen, for later readers are given the same.
  */
 export function createStatementVerifier(
   verifiers: Verifiers,
 ): (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement {
-  const holds = new Set<string>();
+  const memory = createMemory(REMEMBERED_CHARS);
   const verifySignature = createNativeVerifier();
 
-  const payloadOf = (envelope: Envelope, keys: readonly PublicKey[]): unknown => {
-    const [signature] = envelope.signatures;
-    const key = keys.find((candidate) => candidate.keyid === signature?.keyid);
-    const memory = sha256Hex(
-      [key?.publicKey, signature?.keyid, signature?.sig, envelope.payloadType, envelope.payload].join('\n'),
-    );
-    if (key !== undefined && holds.has(memory)) {
-      holds.delete(memory); // the newest last: the oldest is forgotten first
-      holds.add(memory);
-      return readPayload(envelope);
-    }
-    const opened = open(envelope, keys, verifySignature);
-    if (!opened.ok) throw invalid(`its envelope does not verify (${opened.fault})`);
-    holds.add(memory);
-    if (holds.size > REMEMBERED)
-      for (const oldest of holds) {
-        holds.delete(oldest);
-        break;
-      }
-    return opened.payload;
+  const isInForce = (kind: StatementKind, { agent, key }: Remembered): boolean => {
+    const now =
+      agent === null
+        ? keysFor(verifiers.keyring(), kind).find(({ keyid }) => keyid === key.keyid)
+        : verifiers.agentKey(agent);
+    return now?.keyid === key.keyid && now.publicKey === key.publicKey;
   };
 
-  return (kind, actionId, candidate) => {
+  const judge = (
+    kind: StatementKind,
+    actionId: string | null,
+    candidate: unknown,
+  ): Omit<Remembered, 'chars'> => {
     const envelope = envelopeOf(candidate);
-    const keys =
-      kind === 'request' || kind === 'withdrawal' ? agentKeys(envelope, verifiers) : keysFor(verifiers.keyring(), kind);
-    const parsed = schemaOf(kind).safeParse(payloadOf(envelope, keys));
+    const agent = kind === 'request' || kind === 'withdrawal' ? agentNamedIn(envelope) : null;
+    const keys = agent === null ? keysFor(verifiers.keyring(), kind) : [agentKey(agent, verifiers)];
+    const opened = open(envelope, keys, verifySignature);
+    if (!opened.ok) throw invalid(`its envelope does not verify (${opened.fault})`);
+    const parsed = schemaOf(kind).safeParse(opened.payload);
     if (!parsed.success) throw invalid(`its content is not a ${kind}: ${z.prettifyError(parsed.error)}`);
     const statement = parsed.data;
     checkSubject(kind, actionId, statement);
-    return { statement, digest: payloadDigest(envelope) };
+    const key = keys.find(({ keyid }) => keyid === opened.keyid);
+    if (key === undefined) throw new Error('createStatementVerifier: an envelope was opened by a key that is not there');
+    return { verified: freeze({ statement, digest: payloadDigest(envelope) }), agent, key };
   };
+
+  return (kind, actionId, candidate) => {
+    // All that the judgement depends on, but for the keys.
+    const asked = JSON.stringify([kind, actionId, candidate]);
+    const name = createHash('sha256').update(asked).digest('base64');
+    const known = memory.take(name);
+    const isKnown = known !== undefined && isInForce(kind, known);
+    const found = isKnown ? known : { ...judge(kind, actionId, candidate), chars: asked.length };
+    memory.keep(name, found);
+    return found.verified;
+  };
+}
+
+interface Memory {
+  /** Removes it, too. */
+  take(name: string): Remembered | undefined;
+  /** As the newest; the oldest are forgotten when it is full. */
+  keep(name: string, what: Remembered): void;
+}
+
+function createMemory(maxChars: number): Memory {
+  const all = new Map<string, Remembered>();
+  let chars = 0;
+  const take: Memory['take'] = (name) => {
+    const found = all.get(name);
+    if (found === undefined) return undefined;
+    all.delete(name);
+    chars -= found.chars;
+    return found;
+  };
+  return {
+    take,
+    keep(name, what) {
+      all.set(name, what);
+      chars += what.chars;
+      for (const oldest of all.keys()) {
+        if (chars <= maxChars) break;
+        take(oldest);
+      }
+    },
+  };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.values(value).forEach(freeze);
+  return Object.freeze(value);
 }
 
 function envelopeOf(candidate: unknown): Envelope {
@@ -94,16 +147,19 @@ function envelopeOf(candidate: unknown): Envelope {
   return parsed.data;
 }
 
-/** The key of the agent whom an unverified payload names: only that key may have signed it. */
-function agentKeys(envelope: Envelope, verifiers: Verifiers): PublicKey[] {
+/** The agent whom an unverified payload names: only that agent's key may have signed it. */
+function agentNamedIn(envelope: Envelope): string {
   const claimed = z
     .object({ predicate: z.object({ body: z.object({ agent: z.string() }) }) })
     .safeParse(safePayload(envelope));
   if (!claimed.success) throw invalid('it names no agent');
-  const { agent } = claimed.data.predicate.body;
+  return claimed.data.predicate.body.agent;
+}
+
+function agentKey(agent: string, verifiers: Verifiers): PublicKey {
   const key = verifiers.agentKey(agent);
   if (key === undefined) throw invalid(`the directory has no agent "${agent.slice(0, 63)}"`);
-  return [key];
+  return key;
 }
 
 function safePayload(envelope: Envelope): unknown {

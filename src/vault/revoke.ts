@@ -3,7 +3,7 @@ import type { Proof } from './leases.js';
 import { VaultFault } from './vault-fault.js';
 
 // Asking again about what is gone: HashiCorp Vault answers 403, OpenBao 400; a refusal by policy says otherwise.
-const UNKNOWN_ACCESSOR = /invalid accessor|no token found with this accessor/i;
+const UNKNOWN_ACCESSOR = /invalid accessor|no token found with this accessor|^token not found$/i;
 const UNKNOWN_LEASE = /invalid lease/i;
 
 /**

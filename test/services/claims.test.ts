@@ -71,6 +71,21 @@ describe('claims, effects and the lease table', () => {
     }
   });
 
+  it('begins no effect of an action that has ended, whichever of the two comes first', async () => {
+    const { executor, notary } = processes;
+    for (let round = 0; round < 20; round += 1) {
+      const actionId = newActionId();
+      await executor.claims.claim(actionId, STEP, 'run');
+      const [begun, end] = await Promise.all([
+        executor.claims.beginEffect(actionId, STEP, 1),
+        notary.claims.endAction(actionId),
+      ]);
+      expect(begun).toBe(end.effectBegan);
+      expect(await notary.claims.endAction(actionId)).toEqual(end);
+      expect(await executor.claims.beginEffect(actionId, STEP, 1)).toBe(false);
+    }
+  });
+
   it('keeps steps and actions apart, and begins nothing unclaimed', async () => {
     const { claims } = processes.executor;
     const actionId = newActionId();

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { ulid } from 'ulid';
 import { describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../src/core/json.js';
 import type { Preview } from '../../src/core/schemas/action.js';
@@ -21,7 +22,7 @@ describe('execute', () => {
     });
     const { actionId, result } = await harness.execute(params, {
       beginEffect: async (now) => {
-        begun.push(now);
+        begun.push(now.preview);
         expect(await readdir(harness.artefactsDir)).toEqual([]);
       },
     });
@@ -227,6 +228,31 @@ describe('the witness', () => {
         ),
       { timeout: 5_000, interval: 20 },
     );
+  });
+
+  describe('at the session of a dropped user whose action nobody can tell', () => {
+    const MINUTE_MS = 60_000;
+    it.each<[what: string, actionAfterMs: number, provenNow: boolean, seesTimes: boolean]>([
+      ['that began after the action: it may be its own', -MINUTE_MS, false, true],
+      ['that began before it, within what clocks may differ', MINUTE_MS, false, true],
+      ['that began well before it: a stranger’s', 3 * MINUTE_MS, true, true],
+      ['whose beginning it may not see: it counts', 3 * MINUTE_MS, false, false],
+    ])('%s', async (_what, actionAfterMs, provenNow, seesTimes) => {
+      const stranger = await harness.lease();
+      const session = await harness.shop.connectAs(stranger.credential);
+      const beganAtMs = Date.now();
+      const asks = await harness.witness();
+      await harness.shop.asOwner(`DROP ROLE "${stranger.credential.username}"`);
+      if (!seesTimes) await harness.shop.asOwner('REVOKE pg_read_all_stats FROM orders_witness');
+      try {
+        const proof = asks.proveGone('orders', ulid(beganAtMs + actionAfterMs), null);
+        if (provenNow) expect((await proof).map(({ answer }) => answer)).toEqual(['0 rows', '0 rows']);
+        else expect((await errorOf(proof)).message).toContain('still has sessions');
+      } finally {
+        if (!seesTimes) await harness.shop.asOwner('GRANT pg_read_all_stats TO orders_witness');
+        await session.end();
+      }
+    });
   });
 
   it('does not prove what it cannot ask', async () => {

@@ -13,7 +13,7 @@ import { startExportTarget, type ExportTarget, type TestLease } from './export-t
 export interface Run {
   lease?: TestLease;
   signal?: AbortSignal;
-  beginEffect?: (now: Preview) => Promise<void>;
+  beginEffect?: Parameters<typeof operation.execute>[0]['beginEffect'];
 }
 
 /** A shop for all tests of a file, a folder for each, and leases that are revoked after it. */

@@ -8,7 +8,8 @@ import {
   readerCreationStatements,
   REVOCATION_STATEMENTS,
   vaultAdminStatements,
-  WITNESS_CREATION_STATEMENTS,
+  witnessCreationStatements,
+  witnessGroupStatements,
 } from '../../src/operations/database-export/vault-role.js';
 import type { LeasedCredential } from '../../src/vault/leases.js';
 
@@ -64,7 +65,11 @@ export async function startExportTarget(): Promise<ExportTarget> {
   const { username, password } = new URL(service.adminUrl);
   const client = await connect(service, username, password, 'shop');
   await client.query(SCHEMA);
-  for (const statement of vaultAdminStatements('vault_admin', ['orders_reader'])) await client.query(statement);
+  for (const statement of [
+    ...witnessGroupStatements('orders_witness'),
+    ...vaultAdminStatements('vault_admin', ['orders_reader', 'orders_witness']),
+  ])
+    await client.query(statement);
   const adminPassword = randomBytes(12).toString('hex');
   await client.query(`ALTER ROLE vault_admin PASSWORD '${adminPassword}'`);
   const vault = await connect(service, 'vault_admin', adminPassword, 'shop');
@@ -85,7 +90,10 @@ export async function startExportTarget(): Promise<ExportTarget> {
       const secret = randomBytes(12).toString('hex');
       const expiresAtMs = Date.now() + 300_000;
       const values = { name, password: secret, expiration: new Date(expiresAtMs).toISOString() };
-      await run(kind === 'reader' ? readerCreationStatements('orders_reader') : WITNESS_CREATION_STATEMENTS, values);
+      await run(
+        kind === 'reader' ? readerCreationStatements('orders_reader') : witnessCreationStatements('orders_witness'),
+        values,
+      );
       const credential = { accessor: 'a', leaseId: 'l', username: name, password: new Secret(secret), expiresAtMs };
       return { actionId, credential, revoke: () => run(REVOCATION_STATEMENTS, values) };
     },

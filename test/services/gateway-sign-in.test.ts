@@ -40,6 +40,8 @@ describe("a person's token", () => {
     ['one for another audience', () => bearer({ claims: { aud: 'payroll' } }), 401, 'unauthenticated'],
     ['one of another issuer', () => bearer({ claims: { iss: `${issuer.issuer}/` } }), 401, 'unauthenticated'],
     ['an ID token', () => bearer({ header: { typ: 'JWT' } }), 401, 'unauthenticated'],
+    ['one that does not say its type', () => bearer({ header: { typ: undefined } as never }), 401, 'unauthenticated'],
+    ['a logout token', () => bearer({ header: { typ: 'logout+jwt' } }), 401, 'unauthenticated'],
     ['one with a foreign key', () => foreign(), 401, 'unauthenticated'],
     ['one with alg none', async () => `Bearer ${await unsigned()}`, 401, 'unauthenticated'],
     ['one with HS256 and the public key', () => symmetric(), 401, 'unauthenticated'],
@@ -66,6 +68,45 @@ describe("a person's token", () => {
     } finally {
       await away.stop();
     }
+  });
+});
+
+describe("a person's token of a provider that marks access tokens `JWT`", () => {
+  let lenient: TestGateway;
+  beforeAll(async () => {
+    lenient = await startTestGateway({ issuer: issuer.issuer, extra: { COUNTERSIGN_OIDC_TOKEN_TYPES: 'at+jwt,JWT' } });
+  });
+  afterAll(() => lenient.stop());
+
+  it.each<[type: string | undefined, status: number]>([
+    ['JWT', 200],
+    ['jwt', 200],
+    ['application/JWT', 200],
+    [undefined, 200],
+    ['at+jwt', 200],
+    ['logout+jwt', 401],
+    ['', 401],
+  ])('%j', async (typ, status) => {
+    const authorization = await bearer({ header: { typ } as { typ?: string } });
+    expect((await lenient.send('GET', '/v1/actions', { authorization })).status).toBe(status);
+  });
+
+  it('for the client itself, as ID tokens are, is turned away', async () => {
+    const authorization = await bearer({ header: { typ: 'JWT' }, claims: { aud: 'countersign-console' } });
+    expect((await lenient.send('GET', '/v1/actions', { authorization })).status).toBe(401);
+  });
+});
+
+describe('who knows only the address of the gateway', () => {
+  it('learns where people sign in (RFC 9728)', async () => {
+    const answer = await gateway.send('GET', '/.well-known/oauth-protected-resource');
+    expect(answer).toMatchObject({ status: 200 });
+    expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(answer.json).toEqual({
+      resource: PUBLIC_URL,
+      authorization_servers: [issuer.issuer],
+      bearer_methods_supported: ['header'],
+    });
   });
 });
 

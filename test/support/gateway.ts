@@ -58,6 +58,8 @@ export interface GatewayOptions {
   /** Default: the identity provider of this run. */
   issuer?: string;
   openActionsPerAgent?: number;
+  /** Further settings. */
+  extra?: Record<string, string>;
 }
 
 export const QUERY = 'select id, total from orders where id < 10';
@@ -65,6 +67,7 @@ export const QUERY = 'select id, total from orders where id < 10';
 export async function startTestGateway({
   issuer,
   openActionsPerAgent = 20,
+  extra = {},
 }: GatewayOptions = {}): Promise<TestGateway> {
   const { temporal, oidc } = inject('services');
   const installation = await installForTest();
@@ -78,6 +81,7 @@ export async function startTestGateway({
     COUNTERSIGN_PUBLIC_URL: PUBLIC_URL,
     COUNTERSIGN_OIDC_ISSUER: issuer ?? oidc.issuer,
     COUNTERSIGN_OPEN_ACTIONS_PER_AGENT: String(openActionsPerAgent),
+    ...extra,
   });
   const gateway = await startGateway(config);
   const connection = await Connection.connect({ address: temporal.address });

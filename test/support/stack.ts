@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { inject } from 'vitest';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
 import { writePlace, type Place } from '../../apps/devstack/place.js';
@@ -111,7 +112,7 @@ function startProcess(process: ProcessName, environment: Record<string, string>)
 async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
   await connection.workflowService.registerNamespace({
     namespace,
-    workflowExecutionRetentionPeriod: { seconds: 86_400 as unknown as import('long').default },
+    workflowExecutionRetentionPeriod: msToTs('1 day'),
   });
   const searchAttributes = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map(({ name }) => [name, 2]));
   // A new namespace reaches the server's caches a moment after it is made.

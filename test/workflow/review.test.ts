@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decideSignal, withdrawUpdate } from '../../src/contracts/workflow.js';
+import { decideSignal, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
 import type { Prepared } from '../../src/contracts/activities.js';
 import { makeKey, sealStatement } from '../support/signing.js';
 import { startTimeSkipping } from '../support/workflow-environment.js';
@@ -36,7 +36,7 @@ async function refusalOf(attempt: Promise<unknown>): Promise<string | undefined 
 
 /** Waits until the review is open. */
 async function opened(bench: Bench): Promise<void> {
-  await expect.poll(async () => ((await bench.handle.query('review')) as { phase: string }).phase).toBe('waiting');
+  await expect.poll(async () => (await bench.handle.query(reviewStateQuery)).phase).toBe('waiting');
 }
 
 describe('a review', () => {
@@ -243,9 +243,7 @@ describe('a decision by signal', () => {
       for (const nonsense of [undefined, null, 'approve', { approved: true }, [[[]]]])
         await bench.handle.signal(decideSignal, nonsense);
       await bench.handle.signal(decideSignal, await bench.decision('olivia', ['dba'], { key: bench.agent }));
-      await expect
-        .poll(async () => ((await bench.handle.query('review')) as { approvals: string[] }).approvals)
-        .toEqual([]);
+      await expect.poll(async () => (await bench.handle.query(reviewStateQuery)).approvals).toEqual([]);
       expect(bench.seen.ran).toBe(0);
       await bench.approve('ana', ['dba']);
       expect((await bench.result()).outcome.status).toBe('succeeded');

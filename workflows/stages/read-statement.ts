@@ -1,6 +1,6 @@
 import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
 import { open } from '../../src/core/dsse.js';
-import type { StatementBody } from '../../src/core/schemas/statements.js';
+import type { StatementBody, StatementKind } from '../../src/core/schemas/statements.js';
 
 // The gateway and the agent sign only what they have parsed with the schemas, so after the signature only the
 // fields that matter here are compared; zod in workflow code would cost 700 KB a cached workflow.
@@ -10,7 +10,7 @@ export function readDecision(
   envelope: unknown,
   prepared: Prepared,
 ): { counted: CountedDecision; runId: string } | null {
-  const body = bodyOf<StatementBody<'decision'>>(envelope, prepared.decisionKeys, 'decision');
+  const body = bodyOf(envelope, prepared.decisionKeys, 'decision');
   if (body === null || body.actionDigest !== prepared.actionDigest || body.round !== prepared.round) return null;
   const { approver, decision, reason, decidedAtMs, runId } = body;
   return { counted: { person: approver.person, groups: [...approver.groups], decision, reason, decidedAtMs }, runId };
@@ -18,14 +18,18 @@ export function readDecision(
 
 /** A withdrawal of exactly this action, signed by its agent; null when it is anything else. */
 export function readWithdrawal(envelope: unknown, prepared: Prepared): { reason: string } | null {
-  const body = bodyOf<StatementBody<'withdrawal'>>(envelope, [prepared.agentKey], 'withdrawal');
+  const body = bodyOf(envelope, [prepared.agentKey], 'withdrawal');
   return body?.actionId === prepared.actionId ? { reason: body.reason } : null;
 }
 
-function bodyOf<Body>(envelope: unknown, keys: Prepared['decisionKeys'], kind: string): Body | null {
+function bodyOf<K extends StatementKind>(
+  envelope: unknown,
+  keys: Prepared['decisionKeys'],
+  kind: K,
+): StatementBody<K> | null {
   const opened = open(envelope, keys);
   if (!opened.ok) return null;
-  const statement = opened.payload as { predicateType?: unknown; predicate?: { body?: Body } } | null;
+  const statement = opened.payload as { predicateType?: unknown; predicate?: { body?: StatementBody<K> } } | null;
   if (statement?.predicateType !== `https://countersign.dev/${kind}/v1`) return null;
   return statement.predicate?.body ?? null;
 }

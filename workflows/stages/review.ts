@@ -40,7 +40,7 @@ export async function holdReview(desk: ReviewDesk, prepared: Prepared, announcer
 }
 
 async function fire(timer: ReviewTimer, desk: ReviewDesk, prepared: Prepared, announcer: Announcer): Promise<void> {
-  if (timer.kind === 'remind') return announcer.tell('reminded');
+  if (timer.kind === 'remind') announcer.tell('reminded');
   if (timer.kind === 'escalate') {
     const { actionId, round } = prepared;
     await recordActivities(`Escalate to ${timer.group}`).recordEscalation({

@@ -26,7 +26,7 @@ export interface TargetNames {
   vaultLogin: string;
   /** Group role that may read the data. */
   reader: string;
-  /** Group role that may log in and read nothing. */
+  /** Group role that may log in and see who else is, and reads no table. */
   witness: string;
   previewRole: string;
   executeRole: string;

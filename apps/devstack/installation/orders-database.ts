@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { vaultAdminStatements } from '../../../src/operations/database-export/vault-role.js';
+import { vaultAdminStatements, witnessGroupStatements } from '../../../src/operations/database-export/vault-role.js';
 import type { Names, TargetSpec } from './names.js';
 import { asAdmin, createDatabase } from './postgres-admin.js';
 
@@ -55,7 +55,7 @@ const orderLineRows = `
   from generate_series(1, $1::bigint) o, generate_series(1, 3) l;`;
 
 /**
- * Makes a target: the orders of a shop, a group role that may read them, one that may only log in, and Vault's login.
+ * Makes a target: the orders of a shop, a group role that may read them, one that may only see who is logged in, and Vault's login.
  * @returns the password of Vault's login; Vault replaces it at once, so that only Vault knows it.
  */
 export async function installOrders(adminUrl: string, names: Names, spec: TargetSpec): Promise<string> {
@@ -66,8 +66,12 @@ export async function installOrders(adminUrl: string, names: Names, spec: Target
     await client.query(schema);
     for (const insert of [rows, orderRows, orderLineRows]) await client.query(insert, [spec.orders]);
     await client.query('analyze');
-    await client.query(`create role ${reader} nologin; create role ${witness} nologin`);
-    for (const statement of vaultAdminStatements(vaultLogin, [reader, witness])) await client.query(statement);
+    await client.query(`create role ${reader} nologin`);
+    for (const statement of [
+      ...witnessGroupStatements(witness),
+      ...vaultAdminStatements(vaultLogin, [reader, witness]),
+    ])
+      await client.query(statement);
     await client.query(`
       alter role ${vaultLogin} password ${pg.escapeLiteral(vaultPassword)};
       grant connect on database ${database} to ${reader}, ${witness}, ${vaultLogin};

@@ -3,7 +3,7 @@ import type { PostgresTarget } from '../../../src/directory/targets.js';
 import {
   readerCreationStatements,
   REVOCATION_STATEMENTS,
-  WITNESS_CREATION_STATEMENTS,
+  witnessCreationStatements,
 } from '../../../src/operations/database-export/vault-role.js';
 import type { Names, TargetNames, TargetSpec } from './names.js';
 import { leasePolicy } from './vault-policies/lease.js';
@@ -31,13 +31,11 @@ export async function installVaultTarget(
   const target = names.target(spec.name);
   await connect(options, target, vaultPassword);
   const reading = { creation: readerCreationStatements(target.reader), ttlSeconds: maxTtlSeconds };
-  // The database lets only its groups in.
-  const witnessing = [...WITNESS_CREATION_STATEMENTS, `GRANT "${target.witness}" TO "{{name}}"`];
   await createDatabaseRole(options, target, { role: target.previewRole, ...reading });
   await createDatabaseRole(options, target, { role: target.executeRole, ...reading });
   await createDatabaseRole(options, target, {
     role: target.witnessRole,
-    creation: witnessing,
+    creation: witnessCreationStatements(target.witness),
     ttlSeconds: WITNESS_TTL_SECONDS,
   });
   for (const [tokenRole, role] of [

@@ -18,6 +18,7 @@ import { healthRoutes, type HealthRoutesOptions } from './routes/health.js';
 import { listRoute } from './routes/list.js';
 import { outputRoutes } from './routes/outputs.js';
 import { pageRoutes } from './routes/pages.js';
+import { resourceMetadataRoute } from './routes/resource-metadata.js';
 import { submitRoute } from './routes/submit.js';
 import { acceptJson, createServer } from './server.js';
 import { createWatch } from './watch.js';
@@ -33,7 +34,8 @@ export interface ApiOptions extends HealthRoutesOptions {
   log: FastifyBaseLogger | false;
   /** How people and agents reach this gateway; without a slash at the end. */
   publicUrl: string;
-  oidc: { issuer: string; audience: string; clientId: string };
+  /** `tokenTypes`: `typ` of people's access tokens, in lower case. */
+  oidc: { issuer: string; audience: string; clientId: string; tokenTypes: readonly string[] };
   /** 32 bytes in base64url; undefined: made now. */
   sessionKey: string | undefined;
   artefactsDir: string;
@@ -43,7 +45,7 @@ export interface ApiOptions extends HealthRoutesOptions {
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { policy, record, clock, publicUrl, oidc, artefactsDir } = options;
   const issuer = createOidcIssuer(oidc.issuer, clock);
-  const readPerson = createPersonTokens({ issuer, audience: oidc.audience, policy });
+  const readPerson = createPersonTokens({ ...oidc, issuer, policy });
   const readAgent = createAgentTokens({ policy, publicUrl, clock });
   const identify = createIdentify(createPrincipals({ readPerson, readAgent }));
   const app = await createServer({
@@ -78,5 +80,6 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     pageRoutes(scope, { policy, record, cookies, signIn });
   });
   healthRoutes(app, options);
+  resourceMetadataRoute(app, options);
   return app;
 }

@@ -16,7 +16,12 @@ export async function buildOpenApi(): Promise<string> {
     clock: unused,
     log: false,
     publicUrl: 'http://127.0.0.1:8480',
-    oidc: { issuer: 'http://127.0.0.1', audience: 'countersign', clientId: 'countersign-console' },
+    oidc: {
+      issuer: 'http://127.0.0.1',
+      audience: 'countersign',
+      clientId: 'countersign-console',
+      tokenTypes: ['at+jwt'],
+    },
     sessionKey: undefined,
     artefactsDir: '',
   });

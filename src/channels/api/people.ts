@@ -10,30 +10,28 @@ export interface SignedInPerson {
   subject: string;
 }
 
-const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'];
+export interface PersonTokensOptions {
+  issuer: OidcIssuer;
+  audience: string;
+  /** `typ` of the access tokens, in lower case, without `application/`; RFC 9068 says `at+jwt`. */
+  tokenTypes: readonly string[];
+  policy: () => Policy;
+}
 
 /**
  * Reads a person's access token (RFC 9068 where its type says so).
  * @returns who it is, once the provider's signature holds and the directory lists the subject.
  */
-export function createPersonTokens({
-  issuer,
-  audience,
-  policy,
-}: {
-  issuer: OidcIssuer;
-  audience: string;
-  policy: () => Policy;
-}) {
+export function createPersonTokens({ issuer, audience, tokenTypes, policy }: PersonTokensOptions) {
   return async (token: string): Promise<SignedInPerson> => {
     const { payload, protectedHeader } = await issuer.verify(token, {
       audience,
       requiredClaims: ['exp', 'iat', 'sub'],
     });
-    const type = protectedHeader.typ;
-    // An ID token says who signed in at a page; it is no permission to act.
-    if (type !== undefined && !ACCESS_TOKEN_TYPES.includes(type.toLowerCase())) {
-      throw unauthenticated('The token is not an access token (its type must be at+jwt).');
+    // An ID token says who signed in at a page; it is no permission to act. Its type is `JWT`, or not said.
+    const type = (protectedHeader.typ ?? 'JWT').toLowerCase().replace(/^application\//, '');
+    if (!tokenTypes.includes(type)) {
+      throw unauthenticated(`The token is not an access token (its type must be ${tokenTypes.join(' or ')}).`);
     }
     const { sub } = payload;
     if (sub === undefined || sub === '') throw unauthenticated('The token names no subject.');

@@ -17,9 +17,9 @@ export function headline(view: ActionView): string {
     case 'waiting':
       return isDenied(view) ? `${OUTCOME_SIGNS.denied}: ${what}` : `🔏 Approval needed: ${what}`;
     case 'approved':
-      return `☑️ Approved, about to run: ${what}`;
+      return `🟢 Approved, about to run: ${what}`;
     case 'running':
-      return `▶️ Running: ${what}`;
+      return `⏩ Running: ${what}`;
     case 'done':
       return view.outcome === null ? `Closed: ${what}` : `${OUTCOME_SIGNS[view.outcome.status]}: ${what}`;
   }
@@ -30,16 +30,17 @@ export function isDenied(view: ActionView): boolean {
   return view.decisions.some(({ current, decision }) => current && decision === 'deny');
 }
 
+// Signs that need no variation selector: as any invisible character, it would be shown by name.
 const OUTCOME_SIGNS: Readonly<Record<Outcome['status'], string>> = {
   succeeded: '✅ Done',
   failed: '❌ Failed',
   denied: '⛔ Denied',
   expired: '⌛ Expired, so denied',
-  withdrawn: '↩️ Withdrawn by the agent',
-  cancelled: '⏹️ Cancelled',
+  withdrawn: '🔙 Withdrawn by the agent',
+  cancelled: '🛑 Cancelled',
   refused: '⛔ Refused',
   unknown: '❓ Outcome unknown',
-  interrupted: '⏹️ Interrupted',
+  interrupted: '🛑 Interrupted',
 };
 
 /** Who, when, why in words, what came of it, and whether the lease is proven gone. Empty before the end. */

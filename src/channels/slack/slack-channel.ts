@@ -1,7 +1,7 @@
 import { ServiceFault } from '../../core/errors.js';
 import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { Channel } from '../channel.js';
+import { Overtaken, type Channel } from '../channel.js';
 import type { MessageKey, MessageStore } from './message-store.js';
 import { isDecidable, renderAction, renderNotice, revisionOf, type RenderedMessage } from './render.js';
 import { dueReplies, type Reply } from './replies.js';
@@ -159,25 +159,28 @@ async function guarded<T>(
   }
 }
 
-async function update(
-  address: MessageAddress,
-  { key, view, gone, options }: Attempt,
-): Promise<MessageAddress | undefined> {
+async function update(address: MessageAddress, attempt: Attempt): Promise<MessageAddress | undefined> {
+  const { key, view, gone, options } = attempt;
   const { api, store } = options;
-  const revision = revisionOf(view);
-  if (!(await store.advance(key, revision))) return address;
+  if (!(await store.advance(key, revisionOf(view)))) return address;
   try {
     await withNotice(view, options, (message) => api.update(address, message));
   } catch (error) {
     if (!(error instanceof SlackFault)) throw error;
+    if (error.kind === 'unclear') await checkLatest(attempt);
     if (CHANNEL_GONE.has(error.slackCode)) gone.add(address.conversation);
     else if (!MESSAGE_GONE.has(error.slackCode)) throw error;
     await store.forget(key, address);
     return undefined;
   }
-  // Two updates may have crossed on their way: only a fresh view may then be the last one.
-  if (!(await store.advance(key, revision))) throw beingPosted(view.actionId);
+  await checkLatest(attempt);
   return address;
+}
+
+/** Two updates may have crossed on their way: only a fresh view may then be the last one. */
+async function checkLatest({ key, view, options }: Attempt): Promise<void> {
+  if (await options.store.advance(key, revisionOf(view))) return;
+  throw new Overtaken('slack', `A later view of ${view.actionId} was shown in Slack meanwhile.`, true);
 }
 
 async function withNotice<T>(

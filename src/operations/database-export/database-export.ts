@@ -27,6 +27,8 @@ export const databaseExport: Operation<DatabaseExportParams> = {
       : { tokenRole: vault.executeTokenRole, credentialPath: `${vault.mount}/creds/${vault.executeRole}` };
   },
 
+  momentaryFlags: ['unusual_hour', 'first_time'],
+
   async preview({ params, target, credential, past, nowMs, signal }) {
     const session = { target, credential, signal, timeoutMs: PREVIEW_TIMEOUT_MS, quoteServer: () => true };
     const { preview, flags } = await withReadOnlySession(session, (client) =>

@@ -24,9 +24,8 @@ export async function executeExport(context: ExecuteContext<DatabaseExportParams
   let begun = false;
   const session = { target, credential, signal, timeoutMs: credential.expiresAtMs - nowMs, quoteServer: () => !begun };
   return withReadOnlySession(session, async (client) => {
-    // Flags are of the first preview; only what is compared with it matters here.
     const now = await previewInSession(client, { params, target, pastExports: 1, nowMs });
-    await context.beginEffect(now.preview);
+    await context.beginEffect({ preview: now.preview, flags: now.flags });
     begun = true;
     return writeFile(client, context, now);
   });

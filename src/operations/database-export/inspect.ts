@@ -54,8 +54,7 @@ export async function inspect(
     output,
     estimate: { rows: Math.round(rows), bytes: Math.round(rows * width) },
     fingerprint: digestOf({
-      target: target.name,
-      database: target.database,
+      target: { name: target.name, host: target.host, port: target.port, database: target.database },
       definitions: definitions.digest,
       output: output.map(({ name, type }) => [name, type]),
     }),

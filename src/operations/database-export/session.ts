@@ -171,5 +171,6 @@ function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const hasSystemCode =
     'code' in error && typeof error.code === 'string' && /^(E[A-Z]+|ERR_TLS|ERR_SSL)/.test(error.code);
-  return hasSystemCode || /connection|timeout|terminated/i.test(error.message);
+  // The driver's own errors are plain ones; what our caller threw has a name.
+  return hasSystemCode || (error.name === 'Error' && /connection|timeout|terminated/i.test(error.message));
 }

@@ -23,11 +23,22 @@ export function readerCreationStatements(readerGroup: string): string[] {
   ];
 }
 
-/** `creation_statements` of the witness role: it may log in and read what every user may, no more. */
-export const WITNESS_CREATION_STATEMENTS: readonly string[] = [
-  loginRole(),
-  'ALTER ROLE "{{name}}" SET default_transaction_read_only = on',
-];
+/** `creation_statements` of the witness role: it may log in and see who is logged in since when; it reads no table. */
+export function witnessCreationStatements(witnessGroup: string): string[] {
+  return [
+    loginRole(),
+    `GRANT ${quoted(witnessGroup)} TO "{{name}}" WITH INHERIT TRUE, SET FALSE, ADMIN FALSE`,
+    'ALTER ROLE "{{name}}" SET default_transaction_read_only = on',
+  ];
+}
+
+/**
+ * Run once, as an administrator of the target: the group of the witness users. Without pg_read_all_stats PostgreSQL
+ * hides when others' sessions began, and every session of a dropped user must count as the action's.
+ */
+export function witnessGroupStatements(witnessGroup: string): string[] {
+  return [`CREATE ROLE ${quoted(witnessGroup)} NOLOGIN`, `GRANT pg_read_all_stats TO ${quoted(witnessGroup)}`];
+}
 
 /**
  * `revocation_statements` of all three. Without them Vault drops the user and its running query finishes. The order
@@ -43,16 +54,14 @@ export const REVOCATION_STATEMENTS: readonly string[] = [
 /**
  * Run once, as an administrator of the target: the role that Vault logs in as, which is no superuser. It may create
  * users, end their sessions (without pg_signal_backend a revocation fails and the session reads on), and pass on
- * membership in the reader groups (since PostgreSQL 16 that takes ADMIN on each group), but not use them itself.
- * Its password is set apart, then rotated by Vault.
+ * membership in the groups of readers and witnesses (since PostgreSQL 16 that takes ADMIN on each), but not use them
+ * itself. Its password is set apart, then rotated by Vault.
  */
-export function vaultAdminStatements(admin: string, readerGroups: readonly string[]): string[] {
+export function vaultAdminStatements(admin: string, groups: readonly string[]): string[] {
   return [
     `CREATE ROLE ${quoted(admin)} LOGIN CREATEROLE NOSUPERUSER NOCREATEDB NOREPLICATION NOBYPASSRLS`,
     `GRANT pg_signal_backend TO ${quoted(admin)}`,
-    ...readerGroups.map(
-      (group) => `GRANT ${quoted(group)} TO ${quoted(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`,
-    ),
+    ...groups.map((group) => `GRANT ${quoted(group)} TO ${quoted(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`),
   ];
 }
 

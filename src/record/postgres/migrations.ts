@@ -74,6 +74,11 @@ const claimsAndLeases = `
     primary key (action_id, step),
     foreign key (action_id, step, attempt) references countersign.claims
   );
+  -- Once an action has ended, no effect of it may begin; a receipt is signed only behind this row.
+  create table countersign.action_ends (
+    action_id text collate "C" primary key check (length(action_id) = 26),
+    ended_at timestamptz not null default clock_timestamp()
+  );
   create table countersign.leases (
     accessor text collate "C" primary key check (length(accessor) <= 200),
     action_id text collate "C" not null check (length(action_id) = 26),
@@ -107,7 +112,7 @@ const appendOnly = `
   do $$
   declare name text;
   begin
-    foreach name in array array['statements', 'requests', 'claims', 'effects', 'leases', 'lease_credentials', 'lease_closures'] loop
+    foreach name in array array['statements', 'requests', 'claims', 'effects', 'action_ends', 'leases', 'lease_credentials', 'lease_closures'] loop
       execute format('create trigger append_only before update or delete or truncate on countersign.%I for each statement execute function countersign.refuse_change()', name);
       execute format('alter table countersign.%I enable row level security', name);
       execute format('create policy read_all on countersign.%I for select using (true)', name);
@@ -126,6 +131,7 @@ function rights({ gateway, worker, executor, notary }: RecordRoles): string {
   grant insert (action_id, agent, digest) on countersign.requests to ${gateway}, ${worker};
   grant insert (action_id, step, attempt, run_id) on countersign.claims to ${executor};
   grant insert (action_id, step, attempt) on countersign.effects to ${executor};
+  grant insert (action_id) on countersign.action_ends to ${notary};
   grant insert on countersign.leases, countersign.lease_credentials to ${worker}, ${executor};
   grant insert on countersign.lease_closures to ${notary};
 
@@ -141,6 +147,7 @@ function rights({ gateway, worker, executor, notary }: RecordRoles): string {
   create policy admits on countersign.requests for insert to ${gateway}, ${worker} with check (true);
   create policy claims on countersign.claims for insert to ${executor} with check (true);
   create policy begins on countersign.effects for insert to ${executor} with check (true);
+  create policy ends on countersign.action_ends for insert to ${notary} with check (true);
   create policy leases_for_preview on countersign.leases for insert to ${worker} with check (purpose = 'preview');
   create policy leases_for_execution on countersign.leases for insert to ${executor} with check (purpose = 'execute');
   create policy issues_for_preview on countersign.lease_credentials for insert to ${worker} with check (

@@ -5,12 +5,14 @@ import type { Fields } from './block-kit.js';
 import { createSlackState, type SlackState, type StateOptions } from './slack-state.js';
 import { payloadForm, slackSignature } from './signatures.js';
 
-/** What goes wrong with the next call of a method. */
+/** What goes wrong with a call. */
 export type Fault =
   /** The work is done, but the answer is lost. */
   | 'lose_answer'
   /** The connection breaks before Slack saw it. */
   | 'drop_request'
+  /** Slack does the work only then. */
+  | { until: Promise<void> }
   | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface FakeSlackOptions extends StateOptions {
@@ -40,6 +42,8 @@ export interface FakeSlack {
   /** Every call that was answered, in order. */
   calls: string[];
   failNext(method: string, fault: Fault): void;
+  /** What goes wrong with every call, until it is told otherwise. */
+  failAll(fault: Fault | null): void;
   /** Presses a button of a message, as Slack's client would: signed, to the gateway. */
   click(gatewayUrl: string, click: Click): Promise<Response>;
   /** Submits an open modal. */
@@ -51,7 +55,7 @@ export interface FakeSlack {
 
 export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSlack> {
   const state = createSlackState(options);
-  const { apiUrl, calls, failNext, stop } = await serveApi(state, options.botToken);
+  const { apiUrl, calls, failNext, failAll, stop } = await serveApi(state, options.botToken);
   const send: FakeSlack['send'] = (gatewayUrl, payload) => {
     const body = payloadForm(payload);
     const timestamp = Math.floor(options.clock() / 1000);
@@ -71,6 +75,7 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
     state,
     calls,
     failNext,
+    failAll,
     send,
     click: (gatewayUrl, click) => send(gatewayUrl, payloads.click(click)),
     submit: (gatewayUrl, submission) => send(gatewayUrl, payloads.submission(submission)),
@@ -81,15 +86,18 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
 async function serveApi(
   state: SlackState,
   botToken: string,
-): Promise<Pick<FakeSlack, 'apiUrl' | 'calls' | 'failNext' | 'stop'>> {
+): Promise<Pick<FakeSlack, 'apiUrl' | 'calls' | 'failNext' | 'failAll' | 'stop'>> {
   const faults = new Map<string, Fault[]>();
+  let everywhere: Fault | null = null;
   const calls: string[] = [];
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const method = (request.url ?? '').replace('/api/', '');
     const form = Object.fromEntries(new URLSearchParams(await readText(request)));
-    const fault = faults.get(method)?.shift();
+    const fault = faults.get(method)?.shift() ?? everywhere;
     if (fault === 'drop_request') return void request.socket.destroy();
-    if (typeof fault === 'object') return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
+    if (typeof fault === 'object' && fault !== null && 'until' in fault) await fault.until;
+    else if (typeof fault === 'object' && fault !== null)
+      return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
     const authorised = request.headers.authorization === `Bearer ${botToken}`;
     const answer = authorised ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
     calls.push(method);
@@ -106,6 +114,7 @@ async function serveApi(
     apiUrl: `http://127.0.0.1:${String(port)}/api/`,
     calls,
     failNext: (method, fault) => void faults.set(method, [...(faults.get(method) ?? []), fault]),
+    failAll: (fault) => void (everywhere = fault),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

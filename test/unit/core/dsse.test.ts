@@ -25,7 +25,8 @@ async function sealed(value: unknown = statement): Promise<Envelope> {
 }
 const envelope = await sealed();
 const signedBytes = {
-  notUtf8: await sealedBytes(new Uint8Array([255, 254])),
+  // A JSON text but for the byte 0xff between its quotes.
+  notUtf8: await sealedBytes(new Uint8Array([0x22, 0xff, 0x22])),
   notJson: await sealedBytes(new TextEncoder().encode('{"a":')),
   nothing: await sealedBytes(new Uint8Array()),
 };

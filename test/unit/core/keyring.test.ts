@@ -26,12 +26,14 @@ async function sealedAs(value: unknown): Promise<Envelope> {
   return envelope;
 }
 
-const REFUSED: [string, unknown][] = [
+const BY_OTHERS: [string, unknown][] = [
   ['sealed by another key', await sealKeyring(keyring, makeKey('root').signer)],
   ['sealed by one of its own keys', await sealKeyring(keyring, makeKey('worker/1').signer)],
   ['with a key exchanged', { ...sealed, payload: (await sealedAs({ ...keyring, number: 2 })).payload }],
   ['not sealed', keyring],
   ['that is not there', null],
+];
+const MALFORMED: [string, unknown][] = [
   ['without a number', await sealedAs({ keys: keyring.keys })],
   ['with a field that nobody knows', await sealedAs({ ...keyring, trust: 'me' })],
   [
@@ -46,8 +48,12 @@ describe('a keyring', () => {
     expect(openKeyring(sealed, root.publicKey)).toEqual(keyring);
   });
 
-  test.each(REFUSED)('%s is refused', (_, envelope) => {
-    expect(() => openKeyring(envelope, root.publicKey)).toThrow(expect.objectContaining({ code: 'statement_invalid' }));
+  test.each([
+    ...BY_OTHERS.map((one) => [...one, 'is not signed by the root key'] as const),
+    ...MALFORMED.map((one) => [...one, 'is malformed'] as const),
+  ])('%s is refused', (_, envelope, why) => {
+    const refusal = { code: 'statement_invalid', message: expect.stringContaining(why) as string };
+    expect(() => openKeyring(envelope, root.publicKey)).toThrow(expect.objectContaining(refusal));
   });
 });
 
@@ -67,7 +73,7 @@ describe('who may sign what', () => {
     ['refusal', ['intake', 'worker', 'executor', 'receipt']],
     ['lease', ['worker', 'executor', 'receipt']],
     ['credential', ['worker', 'executor', 'receipt']],
-    ['revocation', ['worker', 'executor', 'receipt']],
+    ['revocation', ['receipt']],
   ])('%s: all versions of the keys of %j, and no other', (kind, purposes) => {
     expect(keysFor(keyring, kind).map(({ keyid }) => keyid)).toEqual(
       purposes.flatMap((purpose) => [`${purpose}/1`, `${purpose}/2`]),

@@ -1,0 +1,108 @@
+import { readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CountersignGateway } from '../../src/client/index.js';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { agentOf, personAt, until as untilView, type PersonAtGateway } from '../support/actors.js';
+import { startStack, type Stack } from '../support/stack.js';
+import { until } from '../support/until.js';
+import { LONG_EXPORT, untilExporting } from './long-export.js';
+import { GONE, tracesOf } from './traces.js';
+
+/** The promise is a minute with the shipped interval; here the sweeper comes every two seconds. */
+const GONE_WITHIN_MS = 15_000;
+
+let stack: Stack;
+let agent: CountersignGateway;
+let ben: PersonAtGateway;
+
+beforeAll(async () => {
+  stack = await startStack({ sweepSeconds: 2 });
+  agent = agentOf(stack);
+  ben = await personAt(stack, 'ben');
+});
+afterAll(async () => {
+  await stack.close();
+});
+
+async function exporting(): Promise<string> {
+  const { actionId } = await agent.request(LONG_EXPORT);
+  await untilView(agent, actionId, ({ state }) => state === 'waiting');
+  await ben.decideOn(actionId, 'approve');
+  await untilExporting(stack, actionId);
+  return actionId;
+}
+
+async function filesOf(actionId: string): Promise<string[]> {
+  return (await readdir(stack.place.artefactsDir)).filter((name) => name.startsWith(actionId));
+}
+
+async function isGone(actionId: string): Promise<boolean> {
+  const { users, sessions, tokens, vaultLeases } = await tracesOf(stack, actionId);
+  return users + sessions + tokens + vaultLeases === 0;
+}
+
+describe('a workflow that is ended while its export runs', () => {
+  it.each<[string, (actionId: string) => Promise<unknown>, RegExp]>([
+    [
+      'terminated',
+      (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).terminate('stop'),
+      /^(failed|interrupted)$/,
+    ],
+    [
+      'deleted',
+      (actionId) =>
+        stack.client.workflowService.deleteWorkflowExecution({
+          namespace: stack.namespace,
+          workflowExecution: { workflowId: workflowIdOf(actionId) },
+        }),
+      /^(failed|interrupted)$/,
+    ],
+    [
+      'cancelled',
+      (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).cancel(),
+      /^interrupted$/,
+    ],
+  ])('%s: lease, user, session and file go, and a receipt says so', async (_, end, status) => {
+    const actionId = await exporting();
+    expect(await filesOf(actionId)).toEqual([`${actionId}.csv.partial`]);
+    expect(await tracesOf(stack, actionId)).toMatchObject({ users: 1, vaultLeases: 1, tokens: 1, effects: 1 });
+    await end(actionId);
+    await until(() => isGone(actionId), GONE_WITHIN_MS);
+    const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
+    expect(done.outcome?.status).toMatch(status);
+    expect(done).toMatchObject({ state: 'done', lease: 'revoked' });
+    expect(done.leases.every(({ proofs }) => proofs.length > 0)).toBe(true);
+    expect(await filesOf(actionId)).toEqual([]);
+    expect(await tracesOf(stack, actionId)).toMatchObject({ ...GONE, leases: 1, claims: 1, effects: 1 });
+  });
+});
+
+describe('a workflow that is ended while it waits', () => {
+  it.each<[string, (actionId: string) => Promise<unknown>]>([
+    ['terminated', (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).terminate('stop')],
+    [
+      'deleted',
+      (actionId) =>
+        stack.client.workflowService.deleteWorkflowExecution({
+          namespace: stack.namespace,
+          workflowExecution: { workflowId: workflowIdOf(actionId) },
+        }),
+    ],
+    ['cancelled', (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).cancel()],
+  ])('%s: gets a receipt, and counts no longer against the quota', async (_, end) => {
+    const { actionId } = await agent.request(LONG_EXPORT);
+    await untilView(agent, actionId, ({ state }) => state === 'waiting');
+    await end(actionId);
+    const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
+    expect(done).toMatchObject({ state: 'done', lease: 'none', outcome: { status: 'cancelled' } });
+    expect(await tracesOf(stack, actionId)).toMatchObject({ ...GONE, leases: 0, effects: 0 });
+  });
+
+  it('refused by policy after the preview: gets a receipt with the reason', async () => {
+    // Everybody's personal data, and more rows than may leave by an agent, is forbidden; the worker knows by the preview.
+    const params = { target: 'orders', query: 'select a.email from customers a, customers b, customers c, orders d', format: 'csv' };
+    const { actionId } = await agent.request({ ...LONG_EXPORT, params });
+    const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
+    expect(done.outcome).toMatchObject({ status: 'refused', code: 'policy_forbids' });
+  });
+});

@@ -1,0 +1,80 @@
+import { ApplicationFailure, setHandler, workflowInfo } from '@temporalio/workflow';
+import { decideSignal, decideUpdate, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
+import { open } from '../../src/core/dsse.js';
+import type { RefusalCode } from '../../src/core/errors.js';
+import type { Prepared } from '../../src/contracts/activities.js';
+import { readDecision, readWithdrawal } from './read-statement.js';
+import type { ReviewTally } from './review-tally.js';
+
+export interface HandlerEvents {
+  /** A decision was counted. */
+  onCounted(): void;
+  /** Something came as a signal; it counts only once an activity has verified it. */
+  onHint(envelope: unknown): void;
+}
+
+/**
+ * Registers all handlers. None of them throws, whatever it is sent: only validators refuse, and a refused update
+ * leaves nothing in the history.
+ */
+export function registerHandlers(tally: ReviewTally, { onCounted, onHint }: HandlerEvents): void {
+  setHandler(
+    decideUpdate,
+    (envelope) => {
+      const decision = tally.prepared === null ? null : readDecision(envelope, tally.prepared);
+      if (decision !== null && tally.count(decision.counted)) onCounted();
+      return tally.answer();
+    },
+    {
+      validator: (envelope) => {
+        judgeDecision(envelope, tally);
+      },
+      description: 'A decision signed by the gateway.',
+    },
+  );
+  setHandler(decideSignal, onHint);
+  setHandler(
+    withdrawUpdate,
+    (envelope) => {
+      const withdrawal = tally.prepared === null ? null : readWithdrawal(envelope, tally.prepared);
+      if (withdrawal !== null && tally.phase === 'waiting') tally.withdrawn = withdrawal.reason;
+      return undefined;
+    },
+    {
+      validator: (envelope) => {
+        const prepared = requireOpen(tally);
+        if (readWithdrawal(envelope, prepared) === null) {
+          refuse('signature_invalid', 'The withdrawal is not signed by the agent.');
+        }
+      },
+      description: 'A withdrawal signed by the agent.',
+    },
+  );
+  setHandler(reviewStateQuery, () => tally.describe());
+}
+
+function judgeDecision(envelope: unknown, tally: ReviewTally): void {
+  const prepared = requireOpen(tally);
+  const opened = open(envelope, prepared.decisionKeys);
+  if (!opened.ok) refuse(opened.fault, 'The decision is not signed by the gateway.');
+  const decision = readDecision(envelope, prepared);
+  if (decision === null) refuse('digest_mismatch', 'The decision is about another action or another version of it.');
+  // Compared here only: validators are not replayed, and after a reset the run id differs.
+  if (decision.runId !== workflowInfo().runId) refuse('run_mismatch', 'The decision was made for another run.');
+  const { person } = decision.counted;
+  if (prepared.barred.includes(person)) refuse('self_approval', `${person} may not decide on this agent's action.`);
+  if (tally.hasDecided(person)) refuse('already_decided', `${person} has decided already.`);
+  if (!tally.isEligible(decision.counted)) {
+    refuse('not_an_approver', `${person} is in no group that may decide now.`);
+  }
+}
+
+function requireOpen({ prepared, phase }: ReviewTally): Prepared {
+  if (prepared === null) refuse('action_unknown', 'The action is still being prepared; send it again.');
+  if (phase !== 'waiting') refuse('action_closed', 'The review is closed.');
+  return prepared;
+}
+
+function refuse(code: RefusalCode, message: string): never {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+}
