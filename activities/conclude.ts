@@ -87,11 +87,13 @@ async function endLeases(
   let tried: number;
   do {
     tried = left.length;
-    const failed: typeof left = [];
-    for (const { accessor } of left)
-      await leases.end({ accessor, actionId }).catch((fault: unknown) => failed.push({ accessor, fault }));
-    left = failed;
-    // The target must know no user of the action at all: the proof of one lease may have had to wait for the next one's end.
+    const ended = await Promise.allSettled(left.map(({ accessor }) => leases.end({ accessor, actionId })));
+    left = left.flatMap(({ accessor }, index) => {
+      const end = ended[index];
+      return end?.status === 'rejected' ? [{ accessor, fault: end.reason as unknown }] : [];
+    });
+    // The target must know no user of the action at all: a proof may have come before another lease's end. Not before the
+    // last one's, so that each pass gets further unless a service is away.
   } while (left.length > 0 && left.length < tried);
   const thrown = left.find(({ fault }) => closing || !(fault instanceof ServiceFault));
   if (thrown !== undefined) throw thrown.fault;

@@ -1,10 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
-import { digestOf, type JsonObject } from '../src/core/json.js';
-import type { Flag, Outcome, Preview } from '../src/core/schemas/action.js';
-import { ReviewAgain } from '../src/enforcement/evidence.js';
+import type { JsonObject } from '../src/core/json.js';
+import type { Flag, Outcome } from '../src/core/schemas/action.js';
 import type { Judgement } from '../src/enforcement/judge.js';
-import { isNoStricter } from '../src/policy/review-plan.js';
+import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { latest } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
@@ -12,25 +11,16 @@ import type { ExecuteDependencies } from './run-under-lease.js';
 /** The only step of today's actions; claims and effects are keyed by it. */
 export const EXECUTE_STEP = 'execute';
 
-/** Runs the operation under its credential, at most once, and puts what came of it on record. */
+/**
+ * Runs the operation under its credential, at most once.
+ * @returns what came of it; throws only when nothing ran: a refusal says so, and a service that was away is asked again.
+ */
 export async function runEffect(
   dependencies: ExecuteDependencies,
   judged: Judgement,
   held: { attempt: number; credential: LeasedCredential },
 ): Promise<Outcome> {
-  const { operation, preview } = judged;
-  const ran = await execute(dependencies, judged, held);
-  const findings = ran.result === undefined ? [] : operation.checkEffect(preview.preview, ran.result);
-  return recordResult(dependencies, judged, ran, findings);
-}
-
-/** What came of it; throws only when nothing ran: a refusal says so, and a service that was away is asked again. */
-async function execute(
-  dependencies: ExecuteDependencies,
-  judged: Judgement,
-  held: { attempt: number; credential: LeasedCredential },
-): Promise<Outcome> {
-  const { artefactsDir, retentionMs, clock } = dependencies;
+  const { policy, artefactsDir, retentionMs, clock } = dependencies;
   const { operation, target, params, request } = judged;
   const signal = Context.current().cancellationSignal;
   const effect = { begun: false };
@@ -47,7 +37,7 @@ async function execute(
       },
       signal,
       beginEffect: async (now) => {
-        checkUnchanged(dependencies, judged, now);
+        checkUnchanged(judged, now, { policy: policy(), nowMs: clock() });
         await beginEffect(dependencies, judged, held.attempt);
         effect.begun = true;
       },
@@ -56,38 +46,6 @@ async function execute(
   } catch (error) {
     if (!effect.begun) throw error;
     return failed(error, signal.aborted);
-  }
-}
-
-/**
- * In the session that will run the effect: what was approved is what is there. The flags are found again here, so that
- * a worker that kept some back does not choose the policy.
- */
-function checkUnchanged(
-  { policy, clock }: ExecuteDependencies,
-  { request, plan, preview: approved, operation, target }: Judgement,
-  now: { preview: Preview; flags: Flag[] },
-): void {
-  if (now.preview.fingerprint !== plan.snapshot.fingerprint) {
-    const message = 'The target changed after the approval; what would run is not what was shown.';
-    throw new ReviewAgain('target_changed', message);
-  }
-  if (digestOf(now.preview.content) !== digestOf(approved.preview.content)) {
-    throw new Refusal('digest_mismatch', 'What would run is not the content that people were shown.');
-  }
-  const grown = operation.grew(approved.preview, now.preview);
-  if (grown !== null) throw new ReviewAgain('effect_grew', grown);
-  const lasting = now.flags.filter(({ code }) => !operation.momentaryFlags.includes(code));
-  const verdict = policy().review({
-    agent: request.body.agent,
-    operation: request.body.operation,
-    target: { kind: target.kind, name: target.name, environment: target.environment },
-    flags: [...approved.flags, ...lasting.filter(({ code }) => !approved.flags.some((flag) => flag.code === code))],
-    nowMs: clock(),
-  });
-  if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
-  if (!isNoStricter(verdict.plan, plan.plan)) {
-    throw new ReviewAgain('plan_stricter', 'With the risks found now, policy demands more than what was approved.');
   }
 }
 
@@ -129,12 +87,14 @@ function failed(error: unknown, aborted: boolean): Outcome {
 }
 
 /** The first result on record stands: when somebody else had to say "unknown" before us, that is the answer. */
-async function recordResult(
+/** Puts what came of the effect on record, with what it shows against the preview. */
+export async function recordResult(
   { record, clock }: ExecuteDependencies,
   judged: Judgement,
   outcome: Outcome,
-  findings: Flag[],
 ): Promise<Outcome> {
+  const { operation, preview } = judged;
+  const findings = outcome.result === undefined ? [] : operation.checkEffect(preview.preview, outcome.result);
   const { request, requestDigest } = judged;
   const body = { step: EXECUTE_STEP, outcome, findings, finishedAtMs: clock() };
   const recorded = await record.append([

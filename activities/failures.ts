@@ -5,7 +5,7 @@ import { Refusal, ServiceFault } from '../src/core/errors.js';
  * The one place where our errors become Temporal's. Only codes and our own sentences pass: the stack and the cause
  * of a driver's error may hold what must not enter a history.
  */
-export function toFailure(error: unknown): ApplicationFailure | CancelledFailure {
+function toFailure(error: unknown): ApplicationFailure | CancelledFailure {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (error instanceof Refusal) {
     return ApplicationFailure.create({

@@ -14,7 +14,7 @@ import type { Policy } from '../src/policy/policy.js';
 import type { Claims, OpenLease } from '../src/record/claims.js';
 import { latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
-import { EXECUTE_STEP, runEffect } from './effect.js';
+import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
 import { heartbeating } from './heartbeat.js';
 
@@ -135,14 +135,20 @@ async function leaseAndRun(
     target: target.name,
     ttlSeconds: plan.plan.leaseTtlSeconds,
   });
-  let ran: Outcome;
+  const running = runEffect(dependencies, judged, { attempt, credential });
+  // However it ended, and beside the record of it: a revocation waits for nothing. What fails here, the notary ends and proves.
+  const revoked = running
+    .then(
+      () => undefined,
+      () => undefined,
+    )
+    .then(() => leases.revoke(credential))
+    .catch(dependencies.onInternal);
   try {
-    ran = await runEffect(dependencies, judged, { attempt, credential });
+    return await recordResult(dependencies, judged, await running);
   } finally {
-    // Revoked before anything else is said; what fails here, the notary ends and proves.
-    await leases.revoke(credential).catch(dependencies.onInternal);
+    await revoked;
   }
-  return ran;
 }
 
 /** After a crash in the effect: ask the target or the outputs, never run it again. */

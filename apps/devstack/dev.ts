@@ -1,10 +1,14 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startDevStack, type DevStack } from './dev-stack.js';
 import { EXAMPLE_AGENT } from './example.js';
 import { createTerminal, type Terminal } from './terminal.js';
 
 /** Well-known ports of the development stack, so that its addresses can be remembered. */
-export const DEV_PORTS = { temporal: 7233, temporalUi: 8233, vault: 8200, postgres: 5433, oidc: 8481, gateway: 8480 };
+const DEV_PORTS = { temporal: 7233, temporalUi: 8233, vault: 8200, postgres: 5433, oidc: 8481, gateway: 8480 };
+
+// From dist/apps/devstack/.
+const CLI = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 export interface DevOptions {
   /** Where keys, logs, bundle and outputs are put; emptied first. Default `.countersign/dev` in the working directory. */
@@ -15,23 +19,28 @@ export interface DevOptions {
 export async function runDev({ folder = join(process.cwd(), '.countersign/dev') }: DevOptions): Promise<void> {
   const terminal = createTerminal(false);
   const { say, step } = terminal;
+  // From the start: what is pressed while the services come up ends them as soon as they are up.
+  const interrupted = nextInterruption();
   const stack = await startDevStack({ folder, ports: DEV_PORTS, say, step });
-  printAddresses(stack, terminal);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', () => {
-      resolve();
-    });
-    process.once('SIGTERM', () => {
-      resolve();
-    });
-  });
+  if (!interrupted.already()) printAddresses(stack, folder, terminal);
+  await interrupted.promise;
   await step('Stopping', () => stack.stop());
 }
 
-function printAddresses(
-  { services, place, installation, agentKeyFile, keyringFile }: DevStack,
-  { say, style }: Terminal,
-): void {
+function nextInterruption(): { promise: Promise<void>; already(): boolean } {
+  let already = false;
+  const promise = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        already = true;
+        resolve();
+      });
+  });
+  return { promise, already: () => already };
+}
+
+function printAddresses(stack: DevStack, folder: string, { say, style }: Terminal): void {
+  const { services, place, agentKeyFile } = stack;
   const rows = [
     ['gateway', place.gatewayUrl],
     ['Temporal UI', services.temporal.uiUrl],
@@ -44,15 +53,30 @@ function printAddresses(
   say();
   for (const [label, value] of rows) say(`  ${style.bold(label.padEnd(12))} ${value}`);
   say();
-  say('  In another terminal:');
-  say(`    export COUNTERSIGN_GATEWAY_URL=${place.gatewayUrl} COUNTERSIGN_OIDC_ISSUER=${services.oidc.issuer}`);
-  say(`    export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE=${keyringFile}`);
-  say(`    countersign request --agent ${EXAMPLE_AGENT} --key-file ${agentKeyFile} --operation database.export \\`);
-  say(
-    `      --param target=orders --param "query=select id, status from orders where id <= 10" --param format=csv --reason "A try"`,
-  );
-  say('    countersign login      # as ben, who is a DBA');
-  say('    countersign list --open');
+  say('  In another terminal (lines can be pasted as they are; ACTION stands for the id that the request prints):');
+  for (const line of commandsToTry(stack)) say(`    ${line}`);
   say();
-  say('  Everything is gone when this ends (Ctrl-C).');
+  say(`  Ctrl-C stops everything and forgets its data; the logs stay in ${join(folder, 'logs')}.`);
+}
+
+/** An agent asks, ben approves; every line as a shell takes it. */
+function commandsToTry({ services, place, installation, agentKeyFile, keyringFile }: DevStack): string[] {
+  const { temporal, vault, oidc } = services;
+  return [
+    `countersign() { '${process.execPath}' '${CLI}' "$@"; }`,
+    `export COUNTERSIGN_GATEWAY_URL=${place.gatewayUrl} COUNTERSIGN_OIDC_ISSUER=${oidc.issuer}`,
+    `export COUNTERSIGN_AGENT=${EXAMPLE_AGENT} COUNTERSIGN_AGENT_KEY_FILE='${agentKeyFile}'`,
+    `export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE='${keyringFile}'`,
+    `export COUNTERSIGN_POLICY_DIR='${place.policyDir}' COUNTERSIGN_POLICY_DIGEST=${place.policyDigest}`,
+    `export COUNTERSIGN_TEMPORAL_ADDRESS=${temporal.address} COUNTERSIGN_TEMPORAL_NAMESPACE=${temporal.namespace} COUNTERSIGN_VAULT_ADDRESS=${vault.address}`,
+    'countersign doctor',
+    'countersign request --operation database.export --param target=orders --param format=csv \\',
+    '  --param "query=select id, status from orders where id <= 10" --reason "A try"',
+    'countersign login      # as ben, who is a DBA',
+    'countersign list',
+    'countersign approve ACTION --reason "Fine"',
+    'countersign show ACTION --wait',
+    'countersign verify ACTION',
+    'countersign download ACTION',
+  ];
 }

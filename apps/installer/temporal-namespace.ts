@@ -8,7 +8,7 @@ const RETENTION = '30 days';
 const READY_WITHIN_MS = 60_000;
 const ASK_AGAIN_MS = 500;
 // gRPC's ALREADY_EXISTS, and KEYWORD of temporal.api.enums.v1.IndexedValueType.
-const ALREADY_EXISTS = 6;
+const ALREADY_EXISTS = '6';
 const KEYWORD = 2;
 
 /** Makes the namespace and registers the eight search attributes in it, as far as they are missing. */
@@ -36,7 +36,7 @@ async function register({ workflowService }: Connection, namespace: string): Pro
   try {
     await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs(RETENTION) });
   } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== ALREADY_EXISTS) throw error;
+    if (!isGrpcServiceError(error) || String(error.code) !== ALREADY_EXISTS) throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { Secret } from '../../src/core/secret.js';
 
@@ -8,6 +9,7 @@ type Keys = z.infer<typeof keysSchema>;
 
 // A new raft cluster elects its leader before it answers.
 const TIMEOUT_MS = 60_000;
+const ASK_AGAIN_MS = 250;
 
 /**
  * Initialises Vault when it is new, unseals it when it is sealed.
@@ -20,6 +22,7 @@ export async function openVault(address: string, adminFolder: string): Promise<S
   const keys = initialized ? await readKeys(address, file) : await initialise(address, file);
   const { sealed } = await ask(address, 'GET', 'sys/seal-status', z.object({ sealed: z.boolean() }));
   if (sealed) await ask(address, 'PUT', 'sys/unseal', z.object({ sealed: z.literal(false) }), { key: keys.unsealKey });
+  await untilActive(address);
   return new Secret(keys.rootToken);
 }
 
@@ -43,6 +46,17 @@ async function initialise(address: string, file: string): Promise<Keys> {
   // At once: nobody else will ever know them.
   await writeFile(file, JSON.stringify(keys), { mode: 0o600 });
   return keys;
+}
+
+/** An unsealed server of a raft cluster answers only when it has been elected. */
+async function untilActive(address: string): Promise<void> {
+  const deadlineMs = Date.now() + TIMEOUT_MS;
+  for (;;) {
+    const { ok, status } = await fetch(`${address}/v1/sys/health`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (ok) return;
+    if (Date.now() > deadlineMs) throw new Error(`Vault is unsealed but not active (${String(status)}).`);
+    await delay(ASK_AGAIN_MS);
+  }
 }
 
 async function readKeys(address: string, file: string): Promise<Keys> {

@@ -74,11 +74,7 @@ export function createStatementVerifier(
     return now?.keyid === key.keyid && now.publicKey === key.publicKey;
   };
 
-  const judge = (
-    kind: StatementKind,
-    actionId: string | null,
-    candidate: unknown,
-  ): Omit<Remembered, 'chars'> => {
+  const judge = (kind: StatementKind, actionId: string | null, candidate: unknown): Omit<Remembered, 'chars'> => {
     const envelope = envelopeOf(candidate);
     const agent = kind === 'request' || kind === 'withdrawal' ? agentNamedIn(envelope) : null;
     const keys = agent === null ? keysFor(verifiers.keyring(), kind) : [agentKey(agent, verifiers)];
@@ -89,7 +85,8 @@ export function createStatementVerifier(
     const statement = parsed.data;
     checkSubject(kind, actionId, statement);
     const key = keys.find(({ keyid }) => keyid === opened.keyid);
-    if (key === undefined) throw new Error('createStatementVerifier: an envelope was opened by a key that is not there');
+    if (key === undefined)
+      throw new Error('createStatementVerifier: an envelope was opened by a key that is not there');
     return { verified: freeze({ statement, digest: payloadDigest(envelope) }), agent, key };
   };
 

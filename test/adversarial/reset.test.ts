@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import type { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
 import { reviewStateQuery } from '../../src/contracts/workflow.js';
@@ -7,7 +5,8 @@ import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { agentOf, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
-import { untilJudged, type History } from './history.js';
+import { untilJudged } from './history.js';
+import { resetTo, type ResetPoint } from './reset.js';
 import { NOTHING, refusalsOf, statementsOf, tracesOf } from './traces.js';
 
 let stack: Stack;
@@ -30,34 +29,6 @@ async function approve(): Promise<string> {
   return actionId;
 }
 
-type Point = 'before the approval' | 'after the approval';
-
-/** Resets to a workflow task's completion: what that task decided is forgotten, later signals and updates are re-applied. */
-async function reset(actionId: string, point: Point): Promise<string> {
-  const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
-  const { runId } = await handle.describe();
-  await until(async () => taskAt(await handle.fetchHistory(), point) !== undefined);
-  const answer = await stack.client.workflowService.resetWorkflowExecution({
-    namespace: stack.namespace,
-    workflowExecution: { workflowId: workflowIdOf(actionId), runId },
-    reason: 'attack',
-    requestId: randomUUID(),
-    workflowTaskFinishEventId: taskAt(await handle.fetchHistory(), point) ?? null,
-  });
-  expect(answer.runId).not.toBe(runId);
-  return answer.runId;
-}
-
-/** The first task that ended after `prepare` had, or after the executor had been asked. */
-function taskAt({ events = [] }: History, point: Point): temporal.api.history.v1.IHistoryEvent['eventId'] | undefined {
-  const list = events ?? [];
-  const passed =
-    point === 'before the approval'
-      ? list.findIndex((event) => event.activityTaskCompletedEventAttributes)
-      : list.findIndex((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'runUnderLease');
-  return passed < 0 ? undefined : list.slice(passed).find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
-}
-
 function reviewOf(actionId: string) {
   return stack.client.workflow.getHandle(workflowIdOf(actionId)).query(reviewStateQuery);
 }
@@ -67,7 +38,7 @@ describe('a reset before the action ran', () => {
     const actionId = await approve();
     const [decided] = (await statementsOf(stack, 'decision')).filter((decision) => decision.actionId === actionId);
     await stack.client.workflow.getHandle(workflowIdOf(actionId)).signal('decide', decided?.envelope);
-    const runId = await reset(actionId, 'before the approval');
+    const runId = await resetTo(stack, actionId, 'before the approval');
     await untilJudged(stack.client.workflow.getHandle(workflowIdOf(actionId), runId), 1);
     expect(await reviewOf(actionId)).toMatchObject({ phase: 'waiting', round: 1, approvals: [] });
 
@@ -81,7 +52,7 @@ describe('a reset before the action ran', () => {
 
   it('is asked again in another round when the executor had been asked already', async () => {
     const actionId = await approve();
-    await reset(actionId, 'after the approval');
+    await resetTo(stack, actionId, 'after the approval');
     const executor = await stack.start('executor');
     const again = await untilView(agent, actionId, ({ round, state }) => round === 2 && state === 'waiting');
     expect(again.reopened?.code).toBe('decisions_missing');
@@ -98,7 +69,7 @@ describe('a reset before the action ran', () => {
 });
 
 describe('a reset after the action ran', () => {
-  it.each<Point>(['before the approval', 'after the approval'])('to %s runs nothing again', async (point) => {
+  it.each<ResetPoint>(['before the approval', 'after the approval'])('to %s runs nothing again', async (point) => {
     const executor = await stack.start('executor');
     const actionId = await approve();
     const done = await agent.wait(actionId, { timeoutMs: 30_000 });
@@ -107,7 +78,7 @@ describe('a reset after the action ran', () => {
     const before = await tracesOf(stack, actionId);
     expect(before).toMatchObject({ claims: 1, effects: 1, leases: 1, tokens: 0, users: 0 });
 
-    await reset(actionId, point);
+    await resetTo(stack, actionId, point);
     if (point === 'after the approval') {
       expect(await handle.result()).toMatchObject({ outcome: done.outcome, lease: 'revoked' });
     } else {

@@ -41,7 +41,8 @@ it('draws', async () => {
     const { runId } = await handle.describe();
     const uiUrl = `${ui}/namespaces/${office.stack.namespace}/workflows/${encodeURIComponent(workflowIdOf(actionId))}/${runId}/${process.env['UI_TAB'] ?? 'timeline'}`;
     console.log(uiUrl);
-    await run('chromium', ['--headless=new', '--no-sandbox', '--hide-scrollbars', '--virtual-time-budget=15000', '--window-size=1400,1000', `--screenshot=${out}/temporal-ui.png`, uiUrl], { timeout: 90_000 }).catch(console.error);
+    await run('node', ['--experimental-websocket', '/tmp/slackpart/cdp.mjs', uiUrl, `${out}/temporal-ui.png`, '1400', '1000', '10000'], { timeout: 90_000 }).then(console.log, console.error);
+    await run('node', ['--experimental-websocket', '/tmp/slackpart/cdp.mjs', uiUrl.replace(/timeline$/, 'user-metadata'), `${out}/temporal-ui-2.png`, '1560', '740', '10000'], { timeout: 90_000 }).then(console.log, console.error);
     await office.click(message, 'approve', SLACK_USERS.ben);
     const done = await office.shown(actionId, 'Done: database.export');
     await until(agent, actionId, ({ state }) => state === 'done');

@@ -76,7 +76,10 @@ describe('doctor', () => {
     ['Vault', 'failed', /COUNTERSIGN_VAULT_ADDRESS/, () => ({ COUNTERSIGN_VAULT_ADDRESS: gateway.url })],
     ['Vault: signing keys', 'failed', /ed25519/, () => ({ COUNTERSIGN_VAULT_TRANSIT_MOUNT: 'elsewhere' })],
     ['Vault: signing keys', 'skipped', /^$/, () => ({ COUNTERSIGN_VAULT_TOKEN: '' })],
-    ['PostgreSQL', 'unreachable', /password/, () => ({ COUNTERSIGN_RECORD_URL: withPassword('wrong') })],
+    ['Vault: signing keys', 'failed', /COUNTERSIGN_VAULT_TRANSIT_MOUNT/, () => ({ COUNTERSIGN_VAULT_TOKEN: 'wrong' })],
+    ['PostgreSQL', 'unreachable', /Start it/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ port: '1' }) })],
+    ['PostgreSQL', 'failed', /role and password/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ password: 'wrong' }) })],
+    ['PostgreSQL', 'failed', /the database/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ pathname: '/nowhere' }) })],
     ['PostgreSQL: migrations', 'failed', /migrations/, () => ({ COUNTERSIGN_RECORD_URL: postgres.adminUrl })],
     ['PostgreSQL: role', 'failed', /own role/, () => ({ COUNTERSIGN_RECORD_URL: asSuperuser() })],
     ['Policy', 'failed', /COUNTERSIGN_POLICY_DIR/, () => ({ COUNTERSIGN_POLICY_DIR: '/nowhere' })],
@@ -120,10 +123,9 @@ describe('doctor', () => {
   });
 });
 
-function withPassword(password: string): string {
+function recordUrl(change: Partial<Record<'password' | 'port' | 'pathname', string>>): string {
   const url = new URL(installation.recordUrls.gateway.reveal());
-  url.password = password;
-  return url.href;
+  return Object.assign(url, change).href;
 }
 
 function asSuperuser(): string {

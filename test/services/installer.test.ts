@@ -28,7 +28,7 @@ describe('the installation of docker-compose.yml', () => {
   let vaultAddress: string;
   let config: InstallerConfig;
 
-  const startVault = async (port: number): Promise<ServiceProcess> => {
+  const startVault = async (): Promise<ServiceProcess> => {
     const vault = await startProcess({
       name: 'Vault',
       executable: locateVault(readDevstackEnvironment()),
@@ -66,11 +66,11 @@ describe('the installation of docker-compose.yml', () => {
       COUNTERSIGN_TEMPORAL_ADDRESS: temporal.address,
       COUNTERSIGN_TEMPORAL_NAMESPACE: NAMESPACE,
     });
-    const vault = await startVault(port);
+    const vault = await startVault();
     await runInstaller(config, (message) => said.push(message));
     // A restarted Vault is sealed, and every login is used or old: this is what `docker compose up -d` finds.
     await vault.stop();
-    await startVault(port);
+    await startVault();
     await runInstaller(config, (message) => said.push(message));
   });
 
@@ -145,7 +145,7 @@ function mounted(environment: Record<string, string>, name: ProcessName, folder:
   return Object.fromEntries(
     Object.entries(environment).map(([key, value]) => {
       const place = places.find(([path]) => value.startsWith(path));
-      return [key, place === undefined ? value : value.replace(...place)];
+      return [key, place === undefined ? value : value.replace(place[0], place[1])];
     }),
   );
 }

@@ -46,7 +46,7 @@ export function addRequest({ program, context, exit }: CommandHost): void {
       if (options.wait !== true) {
         report(context, options, { ...accepted, requestDigest }, () => [
           `Asked: ${actionId}`,
-          `Wait for it with: countersign show ${actionId} --wait`,
+          `Wait for it with: countersign show ${actionId} --wait${asAgent(options, signer)}`,
         ]);
         return;
       }
@@ -55,6 +55,11 @@ export function addRequest({ program, context, exit }: CommandHost): void {
       report(context, options, action, () => renderAction(action, lookOf(context)));
       if (action.outcome !== null) exit(exitCodeOf(action.outcome.status));
     });
+}
+
+/** Without these the question would be a person's. */
+function asAgent({ keyFile }: RequestOptions, { agentId }: AgentSigner): string {
+  return ` --agent ${agentId}${keyFile === undefined ? '' : ` --key-file ${keyFile}`}`;
 }
 
 async function readInput(options: RequestOptions, signer: AgentSigner): Promise<RequestInput> {

@@ -17,8 +17,7 @@ export async function checkPostgres(url: string | undefined): Promise<Finding[]>
   try {
     await client.connect();
   } catch (error) {
-    const advice = 'Start it, or mend COUNTERSIGN_RECORD_URL: address, role, password.';
-    return [unreachable('PostgreSQL', `the record cannot be reached (${reasonOf(error)})`, advice)];
+    return [whyNotConnected(reasonOf(error))];
   }
   try {
     const { rows } = await client.query<{ version: string; role: string }>(
@@ -32,6 +31,21 @@ export async function checkPostgres(url: string | undefined): Promise<Finding[]>
   } finally {
     await client.end();
   }
+}
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+function whyNotConnected(reason: string): Finding {
+  const what = 'PostgreSQL';
+  if (reason.startsWith('28')) {
+    const advice = 'Mend COUNTERSIGN_RECORD_URL: role and password, or which hosts the server lets in.';
+    return failed(what, `the server refuses this login (${reason})`, advice);
+  }
+  if (reason === '3D000' || reason === '42501') {
+    const advice = 'Mend COUNTERSIGN_RECORD_URL: the database, or grant the role CONNECT on it.';
+    return failed(what, `the server has no such database for this role (${reason})`, advice);
+  }
+  const advice = 'Start it, or mend COUNTERSIGN_RECORD_URL: address, role, password.';
+  return unreachable(what, `the record cannot be reached (${reason})`, advice);
 }
 
 const MIGRATE = 'Run the migrations of this release as an administrator.';

@@ -50,7 +50,9 @@ async function checkKeys(address: string, token: Secret, mount: string): Promise
     const keys = await readTransitKeys(createVaultClient({ address, credential: () => token }), mount);
     return ok(what, `${String(keys.length)} versions of ${KEY_PURPOSES.join(', ')} under ${mount}`);
   } catch (error) {
-    const advice = `Each of ${KEY_PURPOSES.join(', ')} needs an ed25519 key there, and the token the right to read it.`;
+    const advice =
+      'Mend COUNTERSIGN_VAULT_TRANSIT_MOUNT or COUNTERSIGN_VAULT_TOKEN: ' +
+      `each of ${KEY_PURPOSES.join(', ')} needs an ed25519 key there, and the token the right to read it.`;
     return failed(what, `the keys under ${mount} cannot be read (${reasonOf(error)})`, advice);
   }
 }

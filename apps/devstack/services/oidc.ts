@@ -38,10 +38,10 @@ export interface OidcService {
 
 export type { Person };
 
-export const oidcAudience = 'countersign';
-export const oidcResource = 'urn:countersign:api';
+const oidcAudience = 'countersign';
+const oidcResource = 'urn:countersign:api';
 export const cliClientId = 'countersign-cli';
-export const consoleClientId = 'countersign-console';
+const consoleClientId = 'countersign-console';
 const scope = 'openid email profile';
 const tokenTtlSeconds = 3_600;
 

@@ -98,13 +98,21 @@ function leaseWords(view: ActionView): string {
   }
 }
 
+/** An entry of a list by its name, e.g. a column's. */
+function nameOrJson(entry: Json): string {
+  if (typeof entry === 'string') return entry;
+  const named = typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? entry['name'] : undefined;
+  return typeof named === 'string' ? named : JSON.stringify(entry);
+}
+
 /** The result's scalars as `name: value`, one level of nesting flattened. */
 function factsOf(result: Readonly<Record<string, Json>>, prefix = ''): [string, string][] {
   return Object.entries(result).flatMap(([name, value]): [string, string][] => {
     if (value === null) return [];
     if (typeof value !== 'object')
       return [[prefix + name, typeof value === 'number' ? value.toLocaleString('en-US') : String(value)]];
-    if (Array.isArray(value) || prefix !== '') return [[prefix + name, JSON.stringify(value)]];
+    if (Array.isArray(value)) return [[prefix + name, value.map(nameOrJson).join(', ')]];
+    if (prefix !== '') return [[prefix + name, JSON.stringify(value)]];
     return factsOf(value, `${name}.`);
   });
 }

@@ -99,11 +99,12 @@ function layOut(view: ActionView, context: RenderContext, title: string, url: st
     (body, whole) => [
       { type: 'header', text: plain(title, BLOCK_LIMITS.headerChars) },
       askedBlock(view, context.directory),
+      // Of a closed action people want to know how it ended.
+      ...endBlocks(view, context.directory, room),
       ...body,
       ...flagsBlock(view, url, room),
       ...policyBlock(view, room),
       ...waitingBlock(view, context.directory, room),
-      ...endBlocks(view, context.directory, room),
       ...buttons(view, url, whole),
       foot(view, url),
     ];
@@ -159,15 +160,21 @@ interface Part {
   body: string;
 }
 
-/** What runs: the preview's content, and every parameter that is not that same text. */
+/** What runs: the preview's content, and every parameter that does not stand in it as it is. */
 function executableContent(view: ActionView): Part[] {
   if (view.preview === null) return [];
   const { language, text: content } = view.preview.content;
-  const rest = Object.entries(view.request.params).filter(([, value]) => value !== content);
+  const rest = Object.entries(view.request.params).filter(([, value]) => !isIn(content, value));
   const parts: Part[] = [{ label: CONTENT_LABELS[language], body: content }];
   if (rest.length > 0)
     parts.push({ label: 'With these parameters', body: JSON.stringify(Object.fromEntries(rest), null, 2) });
   return parts;
+}
+
+/** The same text, or its beginning up to the end of a line; a mere name could mean anything there. */
+function isIn(content: string, value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  return value === content || (/\s/.test(value) && content.startsWith(`${value}\n`));
 }
 
 const CONTENT_LABELS = {

@@ -33,4 +33,3 @@ export const paramsSchema = z.strictObject({
   maxRows: z.int().min(1).max(EXPORT_LIMITS.rows).optional(),
 });
 export type DatabaseExportParams = z.infer<typeof paramsSchema>;
-export type ExportParameter = z.infer<typeof parameterSchema>;

@@ -24,7 +24,7 @@ const { services, volumes } = parse(source, { merge: true }) as {
   volumes: Record<string, null>;
 };
 
-const SCHEMAS: Record<string, z.ZodObject> = {
+const SCHEMAS: Record<string, z.ZodObject<Record<string, z.ZodType>>> = {
   gateway: gatewayConfigSchema,
   worker: workerConfigSchema,
   executor: executorConfigSchema,

@@ -188,6 +188,16 @@ describe('what people approve is what they can read', () => {
     expect(buttonsOf(huge)).not.toContain('countersign_approve');
   });
 
+  it.each([
+    ['a query that the content begins with', 'select 1', 'select 1\n\n-- $1 = "DE"', false],
+    ['a name that the content begins with', 'orders', 'orders\nselect 1', true],
+    ['a query that the content goes on from in the same line', 'select 1', 'select 1 from x', true],
+  ])('%s stands among the parameters or not, but is always there', (_name, query, content, isShown) => {
+    const preview = base.preview && { ...base.preview, content: { language: 'sql' as const, text: content } };
+    const message = render(waitingView({ preview, request: { ...base.request, params: { target: 'orders', query } } }));
+    expect(words(message).includes(`"query": "${query}"`)).toBe(isShown);
+  });
+
   it('what is left out of reason, facts and logs is counted and linked', () => {
     const message = render(
       waitingView({

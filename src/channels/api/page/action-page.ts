@@ -13,8 +13,8 @@ export function actionPage(view: ActionView): string {
     title,
     html`<h1>${title}</h1>
       <p>${stateOf(view)} ${waitingFor(view)}</p>
-      ${reopened(view)} ${facts(view)} ${reason(view)} ${flags(view.flags)} ${content(view)} ${previewFacts(view)}
-      ${logs(view)} ${policy(view)} ${decisions(view.decisions)} ${refusals(view)} ${outcome(view)} ${leases(view)}
+      ${reopened(view)} ${outcome(view)} ${facts(view)} ${reason(view)} ${flags(view.flags)} ${content(view)}
+      ${previewFacts(view)} ${logs(view)} ${policy(view)} ${decisions(view.decisions)} ${refusals(view)} ${leases(view)}
       ${timeline(view)}
       <p class="small">
         This page only shows. Decide where you were asked, or with <code>countersign approve ${view.actionId}</code>.

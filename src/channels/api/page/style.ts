@@ -8,7 +8,7 @@ h1 { font-size: 1.3rem; margin: 0 0 .5rem; }
 h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; border-bottom: 1px solid var(--line); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--soft); border: 1px solid var(--line); border-radius: .3rem; padding: .7rem; margin: 0; font: .9rem/1.45 ui-monospace, monospace; }
 dl { display: grid; grid-template-columns: minmax(7rem, 13rem) 1fr; gap: .2rem 1rem; margin: 0; }
-dt { opacity: .75; } dd { margin: 0; }
+dt { opacity: .75; } dd { margin: 0; white-space: pre-line; }
 ul, ol { margin: 0; padding-left: 1.2rem; }
 .state { display: inline-block; padding: 0 .5rem; border: 1px solid currentcolor; border-radius: 1rem; font-size: .9rem; }
 .good { color: var(--good); } .bad, .critical, .high { color: var(--bad); } .warn, .medium { color: var(--warn); }

@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { WorkflowHandle } from '@temporalio/client';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { namesOf } from '../../apps/devstack/installation/names.js';
+import { signRequest, type CountersignGateway } from '../../src/client/index.js';
+import { TASK_QUEUES } from '../../src/contracts/activities.js';
+import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
+import { PRIVILEGED_ACTION, reviewStateQuery } from '../../src/contracts/workflow.js';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { untilJudged } from '../adversarial/history.js';
+import { LONG_EXPORT, untilExporting } from '../adversarial/long-export.js';
+import { resetTo } from '../adversarial/reset.js';
+import { agentOf, agentSigner, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
+import { startHoldingProxy, type HoldingProxy } from '../support/holding-proxy.js';
+import { startStack, type StartedProcess, type Stack } from '../support/stack.js';
+import { until } from '../support/until.js';
+import { startTimeSkipping } from '../support/workflow-environment.js';
+import { openYard } from '../workflow/harness.js';
+import { credentialsIn, fileOf, NAMES, type HistoryName } from './histories.js';
+
+let stack: Stack;
+let agent: CountersignGateway;
+let ben: PersonAtGateway;
+let executor: StartedProcess;
+let proxy: HoldingProxy;
+
+beforeAll(async () => {
+  proxy = await startHoldingProxy(inject('services').vault.address);
+  stack = await startStack({ extra: { executor: { COUNTERSIGN_VAULT_ADDRESS: proxy.url } }, processes: ['worker', 'notary', 'gateway'] });
+  executor = await stack.start('executor');
+  agent = agentOf(stack);
+  ben = await personAt(stack, 'ben');
+});
+afterAll(async () => {
+  await stack.close();
+  await proxy.close();
+});
+
+async function hold(request: Parameters<CountersignGateway['request']>[0] = PLAIN_EXPORT): Promise<string> {
+  const { actionId } = await agent.request(request);
+  await untilView(agent, actionId, ({ state }) => state === 'waiting');
+  return actionId;
+}
+
+function handleOf(actionId: string): WorkflowHandle {
+  return stack.client.workflow.getHandle(workflowIdOf(actionId));
+}
+
+/** Approves again once the review has been opened anew. */
+async function approveInRound(actionId: string, round: number): Promise<void> {
+  await untilView(agent, actionId, (view) => view.round === round && view.state === 'waiting');
+  await until(async () => (await handleOf(actionId).query(reviewStateQuery)).phase === 'waiting');
+  await ben.decideOn(actionId, 'approve');
+}
+
+/** Goes each way once, to its end; answers with the run that did. */
+const WAYS: Record<HistoryName, () => Promise<WorkflowHandle>> = {
+  async approved() {
+    const actionId = await hold();
+    await ben.decideOn(actionId, 'approve');
+    return handleOf(actionId);
+  },
+  async denied() {
+    const actionId = await hold();
+    await ben.decideOn(actionId, 'deny', 'not this table');
+    return handleOf(actionId);
+  },
+  async withdrawn() {
+    const actionId = await hold();
+    await agent.withdraw(actionId, 'not needed');
+    return handleOf(actionId);
+  },
+  async expired() {
+    return handleOf(await hold({ ...PLAIN_EXPORT, lifetimeMs: 5_000 }));
+  },
+  async escalated() {
+    throw new Error('recorded with skipped time, see below');
+  },
+  async reopened() {
+    const actionId = await hold();
+    await executor.stop();
+    await ben.decideOn(actionId, 'approve');
+    await stack.installation.inTarget((client) => client.query('alter table orders add column note text'));
+    executor = await stack.start('executor');
+    await approveInRound(actionId, 2);
+    return handleOf(actionId);
+  },
+  async reset() {
+    const actionId = await hold();
+    await executor.stop();
+    await ben.decideOn(actionId, 'approve');
+    await resetTo(stack, actionId, 'after the approval');
+    executor = await stack.start('executor');
+    await approveInRound(actionId, 2);
+    return handleOf(actionId);
+  },
+  async cancelled() {
+    const actionId = await hold();
+    await handleOf(actionId).cancel();
+    return handleOf(actionId);
+  },
+  async 'cancelled-while-running'() {
+    const actionId = await hold(LONG_EXPORT);
+    await ben.decideOn(actionId, 'approve');
+    await untilExporting(stack, actionId);
+    await handleOf(actionId).cancel();
+    return handleOf(actionId);
+  },
+  async refused() {
+    const params = { ...PLAIN_EXPORT.params, query: 'select 1; select 2' };
+    const signed = await signRequest({ ...PLAIN_EXPORT, params, agent: 'export-bot' }, agentSigner(stack));
+    return stack.client.workflow.start(PRIVILEGED_ACTION, {
+      workflowId: workflowIdOf(signed.actionId),
+      taskQueue: TASK_QUEUES.worker,
+      args: [{ request: signed.envelope }],
+    });
+  },
+  async signalled() {
+    const actionId = await hold();
+    await handleOf(actionId).signal('decide', { approved: true });
+    await stack.client.workflowService.signalWorkflowExecution({
+      namespace: stack.namespace,
+      workflowExecution: { workflowId: workflowIdOf(actionId) },
+      signalName: 'decide',
+      input: { payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{not json') }] },
+    });
+    await untilJudged(handleOf(actionId), 2);
+    await ben.decideOn(actionId, 'approve');
+    return handleOf(actionId);
+  },
+  async overdue() {
+    const actionId = await hold();
+    const revoking = proxy.hold({ method: 'POST', path: /^sys\/leases\/revoke$/, phase: 'request' });
+    await ben.decideOn(actionId, 'approve');
+    await revoking.arrived;
+    const { vaultLogin } = namesOf(stack.installation.name).target('orders');
+    await stack.installation.inTarget(async (client) => {
+      await client.query(`alter role "${vaultLogin}" nologin`);
+      await client.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [vaultLogin]);
+    });
+    revoking.release();
+    const handle = handleOf(actionId);
+    await until(
+      async () => (await handle.describe()).typedSearchAttributes.get(SEARCH_ATTRIBUTES.leaseState) === 'overdue',
+    );
+    await stack.installation.inTarget((client) => client.query(`alter role "${vaultLogin}" login`));
+    return handle;
+  },
+};
+
+const missing = NAMES.filter((name) => !existsSync(fileOf(name)));
+
+it.each(missing.filter((name) => name !== 'escalated'))('records %s', async (name) => {
+  await save(name, await WAYS[name]());
+});
+
+it.runIf(missing.includes('escalated'))('records escalated, with skipped time', async () => {
+  const environment = await startTimeSkipping();
+  const yard = await openYard(environment);
+  const escalations = [{ afterMs: 600_000, group: 'dba-lead' }];
+  const prepared: NonNullable<Parameters<typeof yard.withAction>[0]['prepared']> = (base) => ({
+    ...base,
+    plan: { ...base.plan, escalations, remindAfterMs: 300_000 },
+  });
+  await yard.withAction({ prepared }, async (bench) => {
+    await environment.sleep('11 minutes');
+    await bench.approve('dave', ['dba-lead']);
+    await save('escalated', bench.handle);
+  });
+  await yard.close();
+  await environment.teardown();
+});
+
+async function save(name: HistoryName, handle: WorkflowHandle): Promise<void> {
+  await handle.result().catch(() => undefined); // a refusal is an end as well
+  const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
+  expect(credentialsIn(json)).toEqual([]);
+  // Who polled is of this machine and this run.
+  const text = JSON.stringify(json, null, 1).replace(/\d+@[\w.-]+/g, '1@recorded');
+  await writeFile(fileOf(name), `${text}\n`);
+}

@@ -1,0 +1,44 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, Worker, type ReplayResult } from '@temporalio/worker';
+import { describe, expect, it } from 'vitest';
+import { credentialsIn, fileNames, NAMES, readHistory, readText } from './histories.js';
+import '../support/quiet-workers.js';
+
+const codePath = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+const files = await fileNames();
+
+async function replay(fileName: string, workflowBundle: { codePath: string } | { code: string }): Promise<ReplayResult> {
+  const histories = [{ workflowId: fileName, history: await readHistory(fileName) }];
+  for await (const result of Worker.runReplayHistories({ workflowBundle }, histories)) return result;
+  throw new Error('nothing was replayed');
+}
+
+describe('the saved histories', () => {
+  it('are there, of every way that an action can go', () => {
+    expect(files.map((file) => file.replace(/^v\d+\.\d+\.\d+-/, ''))).toEqual(
+      expect.arrayContaining(NAMES.map((name) => `${name}.json`)),
+    );
+  });
+
+  it.each(files)('%s is replayed by the shipped workflow', async (fileName) => {
+    expect((await replay(fileName, { codePath })).error).toBeUndefined();
+  });
+
+  it.each(files)('%s holds no credential, and nothing of the machine it was made on', async (fileName) => {
+    const text = await readText(fileName);
+    expect(credentialsIn(JSON.parse(text))).toEqual([]);
+    expect(text).not.toMatch(/\/home\/|\/root\/|\/work\//);
+  });
+});
+
+describe('a workflow that was changed without a patch', () => {
+  it('is found out', async () => {
+    const changed = await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('./changed-workflows.mjs', import.meta.url)),
+      payloadConverterPath: fileURLToPath(new URL('../../dist/workflows/payload-converter.js', import.meta.url)),
+      logger: new DefaultLogger('ERROR'),
+    });
+    const approved = files.find((fileName) => fileName.endsWith('-approved.json')) ?? '';
+    expect((await replay(approved, changed)).error?.name).toBe('DeterminismViolationError');
+  });
+});
