@@ -83,7 +83,8 @@ async function endLeases(
   actionId: string,
   closing: boolean,
 ): Promise<boolean> {
-  let left = (await claims.openLeases(actionId)).map(({ accessor }) => ({ accessor, fault: undefined as unknown }));
+  const open = await claims.openLeases(actionId);
+  let left = open.map(({ accessor }): { accessor: string; fault: unknown } => ({ accessor, fault: undefined }));
   let tried: number;
   do {
     tried = left.length;

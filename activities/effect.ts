@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { JsonObject } from '../src/core/json.js';
-import type { Flag, Outcome } from '../src/core/schemas/action.js';
+import type { Outcome } from '../src/core/schemas/action.js';
 import type { Judgement } from '../src/enforcement/judge.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { latest } from '../src/record/record.js';

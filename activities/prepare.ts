@@ -72,19 +72,20 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
     return answer;
   });
   const { actionId } = admitted.request;
-  await refusing(dependencies, input, async () => {
+  const statements = await refusing(dependencies, input, async () => {
     await record.appendAgentStatement('request', actionId, input.request);
-    const statements = await record.ofAction(actionId);
-    if (statements.some(({ kind }) => kind === 'receipt')) {
+    const already = await record.ofAction(actionId);
+    if (already.some(({ kind }) => kind === 'receipt')) {
       throw new Refusal(
         'action_id_spent',
         'This action has already ended; sign a new request with a new id.',
         'actionId',
       );
     }
+    return already;
   });
   const key = `${runId}/${input.round}`;
-  const found = plannedBefore(await record.ofAction(actionId), input.round, key);
+  const found = plannedBefore(statements, input.round, key);
   const planned =
     found ?? (await refusing(dependencies, input, () => previewAndPlan(dependencies, policy, admitted, input, runId)));
   const prepared = toPrepared(dependencies, policy, admitted, planned);
@@ -120,13 +121,14 @@ async function previewAndPlan(
   const { record, clock } = dependencies;
   const { request, requestDigest } = admitted;
   const key = `${runId}/${input.round}`;
-  const shown = await previewUnderLease(dependencies, admitted, runId, input.round);
+  const { shown, revoked } = await previewUnderLease(dependencies, admitted, runId, input.round);
   const body: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
   // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
-  const preview = latest(
-    await record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body, key }]),
-    'preview',
+  const [appended] = await bothDone(
+    record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body, key }]),
+    revoked,
   );
+  const preview = latest(appended, 'preview');
   if (preview === undefined) throw new Error('The record did not answer with the preview.');
   const reopened = input.round === 1 ? null : reopenedBy(await record.ofAction(request.actionId));
   const planned = planReview(policy, admitted, preview.body, { round: input.round, reopened, nowMs: clock() });
@@ -146,12 +148,19 @@ function reopenedBy(statements: readonly AnyRecorded[]): Reopened | null {
   return refusal === undefined ? null : { code: refusal.code, message: refusal.message };
 }
 
+/** Waits for both even when one fails: nothing may still be under way when the activity ends. */
+async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
+}
+
+/** @returns once the preview is there, while its lease is being revoked. */
 async function previewUnderLease(
   { leases, record, clock }: PrepareDependencies,
   admitted: Admitted,
   runId: string,
   round: number,
-): Promise<PreviewResult> {
+): Promise<{ shown: PreviewResult; revoked: Promise<void> }> {
   const { request, requestDigest, operation, params, target } = admitted;
   const past = await recallPast(record, request, target.name);
   const credential = await leases.open({
@@ -168,9 +177,11 @@ async function previewUnderLease(
   try {
     const signal = Context.current().cancellationSignal;
     const { preview, flags } = await operation.preview({ params, target, credential, past, nowMs: clock(), signal });
-    return { target: { kind: target.kind, name: target.name, environment: target.environment }, preview, flags };
-  } finally {
+    const shown = { target: { kind: target.kind, name: target.name, environment: target.environment }, preview, flags };
+    return { shown, revoked: leases.revoke(credential) };
+  } catch (error) {
     await leases.revoke(credential);
+    throw error;
   }
 }
 

@@ -77,6 +77,6 @@ function commandsToTry({ services, place, installation, agentKeyFile, keyringFil
     'countersign approve ACTION --reason "Fine"',
     'countersign show ACTION --wait',
     'countersign verify ACTION',
-    'countersign download ACTION',
+    'countersign download ACTION --out orders.csv',
   ];
 }

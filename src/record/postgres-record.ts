@@ -108,14 +108,15 @@ function checkSubjects(statements: readonly AnyRecorded[]): void {
   }
 }
 
-async function listActions(pool: pg.Pool, { agent, open, limit, before }: ActionFilter): Promise<string[]> {
+async function listActions(pool: pg.Pool, { agent, open, concluded, limit, before }: ActionFilter): Promise<string[]> {
   const rows = await query<{ action_id: string }>(
     pool,
     `select action_id from countersign.requests r
      where ($1::text is null or agent = $1) and ($2::text is null or action_id < $2)
        and (not $3 or not exists (select from countersign.statements s where s.action_id = r.action_id and s.kind = 'receipt'))
+       and (not $5 or exists (select from countersign.statements s where s.action_id = r.action_id and s.kind = 'receipt'))
      order by action_id desc limit $4`,
-    [agent ?? null, before ?? null, open ?? false, limit],
+    [agent ?? null, before ?? null, open ?? false, limit, concluded ?? false],
   );
   return rows.map((row) => row.action_id);
 }

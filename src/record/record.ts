@@ -39,6 +39,8 @@ export interface ActionFilter {
   agent?: string;
   /** Only actions without a receipt. */
   open?: boolean;
+  /** Only actions with a receipt. */
+  concluded?: boolean;
   limit: number;
   /** Only actions older than this id (ULIDs sort by time). */
   before?: string;

@@ -39,7 +39,9 @@ async function start(actionId: string, ...args: unknown[]): Promise<Failed> {
     args,
   });
   const failure = applicationFailureIn(await handle.result().catch((error: unknown) => error));
-  const { events } = await stack.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+  const { events } = await stack.client.workflow
+    .getHandle(handle.workflowId, handle.firstExecutionRunId)
+    .fetchHistory();
   const activities = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
   return {
     type: failure?.type,
@@ -64,14 +66,14 @@ const exportOf = (params: JsonObject): Partial<RequestInput> => ({
   params: { ...PLAIN_EXPORT.params, ...params },
 });
 const query = (text: string): Partial<RequestInput> => exportOf({ query: text });
-const { target: _target, ...withoutTarget } = PLAIN_EXPORT.params;
+const { format, query: plainQuery } = PLAIN_EXPORT.params;
 const TWO_DAYS_MS = 2 * 24 * 60 * 60 * 1000;
 
 describe('a bad request of an agent with a Temporal client', () => {
   it.each<[string, Partial<RequestInput>, string, string | null]>([
     ['an unknown operation', { operation: 'database.drop' }, 'operation_unknown', 'operation'],
     ['an extra parameter', exportOf({ delimiter: ';' }), 'params_invalid', 'params.delimiter'],
-    ['a missing parameter', { params: withoutTarget }, 'params_invalid', 'params.target'],
+    ['a missing parameter', { params: { format, query: plainQuery } }, 'params_invalid', 'params.target'],
     ['an unknown target', exportOf({ target: 'payroll' }), 'target_unknown', 'params.target'],
     ['two statements', query('select 1; select 2'), 'query_forbidden', 'params.query'],
     [
@@ -85,7 +87,10 @@ describe('a bad request of an agent with a Temporal client', () => {
     ['a date ahead', { nowMs: Date.now() + TWO_DAYS_MS }, 'request_not_yet_valid', 'requestedAtMs'],
     ['a parameter of 5,000 characters for a name', exportOf({ ['x'.repeat(5_000)]: 1 }), 'params_invalid', null],
   ])('%s fails at admit', async (_, change, type, field) => {
-    const { actionId, envelope } = await signRequest({ ...PLAIN_EXPORT, agent: 'export-bot', ...change }, agentSigner(stack));
+    const { actionId, envelope } = await signRequest(
+      { ...PLAIN_EXPORT, agent: 'export-bot', ...change },
+      agentSigner(stack),
+    );
     const before = (await refusals()).length;
     const failed = await start(actionId, { request: envelope });
     expect(failed).toMatchObject({ type, activities: ADMIT_ONLY });
@@ -125,7 +130,9 @@ describe('a bad request of an agent with a Temporal client', () => {
     ],
     [
       "another action's id",
-      async () => ({ request: (await signRequest({ ...PLAIN_EXPORT, agent: 'export-bot' }, agentSigner(stack))).envelope }),
+      async () => ({
+        request: (await signRequest({ ...PLAIN_EXPORT, agent: 'export-bot' }, agentSigner(stack))).envelope,
+      }),
       'action_id_mismatch',
     ],
     ['an envelope that is a string', async () => ({ request: 'please' }), 'envelope_malformed'],
@@ -161,7 +168,7 @@ describe('a bad request of an agent with a Temporal client', () => {
       requestId: workflowId,
       input: { payloads: [{ metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(text) }] },
     });
-    const failed = await stack.client.workflow.result(workflowId).catch((error: unknown) => error);
+    const failed: unknown = await stack.client.workflow.result(workflowId).catch((error: unknown) => error);
     expect(applicationFailureIn(failed)?.type).toBe('envelope_malformed');
   });
 });
@@ -191,7 +198,11 @@ describe('an action id that is spent', () => {
       taskQueue: TASK_QUEUES.worker,
       args: [{ request: envelope }],
     });
-    await until({ get: (id) => agent.get(id).catch(() => ({}) as never) }, actionId, ({ state }) => state === 'waiting');
+    await until(
+      { get: (id) => agent.get(id).catch(() => ({}) as never) },
+      actionId,
+      ({ state }) => state === 'waiting',
+    );
     await agent.withdraw(actionId, 'not needed');
     await agent.wait(actionId, { timeoutMs: 30_000 });
     await stack.client.workflow.getHandle(workflowIdOf(actionId)).result();

@@ -57,11 +57,7 @@ describe('a workflow that is ended while its export runs', () => {
         }),
       /^(failed|interrupted)$/,
     ],
-    [
-      'cancelled',
-      (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).cancel(),
-      /^interrupted$/,
-    ],
+    ['cancelled', (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).cancel(), /^interrupted$/],
   ])('%s: lease, user, session and file go, and a receipt says so', async (_, end, status) => {
     const actionId = await exporting();
     expect(await filesOf(actionId)).toEqual([`${actionId}.csv.partial`]);
@@ -100,7 +96,11 @@ describe('a workflow that is ended while it waits', () => {
 
   it('refused by policy after the preview: gets a receipt with the reason', async () => {
     // Everybody's personal data, and more rows than may leave by an agent, is forbidden; the worker knows by the preview.
-    const params = { target: 'orders', query: 'select a.email from customers a, customers b, customers c, orders d', format: 'csv' };
+    const params = {
+      target: 'orders',
+      query: 'select a.email from customers a, customers b, customers c, orders d',
+      format: 'csv',
+    };
     const { actionId } = await agent.request({ ...LONG_EXPORT, params });
     const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
     expect(done.outcome).toMatchObject({ status: 'refused', code: 'policy_forbids' });

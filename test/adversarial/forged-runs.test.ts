@@ -104,7 +104,10 @@ describe('a forged workflow at the executor', () => {
     ['a round that is no number', [{ actionId: '01K00000000000000000000000', round: '1' }]],
   ])('is refused with a typed code when it sends %s', async (_, args) => {
     const attack = { taskQueue: TASK_QUEUES.executor, activity: 'runUnderLease', args };
-    expect(await forger.run(`forged/${randomUUID()}`, attack)).toMatchObject({ kind: 'refused', type: 'field_invalid' });
+    expect(await forger.run(`forged/${randomUUID()}`, attack)).toMatchObject({
+      kind: 'refused',
+      type: 'field_invalid',
+    });
   });
 
   it('cannot fill the record about an action by asking again and again', async () => {

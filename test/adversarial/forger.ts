@@ -76,7 +76,8 @@ async function answerOf(attack: () => Promise<unknown>): Promise<Answered> {
 export function applicationFailureIn(error: unknown): ApplicationFailure | undefined {
   let cause: unknown = error;
   while (cause instanceof Error && !(cause instanceof ApplicationFailure)) {
-    if (!(cause instanceof WorkflowFailedError || cause instanceof ActivityFailure || 'cause' in cause)) return undefined;
+    if (!(cause instanceof WorkflowFailedError || cause instanceof ActivityFailure || 'cause' in cause))
+      return undefined;
     cause = cause.cause;
   }
   return cause instanceof ApplicationFailure ? cause : undefined;

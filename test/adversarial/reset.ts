@@ -27,14 +27,13 @@ export async function resetTo(stack: Stack, actionId: string, point: ResetPoint)
 }
 
 /** The first task that ended after `prepare` had, or after the executor had been asked. */
-function taskAt(
-  { events }: History,
-  point: ResetPoint,
-): temporal.api.history.v1.IHistoryEvent['eventId'] | undefined {
+function taskAt({ events }: History, point: ResetPoint): temporal.api.history.v1.IHistoryEvent['eventId'] | undefined {
   const list = events ?? [];
   const passed =
     point === 'before the approval'
       ? list.findIndex((event) => event.activityTaskCompletedEventAttributes)
       : list.findIndex((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'runUnderLease');
-  return passed < 0 ? undefined : list.slice(passed).find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+  return passed < 0
+    ? undefined
+    : list.slice(passed).find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
 }

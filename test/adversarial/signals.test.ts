@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { temporal } from '@temporalio/proto';
+import { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { agentOf, personAt, PLAIN_EXPORT, until } from '../support/actors.js';
@@ -8,6 +8,8 @@ import { activitiesIn, untilJudged } from './history.js';
 
 type Payloads = temporal.api.common.v1.IPayload[];
 
+const COMPLETED =
+  temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
 const SIGNALS = 200;
 /** As the workflow limits them. */
 const MAX_HINTS = 50;
@@ -31,7 +33,10 @@ const MALFORMED: [string, Payloads][] = [
   ['no metadata', [{ data: Buffer.from('x') }]],
   ['JSON that ends early', encoded('json/plain', '{"payloadType":')],
   ['an encoding that nobody knows', encoded('binary/encrypted', 'x')],
-  ['bytes that are not UTF-8', [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from([0xff, 0xfe]) }]],
+  [
+    'bytes that are not UTF-8',
+    [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from([0xff, 0xfe]) }],
+  ],
   ['a number', encoded('json/plain', '1e999')],
   ['an array of 10,000 arrays in each other', encoded('json/plain', '['.repeat(10_000) + ']'.repeat(10_000))],
   ['keys of prototypes', encoded('json/plain', '{"__proto__":{"payloadType":"x"},"constructor":1}')],
@@ -63,8 +68,7 @@ describe('what strangers send to a workflow', () => {
       workflowService.updateWorkflowExecution({
         namespace: stack.namespace,
         workflowExecution,
-        // 3: COMPLETED in temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
-        waitPolicy: { lifecycleStage: 3 },
+        waitPolicy: { lifecycleStage: COMPLETED },
         request: { meta: { updateId: randomUUID() }, input: { name, args: { payloads } } },
       });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { CompleteAsyncError } from '@temporalio/activity';
+import { temporal } from '@temporalio/proto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
@@ -97,6 +98,7 @@ function madeUp(actionId: string): Prepared {
   };
 }
 
+const STARTED = temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
 const SUCCEEDED = { status: 'succeeded', code: 'succeeded', message: 'All went well.' } as const;
 const quiet = { announce: async () => undefined, verifyHint: async () => null };
 
@@ -106,7 +108,7 @@ describe('a stranger answers for the worker', () => {
       const { actionId } = await agent.request(PLAIN_EXPORT);
       const taken = { ...quiet, prepare: () => Promise.reject(new CompleteAsyncError()) };
       const outcome = await withStranger(TASK_QUEUES.worker, taken, async () => {
-        await until(async () => (await handleOf(actionId).describe()).raw.pendingActivities?.[0]?.state === 2);
+        await until(async () => (await handleOf(actionId).describe()).raw.pendingActivities?.[0]?.state === STARTED);
         const { runId } = await handleOf(actionId).describe();
         const id = { workflowId: workflowIdOf(actionId), runId, activityId: '1' };
         await stack.client.activity.complete(id, madeUp(actionId));
@@ -204,7 +206,9 @@ describe('a stranger answers for the notary', () => {
       }),
     );
     expect((await agent.get(actionId)).receipt).toBeNull();
-    const done = await withOurs(['notary', 'worker'], () => untilView(agent, actionId, ({ receipt }) => receipt !== null));
+    const done = await withOurs(['notary', 'worker'], () =>
+      untilView(agent, actionId, ({ receipt }) => receipt !== null),
+    );
     expect(done.outcome).toMatchObject({ status: 'denied', code: 'denied_by_person' });
     expect(await tracesOf(stack, actionId)).toEqual(NOTHING);
   });

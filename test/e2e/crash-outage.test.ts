@@ -5,7 +5,12 @@ import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { GONE, NOTHING, statementsOf, tracesOf } from '../adversarial/traces.js';
 import { agentOf, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
-import { startBreakableProxy, startHoldingProxy, type BreakableProxy, type HoldingProxy } from '../support/holding-proxy.js';
+import {
+  startBreakableProxy,
+  startHoldingProxy,
+  type BreakableProxy,
+  type HoldingProxy,
+} from '../support/holding-proxy.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 

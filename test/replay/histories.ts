@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { historyFromJSON, type History } from '@temporalio/common/lib/proto-utils.js';
+import { temporal } from '@temporalio/proto';
+
+type History = temporal.api.history.v1.IHistory;
 
 /** Every kind of way that an action can go and that we keep a history of, by version. */
 export const NAMES = [
@@ -29,7 +31,7 @@ export function fileOf(name: HistoryName): URL {
 }
 
 export async function fileNames(): Promise<string[]> {
-  return (await readdir(folder)).sort();
+  return (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
 }
 
 export async function readText(fileName: string): Promise<string> {
@@ -37,15 +39,25 @@ export async function readText(fileName: string): Promise<string> {
 }
 
 export async function readHistory(fileName: string): Promise<History> {
-  return historyFromJSON(JSON.parse(await readText(fileName)));
+  return temporal.api.history.v1.History.fromObject(JSON.parse(await readText(fileName)) as Record<string, unknown>);
 }
 
 // Vault's tokens, credentials in URLs and in JSON: in any text, and in payloads, whose bytes are base64.
 const CREDENTIAL = /\bhv[sbr]\.|\b[sbr]\.[A-Za-z0-9]{20,}|password|secret_id|accessor|[a-z]+:\/\/[^\s/@"]+:[^\s/@"]+@/i;
 
+/**
+ * As protobuf writes it: numbers of 64 bits as texts, bytes in base64. Stacks, and who polled, are of the machine and
+ * the run that made it, and decide nothing.
+ */
+export function historyToText(history: History): string {
+  const kept = (key: string, value: unknown): unknown => (key === 'stackTrace' ? '' : value);
+  return `${JSON.stringify(history, kept, 1).replace(/\d+@[\w.-]+/g, '1@recorded')}\n`;
+}
+
 /** Texts in a history that look like a credential. */
 export function credentialsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value, Buffer.from(value, 'base64').toString()].filter((text) => CREDENTIAL.test(text));
+  if (typeof value === 'string')
+    return [value, Buffer.from(value, 'base64').toString()].filter((text) => CREDENTIAL.test(text));
   if (typeof value !== 'object' || value === null) return [];
   return Object.values(value).flatMap(credentialsIn);
 }

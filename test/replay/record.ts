@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { namesOf } from '../../apps/devstack/installation/names.js';
@@ -12,13 +11,20 @@ import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { untilJudged } from '../adversarial/history.js';
 import { LONG_EXPORT, untilExporting } from '../adversarial/long-export.js';
 import { resetTo } from '../adversarial/reset.js';
-import { agentOf, agentSigner, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
+import {
+  agentOf,
+  agentSigner,
+  personAt,
+  PLAIN_EXPORT,
+  until as untilView,
+  type PersonAtGateway,
+} from '../support/actors.js';
 import { startHoldingProxy, type HoldingProxy } from '../support/holding-proxy.js';
 import { startStack, type StartedProcess, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { startTimeSkipping } from '../support/workflow-environment.js';
 import { openYard } from '../workflow/harness.js';
-import { credentialsIn, fileOf, NAMES, type HistoryName } from './histories.js';
+import { credentialsIn, fileOf, historyToText, NAMES, type HistoryName } from './histories.js';
 
 let stack: Stack;
 let agent: CountersignGateway;
@@ -28,7 +34,10 @@ let proxy: HoldingProxy;
 
 beforeAll(async () => {
   proxy = await startHoldingProxy(inject('services').vault.address);
-  stack = await startStack({ extra: { executor: { COUNTERSIGN_VAULT_ADDRESS: proxy.url } }, processes: ['worker', 'notary', 'gateway'] });
+  stack = await startStack({
+    extra: { executor: { COUNTERSIGN_VAULT_ADDRESS: proxy.url } },
+    processes: ['worker', 'notary', 'gateway'],
+  });
   executor = await stack.start('executor');
   agent = agentOf(stack);
   ben = await personAt(stack, 'ben');
@@ -175,9 +184,7 @@ it.runIf(missing.includes('escalated'))('records escalated, with skipped time', 
 
 async function save(name: HistoryName, handle: WorkflowHandle): Promise<void> {
   await handle.result().catch(() => undefined); // a refusal is an end as well
-  const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
-  expect(credentialsIn(json)).toEqual([]);
-  // Who polled is of this machine and this run.
-  const text = JSON.stringify(json, null, 1).replace(/\d+@[\w.-]+/g, '1@recorded');
-  await writeFile(fileOf(name), `${text}\n`);
+  const text = historyToText(await handle.fetchHistory());
+  expect(credentialsIn(JSON.parse(text))).toEqual([]);
+  await writeFile(fileOf(name), text);
 }

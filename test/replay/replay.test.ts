@@ -7,8 +7,14 @@ import '../support/quiet-workers.js';
 const codePath = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
 const files = await fileNames();
 
-async function replay(fileName: string, workflowBundle: { codePath: string } | { code: string }): Promise<ReplayResult> {
-  const histories = [{ workflowId: fileName, history: await readHistory(fileName) }];
+async function replay(
+  fileName: string,
+  workflowBundle: { codePath: string } | { code: string },
+): Promise<ReplayResult> {
+  const history = await readHistory(fileName);
+  // The action's id is read from the workflow's own.
+  const workflowId = history.events?.[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+  const histories = [{ workflowId, history }];
   for await (const result of Worker.runReplayHistories({ workflowBundle }, histories)) return result;
   throw new Error('nothing was replayed');
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LeasedCredential } from '../../src/vault/leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
 import { until } from '../support/until.js';

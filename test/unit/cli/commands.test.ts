@@ -70,7 +70,7 @@ describe('request', () => {
     expect(exitCode).toBe(0);
     expect(view?.request.params).toEqual({ target: 'orders', format: 'ndjson', values: [1, 'a=b'] });
     expect((view?.request.expiresAtMs ?? 0) - (view?.request.requestedAtMs ?? 0)).toBe(7_200_000);
-    expect(stdout).toContain(`countersign show ${view?.actionId ?? ''} --wait`);
+    expect(stdout).toContain(`countersign show ${view?.actionId ?? ''} --wait --agent export-bot`);
   });
 
   it.each<[status: Parameters<typeof endedAction>[0], exitCode: number]>([

@@ -15,5 +15,6 @@ ul, ol { margin: 0; padding-left: 1.2rem; }
 .untrusted { border-left: .3rem solid var(--warn); padding-left: .7rem; }
 .untrusted > p:first-child { font-size: .85rem; color: var(--warn); margin: 0 0 .3rem; }
 .small { font-size: .85rem; opacity: .8; }
-@media (max-width: 32rem) { dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
+time { white-space: nowrap; }
+@media (max-width: 32rem) { dl { grid-template-columns: 5.5rem 1fr; gap: .3rem .75rem; } }
 `;
