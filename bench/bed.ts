@@ -26,7 +26,7 @@ export interface Bed {
 }
 
 /** Both sides export the same: every row of a table of this many. */
-export const EXPORTED_ROWS = 1_000;
+const EXPORTED_ROWS = 1_000;
 export const EXPORT_QUERY = "select id, status from orders where status <> 'none'";
 export const NAMESPACE = 'countersign';
 

@@ -11,7 +11,7 @@ export function summarise(samples: readonly number[]): Summary {
 }
 
 /** By nearest rank; of an even number the lower middle one is the median. */
-export function percentile(samples: readonly number[], percent: number): number {
+function percentile(samples: readonly number[], percent: number): number {
   const sorted = [...samples].sort((one, other) => one - other);
   const value = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
   if (value === undefined) throw new Error('percentile: there are no measurements');

@@ -27,6 +27,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       ...createPrepareActivities({ policy, keyring, operations, record, leases, refusals, clock, onInternal }),
       ...createAnnounceActivities({ record, channels, keyring, clock, onInternal }),
     },
+    // A worker that died is still asked first: a decision must be answered by another before its sender gives up.
+    stickyQueueScheduleToStartTimeout: '3 seconds',
     maxCachedWorkflows: config.COUNTERSIGN_MAX_CACHED_WORKFLOWS,
     shutdownGraceTime: '10 seconds',
   });

@@ -35,7 +35,7 @@ export interface RefusalsOptions {
 export const REFUSALS_PER_ACTION = 100;
 
 /** Per source: this many at once, then this many a minute. Beyond it a flood would fill the record. */
-export const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
+const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
 
 /** The record's side of every "no" of the gateway, rate-limited per source. */
 export function createRefusals({ record, clock, log }: RefusalsOptions): Refusals {

@@ -19,7 +19,7 @@ export interface DecisionsOptions {
 }
 
 /** Most characters of a person's reason. */
-export const DECISION_REASON_CHARS = 2_000;
+const DECISION_REASON_CHARS = 2_000;
 
 type Decided = Recorded<'decision'>;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AgentSigner } from './agent-signer.js';
 
 /** Seconds for which one token is good. */
-export const AGENT_TOKEN_TTL_SECONDS = 60;
+const AGENT_TOKEN_TTL_SECONDS = 60;
 
 /** The one HTTP request that a token is for. */
 export interface AgentTokenFor {

@@ -9,7 +9,7 @@ import { buildStatement } from '../core/statement.js';
 import type { AgentSigner } from './agent-signer.js';
 
 /** How long a request stays good when the caller names no lifetime: one day. */
-export const DEFAULT_LIFETIME_MS = 24 * 60 * 60 * 1000;
+const DEFAULT_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
 /** What an agent asks for. */
 export interface RequestInput {

@@ -28,7 +28,7 @@ const batchSchema = z.object({
 });
 
 /** The id under which a keyring lists a version of a purpose's key. */
-export function transitKeyId(purpose: KeyPurpose, version: number): string {
+function transitKeyId(purpose: KeyPurpose, version: number): string {
   return `${purpose}/${String(version)}`;
 }
 

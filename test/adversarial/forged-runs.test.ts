@@ -188,11 +188,11 @@ describe('at the notary', () => {
     const actionId = await hold();
     await terminate(actionId);
     const answer: Answered = await forger.run(workflowIdOf(actionId), concludeAs(actionId, ended));
-    const { outcome, lease } = await agent.get(actionId);
+    const { outcome } = await agent.get(actionId);
     expect(outcome?.status).not.toBe(status);
     expect(['unknown', 'interrupted', 'cancelled', undefined]).toContain(outcome?.status);
     expect(outcome?.message ?? '').not.toMatch(/ana|exported/);
-    expect(lease).toBe('none');
+    expect(await tracesOf(stack, actionId)).toEqual(NOTHING);
     expect(JSON.stringify(answer)).not.toContain('exported');
   });
 });

@@ -11,7 +11,7 @@ export function activitiesIn({ events }: History, name: string): number {
 }
 
 /** How many runs of an activity have ended, well or not. */
-export function endedIn({ events }: History, name: string): number {
+function endedIn({ events }: History, name: string): number {
   const scheduled = new Set(
     (events ?? []).filter((event) => isScheduled(event, name)).map(({ eventId }) => String(eventId)),
   );

@@ -198,7 +198,7 @@ describe('a stranger answers for the notary', () => {
   it('the workflow may be lied to; the record has no receipt of it, and the notary signs what is on record', async () => {
     const conclude = async (): Promise<ConcludeResult> => ({ outcome: SUCCEEDED, lease: 'revoked', told: true });
     const actionId = await withOurs(['worker'], () =>
-      withStranger(TASK_QUEUES.notary, { conclude }, async () => {
+      withStranger(TASK_QUEUES.notary, { conclude, sweep: async () => ({ ended: 0, failed: 0 }) }, async () => {
         const held = await hold();
         await ben.decideOn(held, 'deny', 'no');
         expect(await handleOf(held).result()).toMatchObject({ outcome: SUCCEEDED });

@@ -131,6 +131,8 @@ describe('something is away at the revocation', () => {
     const revoking = holding.hold(REVOKE);
     await ben.decideOn(actionId, 'approve');
     expect(await revoking.arrived).toBe(actionId);
+    // The result is put on record beside the revocation; its signature needs Vault as well.
+    await until(async () => (await agent.get(actionId)).timeline.some(({ kind }) => kind === 'result'));
     vault.break();
     revoking.release();
     await until(async () => (await leaseStateOf(actionId)) === 'overdue', 45_000);

@@ -44,7 +44,7 @@ afterAll(async () => {
 /** Requests an export and waits for its message. */
 async function posted(request = PLAIN_EXPORT): Promise<{ actionId: string; message: FakeMessage }> {
   const { actionId } = await agent.request(request);
-  return { actionId, message: await office.shown(actionId, 'Approval needed') };
+  return { actionId, message: await office.opened(actionId) };
 }
 
 function buttonsOf({ blocks }: FakeMessage): unknown[] {
@@ -293,8 +293,8 @@ describe('a worker that is restarted between post and update', () => {
   it('updates the same message', async () => {
     const { actionId, message } = await posted();
     await office.stopWorker();
-    await office.click(message, 'approve', BEN);
     await office.startWorker();
+    await office.click(message, 'approve', BEN);
     const end = await office.shown(actionId, 'Done: database.export');
     expect(end.ts).toBe(message.ts);
   });

@@ -132,7 +132,7 @@ export async function startTestGateway({
 }
 
 /** Settings that name one start of a process. */
-export async function loginOf(
+async function loginOf(
   installation: TestInstallation,
   process: 'gateway' | 'worker',
 ): Promise<Record<string, string>> {

@@ -5,6 +5,7 @@ import { bundleDigest } from '../../src/policy/bundle-files.js';
 import type { Fields } from '../fakes/slack/block-kit.js';
 import { startFakeSlack, type FakeSlack } from '../fakes/slack/fake-slack.js';
 import type { FakeMessage } from '../fakes/slack/slack-state.js';
+import { until } from './until.js';
 import { startStack, type Stack } from './stack.js';
 
 /** A whole Countersign whose people sit in a Slack workspace. */
@@ -15,6 +16,8 @@ export interface SlackStack {
   message(actionId: string): FakeMessage | undefined;
   /** Waits until the message shows this (`.` is any character); gives it as it then is. */
   shown(actionId: string, text: string | RegExp): Promise<FakeMessage>;
+  /** Waits until the message waits for decisions and the gateway knows that it is ours. */
+  opened(actionId: string): Promise<FakeMessage>;
   click(message: FakeMessage, button: 'approve' | 'deny', userId: string): Promise<void>;
   /** Presses Deny, writes the reason into the modal that opens and submits it; gives the answer to the modal. */
   deny(message: FakeMessage, reason: string, userId: string): Promise<unknown>;
@@ -75,10 +78,16 @@ export async function startSlackStack(): Promise<SlackStack> {
     stack.start('notary'),
     stack.start('gateway'),
   ]);
+  const look = eyes(slack);
   return {
     stack,
     slack,
-    ...eyes(slack),
+    ...look,
+    async opened(actionId) {
+      const message = await look.shown(actionId, 'Approval needed');
+      await until(() => isNoted(stack, actionId));
+      return message;
+    },
     ...hands(slack, stack),
     stopWorker: () => worker.stop(),
     startWorker: async () => void (worker = await stack.start('worker')),
@@ -109,6 +118,16 @@ async function writeImpatientPolicy(policyDir: string): Promise<Record<string, s
   }, before);
   await writeFile(file, after);
   return { COUNTERSIGN_POLICY_DIR: folder, COUNTERSIGN_POLICY_DIGEST: await bundleDigest(folder) };
+}
+
+async function isNoted({ installation }: Stack, actionId: string): Promise<boolean> {
+  return installation.inRecord(async (client) => {
+    const { rowCount } = await client.query(
+      `select 1 from countersign.channel_messages where action_id = $1 and slot = 'message' and state = 'posted'`,
+      [actionId],
+    );
+    return rowCount === 1;
+  });
 }
 
 function eyes(slack: FakeSlack): Pick<SlackStack, 'message' | 'shown' | 'toldTo'> {

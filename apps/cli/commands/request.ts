@@ -86,7 +86,7 @@ async function sign(input: RequestInput, signer: AgentSigner): ReturnType<typeof
 }
 
 /** `key=text` and `key:=json`, each key once. */
-export function readParams(params: readonly string[]): JsonObject {
+function readParams(params: readonly string[]): JsonObject {
   const values = new Map<string, Json>();
   for (const param of params) {
     const match = /^([^=:]+)(:?=)([\s\S]*)$/.exec(param);

@@ -110,5 +110,3 @@ export function unauthenticated(detail: string): Refusal {
 function fault(why: string, cause?: unknown): ServiceFault {
   return new ServiceFault('oidc', `The identity provider ${why}.`, true, { cause });
 }
-
-export type { JWTPayload };

@@ -115,7 +115,11 @@ async function authorise(origin: Origin, options: HandlerOptions): Promise<Perso
 /** The message must be the one that we posted about this very action. */
 async function checkOurs({ actionId, conversation, messageTs }: Origin, { store }: HandlerOptions): Promise<void> {
   const posted = await store.posted({ channelName: SLACK_CHANNEL_NAME, actionId, slot: MESSAGE_SLOT });
-  if (posted?.conversation !== conversation || posted.ts !== messageTs) {
+  if (posted === undefined) {
+    const message = 'Countersign has not yet noted where the message about this action is. Press again in a moment.';
+    throw new Refusal('forbidden', message, 'message');
+  }
+  if (posted.conversation !== conversation || posted.ts !== messageTs) {
     throw new Refusal(
       'forbidden',
       'This is not the message that Countersign keeps for this action. Use the newest one, or the full view.',

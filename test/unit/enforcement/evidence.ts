@@ -12,7 +12,7 @@ import type { AnyRecorded } from '../../../src/record/record.js';
 
 export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
 export const OTHER_ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDK';
-export const RUN_ID = 'run-that-asks';
+const RUN_ID = 'run-that-asks';
 export const OPENED_AT_MS = Date.UTC(2026, 10, 23, 9);
 export const MINUTE_MS = 60_000;
 

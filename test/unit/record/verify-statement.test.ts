@@ -16,7 +16,7 @@ describe('a statement that was verified before', () => {
     const verify = verifierWith({ agent: agent.publicKey });
     const { actionId, envelope, body } = await makeRequest(agent);
     const first = verify('request', actionId, envelope);
-    const mutable = first.statement.predicate.body as { params: { query: string } };
+    const mutable = first.statement.predicate.body as unknown as { params: { query: string } };
     expect(() => (mutable.params.query = 'drop table orders')).toThrow(TypeError);
     expect(verify('request', actionId, structuredClone(envelope))).toEqual(first);
     expect(first.statement.predicate.body).toEqual(body);
