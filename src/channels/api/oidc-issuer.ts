@@ -2,7 +2,6 @@ import {
   createRemoteJWKSet,
   errors,
   jwtVerify,
-  type JWTPayload,
   type JWTVerifyOptions,
   type JWTVerifyResult,
 } from 'jose';
