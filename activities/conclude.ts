@@ -4,6 +4,7 @@ import type { ConcludeActivities, ConcludeInput, ConcludeResult } from '../src/c
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
+import { RECEIPT_STATEMENTS } from '../src/core/schemas/statements.js';
 import type { Claims } from '../src/record/claims.js';
 import { isUnprovenRefusal, outcomeOnRecord } from '../src/enforcement/outcome.js';
 import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
@@ -119,7 +120,7 @@ async function appendReceipt(
         outcome,
         lease,
         approvers: claim?.body.approvers ?? [],
-        statements: statements.map(({ digest }) => digest),
+        statements: statements.slice(-RECEIPT_STATEMENTS).map(({ digest }) => digest),
         closing,
         concludedAtMs: clock(),
       },

@@ -21,8 +21,8 @@ export interface Bed {
   place: Place;
   client: Client;
   agent: AgentSigner;
-  /** Stops this process and starts it anew. */
-  restart(process: ProcessName): Promise<ServiceProcess>;
+  /** Stops this process and starts it anew, with settings that differ. */
+  restart(process: ProcessName, overrides: Record<string, string>): Promise<ServiceProcess>;
 }
 
 /** Both sides export the same: every row of a table of this many. */
@@ -59,13 +59,13 @@ export async function makeBed(folder: string, defer: Defer): Promise<Bed> {
     extra: { gateway: { COUNTERSIGN_OPEN_ACTIONS_PER_AGENT: '1000' } },
   });
   const running = new Map<ProcessName, ServiceProcess>();
-  const start = async (process: ProcessName): Promise<ServiceProcess> => {
-    const started = await startCountersign(process, { place, logFile: join(folder, `${process}.log`) });
+  const start = async (process: ProcessName, overrides: Record<string, string> = {}): Promise<ServiceProcess> => {
+    const started = await startCountersign(process, { place, logFile: join(folder, `${process}.log`), overrides });
     running.set(process, started);
     return started;
   };
   defer(() => Promise.all([...running.values()].map((process) => process.stop())));
-  await Promise.all((['worker', 'executor', 'notary', 'gateway'] as const).map(start));
+  await Promise.all((['worker', 'executor', 'notary', 'gateway'] as const).map((process) => start(process)));
   const connection = await Connection.connect({ address: temporal.address });
   defer(() => connection.close());
   return {
@@ -75,9 +75,9 @@ export async function makeBed(folder: string, defer: Defer): Promise<Bed> {
     place,
     client: new Client({ connection, namespace: NAMESPACE }),
     agent,
-    async restart(process) {
+    async restart(process, overrides) {
       await running.get(process)?.stop();
-      return start(process);
+      return start(process, overrides);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeBed } from './bed.js';
@@ -39,6 +39,7 @@ try {
 
 async function measureAll(options: BenchOptions, progress: Progress): Promise<Results> {
   const startedAt = new Date().toISOString();
+  const machine = describeMachine();
   const mayGoOn = (): boolean => progress.elapsedMs() < options.timeBudgetMs;
   const mayHold = (): boolean => progress.elapsedMs() < options.timeBudgetMs + HOLDING_MS;
   const defer = (stop: () => Promise<unknown>): void => void closing.push(stop);
@@ -63,7 +64,7 @@ async function measureAll(options: BenchOptions, progress: Progress): Promise<Re
   );
   return {
     startedAt,
-    machine: describeMachine(),
+    machine,
     alone,
     crowded,
     concurrency,
@@ -99,6 +100,7 @@ function describeMachine(): Results['machine'] {
     cpus: cpus().length,
     cpuModel: cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 1_024 ** 3),
+    load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
   };

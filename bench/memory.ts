@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { reviewStateQuery } from '../src/contracts/workflow.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import type { Bed } from './bed.js';
+import { COLLECT_EVERY_MS } from './collection.js';
 import { inLanes } from './lanes.js';
 import type { Subject } from './subject.js';
 
@@ -14,6 +16,7 @@ export interface Weight {
 }
 
 const LANES = 8;
+const MAX_LOOKS = 12;
 
 /** Fewer would weigh the worker's noise, whatever the time. */
 const LEAST = 60;
@@ -22,8 +25,9 @@ const LEAST = 60;
 const WARM_UP_SHARE = 0.2;
 
 /**
- * Holds up to `count` actions (fewer when the time is over), starts a new worker, and has it load them by a query each: what its resident memory then grows by is
- * the cached workflows, not what their activities left behind.
+ * Holds up to `count` actions (fewer when the time is over), starts a new worker that collects its garbage all the time,
+ * and has it load them by a query each: what its resident memory then grows by is the cached workflows, not what their
+ * activities or their replay left behind.
  */
 export async function weighWaitingActions(
   bed: Bed,
@@ -35,17 +39,30 @@ export async function weighWaitingActions(
   await inLanes(LANES, Array.from({ length: count }), async () => {
     if (actionIds.length < LEAST || mayGoOn()) actionIds.push(await subject.hold());
   });
-  const { pid } = await bed.restart('worker');
+  const collector = new URL('collect-garbage.js', import.meta.url).href;
+  const { pid } = await bed.restart('worker', { NODE_OPTIONS: `--import=${collector}` });
   const load = async (actionId: string): Promise<void> => {
     const { phase } = await bed.client.workflow.getHandle(workflowIdOf(actionId)).query(reviewStateQuery);
     if (phase !== 'waiting') throw new Error(`Action ${actionId} does not wait: ${phase}.`);
   };
   const warmUp = Math.ceil(actionIds.length * WARM_UP_SHARE);
   await inLanes(LANES, actionIds.slice(0, warmUp), load);
-  const before = await residentBytes(pid);
+  const before = await settledBytes(pid);
   await inLanes(LANES, actionIds.slice(warmUp), load);
   const weighed = actionIds.length - warmUp;
-  return { count: weighed, bytesEach: ((await residentBytes(pid)) - before) / weighed };
+  return { count: weighed, bytesEach: ((await settledBytes(pid)) - before) / weighed };
+}
+
+/** Resident memory once it falls no further, looked at every second. */
+async function settledBytes(pid: number): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let looks = 0, unchanged = 0; looks < MAX_LOOKS && unchanged < 3; looks += 1) {
+    await delay(COLLECT_EVERY_MS);
+    const bytes = await residentBytes(pid);
+    unchanged = bytes < least ? 0 : unchanged + 1;
+    least = Math.min(least, bytes);
+  }
+  return least;
 }
 
 async function residentBytes(pid: number): Promise<number> {

@@ -7,7 +7,7 @@ export function renderReport(results: Results): string {
   const { machine, alone, crowded, concurrency, startedAt, throughGatewayMs } = results;
   return [
     `# Benchmark of ${startedAt.slice(0, 10)}`,
-    `${String(machine.cpus)} × ${machine.cpuModel}, ${String(machine.memoryGiB)} GiB, ${machine.platform}, Node ${machine.node}. How it is measured: docs/benchmarks.md.`,
+    `${String(machine.cpus)} × ${machine.cpuModel}, ${String(machine.memoryGiB)} GiB, ${machine.platform}, Node ${machine.node}; load when it began: ${String(machine.load)}. How it is measured: docs/benchmarks.md.`,
     '## Budgets',
     renderBudgets(results),
     '## One action at a time',

@@ -6,7 +6,7 @@ import { DURATIONS, type DurationName, type HistorySize, type Side } from './sid
 export interface Results {
   /** ISO 8601. */
   startedAt: string;
-  machine: { cpus: number; cpuModel: string; memoryGiB: number; node: string; platform: string };
+  machine: { cpus: number; cpuModel: string; memoryGiB: number; load: number; node: string; platform: string };
   alone: Pair;
   crowded: Pair;
   concurrency: number;

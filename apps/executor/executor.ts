@@ -5,9 +5,14 @@ import { createRefusals } from '../../src/channels/refusals.js';
 import type { ExecutorConfig } from '../../src/config/executor.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { operations } from '../../src/operations/catalog.gen.js';
+import { sweepArtefacts } from '../../src/operations/artefacts.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
+import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime } from '../runtime.js';
+
+/** How often outputs past their retention time are removed. */
+const OUTPUT_SWEEP_MS = 60_000;
 
 /** Starts an executor: the enforcement point, which alone can lease what actions run under. */
 export async function startExecutor(config: ExecutorConfig): Promise<RunningWorker> {
@@ -35,7 +40,9 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
     maxConcurrentActivityTaskExecutions: config.COUNTERSIGN_MAX_CONCURRENT_ACTIONS,
     shutdownGraceTime: '10 seconds',
   });
+  const sweep = loopEvery(OUTPUT_SWEEP_MS, () => sweepArtefacts(config.COUNTERSIGN_ARTEFACTS_DIR, clock()), onInternal);
   return runWorker(worker, async () => {
+    await sweep.stop();
     await connection.close();
     await runtime.close();
   });

@@ -9,10 +9,10 @@ import { createSweeper } from '../../src/vault/sweep.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { createWitnessCredentials } from '../../src/vault/witness-credentials.js';
 import { openChannels } from '../channels.js';
+import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime, type Runtime } from '../runtime.js';
 import { createInterruptedPass, isLiveRun } from './interrupted.js';
-import { loopEvery } from './loop.js';
 
 const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 

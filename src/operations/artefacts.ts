@@ -78,20 +78,29 @@ export async function deleteArtefact(folder: string, actionId: string): Promise<
   await rm(join(folder, `${actionId}.json`), { force: true });
 }
 
-/** Removes what is past its retention time, and what was left unfinished for two days. @returns the ids removed. */
+/**
+ * Removes what is past its retention time, and what was left unfinished for two days. @returns the ids removed.
+ * @throws the first manifest that could not be read, once all else is done.
+ */
 export async function sweepArtefacts(folder: string, nowMs: number): Promise<string[]> {
   const gone: string[] = [];
+  const unread: unknown[] = [];
   for (const actionId of await listArtefacts(folder)) {
-    const artefact = await readArtefact(folder, actionId);
-    if (artefact !== undefined && nowMs >= artefact.retainUntilMs) gone.push(actionId);
+    try {
+      const artefact = await readArtefact(folder, actionId);
+      if (artefact !== undefined && nowMs >= artefact.retainUntilMs) gone.push(actionId);
+    } catch (error) {
+      unread.push(error); // it must not keep the others
+    }
   }
   for (const name of await readdir(folder).catch(() => [])) {
     const actionId = name.split('.')[0] ?? '';
     if (!name.endsWith('.partial') || !actionIdSchema.safeParse(actionId).success) continue;
-    const { mtimeMs } = await stat(join(folder, name));
-    if (nowMs - mtimeMs > ABANDONED_AFTER_MS) await rm(join(folder, name), { force: true });
+    const found = await stat(join(folder, name)).catch(() => null); // it may be published at this very moment
+    if (found !== null && nowMs - found.mtimeMs > ABANDONED_AFTER_MS) await rm(join(folder, name), { force: true });
   }
   for (const actionId of gone) await deleteArtefact(folder, actionId);
+  if (unread.length > 0) throw unread[0];
   return gone;
 }
 

@@ -51,8 +51,13 @@ async function revokeAll(client: VaultClient, accessor: string, leaseIds: readon
 /** Revokes a token and all that was issued under it, by accessor. An unknown accessor is fine. */
 export async function revokeAccessor(client: VaultClient, accessor: string): Promise<void> {
   await client.write('auth/token/revoke-accessor', { accessor }).catch((error: unknown) => {
-    if (!(error instanceof VaultFault && error.says(UNKNOWN_ACCESSOR))) throw error;
+    if (!isUnknownAccessor(error)) throw error;
   });
+}
+
+/** Whether Vault said that it knows no token of this accessor. */
+export function isUnknownAccessor(error: unknown): boolean {
+  return error instanceof VaultFault && error.says(UNKNOWN_ACCESSOR);
 }
 
 async function revokeLease(client: VaultClient, leaseId: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { Claims, OpenLease } from '../record/claims.js';
 import { accessorSchema, keysSchema, parseAnswer } from './answers.js';
 import type { VaultClient } from './client.js';
 import type { Leases } from './leases.js';
-import { revokeAccessor } from './revoke.js';
+import { isUnknownAccessor, revokeAccessor } from './revoke.js';
 import { VaultFault } from './vault-fault.js';
 
 export interface SweeperOptions {
@@ -64,7 +64,13 @@ async function sweepAccessors(options: SweeperOptions, foreign: Set<string>, res
   for (const accessor of foreign) if (!present.has(accessor)) foreign.delete(accessor);
   for (const accessor of keys) {
     if (foreign.has(accessor)) continue;
-    const token = await lookUp(client, accessor);
+    const token = await lookUp(client, accessor).catch((error: unknown) => {
+      // A lasting refusal must not pass for "nothing to end", nor keep the others from being looked at.
+      if (!(error instanceof VaultFault) || error.temporary) throw error;
+      result.failed += 1;
+      options.onFailure?.(error);
+      return null;
+    });
     if (token === null) continue;
     if (token.role === undefined || !tokenRoles.has(token.role)) foreign.add(accessor);
     else if (clock() - token.creation_time * 1_000 > graceMs && !(await claims.knowsAccessor(accessor)))
@@ -83,8 +89,8 @@ async function lookUp(
       'auth/token/lookup-accessor',
     ).data;
   } catch (error) {
-    // It ended since it was listed, or is one that may not be looked at (a batch or root token).
-    if (error instanceof VaultFault && !error.temporary) return null;
+    // It ended since it was listed.
+    if (isUnknownAccessor(error)) return null;
     throw error;
   }
 }

@@ -94,6 +94,25 @@ describe('a workflow that is ended while it waits', () => {
     expect(await tracesOf(stack, actionId)).toMatchObject({ ...GONE, leases: 0, effects: 0 });
   });
 
+  it('after thousands of attempts: their statements do not keep the receipt from being signed', async () => {
+    const { actionId } = await agent.request(LONG_EXPORT);
+    const { requestDigest } = await untilView(agent, actionId, ({ state }) => state === 'waiting');
+    const body = { code: 'decisions_missing', field: null, message: 'Once more.', who: null, sentDigest: null };
+    const { record } = await stack.installation.become('executor');
+    await record.append(
+      Array.from({ length: 1_001 }, (_, count) => ({
+        kind: 'refusal' as const,
+        actionId,
+        requestDigest,
+        body,
+        key: String(count),
+      })),
+    );
+    await stack.client.workflow.getHandle(workflowIdOf(actionId)).terminate('stop');
+    const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
+    expect(done).toMatchObject({ state: 'done', outcome: { status: 'cancelled' } });
+  });
+
   it('refused by policy after the preview: gets a receipt with the reason', async () => {
     // Everybody's personal data, and more rows than may leave by an agent, is forbidden; the worker knows by the preview.
     const params = {

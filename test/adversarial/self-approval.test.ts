@@ -8,6 +8,7 @@ import type { ActionView } from '../../src/record/action-view.js';
 import { agentOf, personAt, PLAIN_EXPORT, until } from '../support/actors.js';
 import { makeKey, sealStatement, type TestKey } from '../support/signing.js';
 import { startStack, type Stack } from '../support/stack.js';
+import { until as untilTrue } from '../support/until.js';
 import { activitiesIn, untilJudged } from './history.js';
 import { plantStatement } from './plant.js';
 import { applicationFailureIn } from './forger.js';
@@ -26,7 +27,10 @@ afterAll(async () => {
 
 async function hold(): Promise<ActionView> {
   const { actionId } = await agent.request(PLAIN_EXPORT);
-  return until(agent, actionId, ({ state }) => state === 'waiting');
+  const held = await until(agent, actionId, ({ state }) => state === 'waiting');
+  // The plan is on record a moment before the workflow opens its review.
+  await untilTrue(async () => (await handleOf(held).query(reviewStateQuery)).phase === 'waiting');
+  return held;
 }
 
 function handleOf({ actionId }: ActionView) {

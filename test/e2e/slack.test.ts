@@ -266,11 +266,13 @@ describe('when Slack', () => {
     const released = new Promise<void>((resolve) => {
       letThrough = resolve;
     });
-    const hold = (): Promise<void> => {
-      arrived = true;
-      return released;
-    };
-    office.slack.failNext('chat.update', { hold });
+    office.slack.failAll({
+      async hold(method, { ts }) {
+        if (arrived || method !== 'chat.update' || ts !== message.ts) return;
+        arrived = true;
+        await released;
+      },
+    });
     await office.click(message, 'approve', BEN);
     await waitFor(
       () => (arrived ? true : undefined),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServiceFault } from '../../src/core/errors.js';
 import { allOf, latest } from '../../src/record/record.js';
 import { createRecord } from '../../src/record/postgres-record.js';
-import { createRecordPool } from '../../src/record/postgres/pool.js';
+import { createRecordPool, inTransaction } from '../../src/record/postgres/pool.js';
 import { Secret } from '../../src/core/secret.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { makeKey, newActionId, sealStatement } from '../support/signing.js';
@@ -27,6 +27,18 @@ describe('the record', () => {
   afterAll(() => installation.close());
 
   const freshRequest = () => recordRequest(gateway.record, installation.agent);
+
+  it('outlives a connection that breaks between two queries of a transaction', async () => {
+    const broken = inTransaction(gateway.pool, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      const gone = new Promise<void>((resolve) => client.once('end', resolve));
+      await installation.inRecord((admin) => admin.query('select pg_terminate_backend($1)', [rows[0]?.pid]));
+      await gone;
+      await client.query('select 1');
+    });
+    await expect(broken).rejects.toMatchObject({ service: 'record', temporary: true });
+    await expect(gateway.record.listActions({ limit: 1 })).resolves.toBeInstanceOf(Array);
+  });
 
   describe('appending', () => {
     it('numbers, chains, signs with the key of the kind, and reads back what it wrote', async () => {

@@ -85,6 +85,29 @@ describe('the sweeper', () => {
     await leasing.installation.vaultAdmin.write('auth/token/revoke-accessor', { accessor: foreignAccessor });
   });
 
+  it('counts tokens that it is not let look at, tells why, and ends the others', async () => {
+    const [hidden, other] = [await orphanToken(), await orphanToken()];
+    const { client } = options;
+    const failures: unknown[] = [];
+    const sweep = createSweeper({
+      ...options,
+      graceMs: 0,
+      onFailure: (error) => failures.push(error),
+      client: {
+        ...client,
+        write: (path, body, ...rest) => {
+          const isHidden = path === 'auth/token/lookup-accessor' && (body as { accessor: string }).accessor === hidden;
+          return isHidden ? client.write('sys/seal', {}) : client.write(path, body, ...rest);
+        },
+      },
+    });
+    nowMs += 2_000;
+    expect(await sweep()).toEqual({ ended: 1, failed: 1 });
+    expect(failures).toMatchObject([{ status: 403 }]);
+    expect([await isAlive(hidden), await isAlive(other)]).toEqual([true, false]);
+    expect(await createSweeper({ ...options, graceMs: 0 })()).toEqual({ ended: 1, failed: 0 });
+  });
+
   it('counts what it could not end, goes on with the others, and ends it the next time', async () => {
     const [stuck, other] = [await openLease(), await openLease()];
     const orphan = await orphanToken();

@@ -1,10 +1,4 @@
-import {
-  createRemoteJWKSet,
-  errors,
-  jwtVerify,
-  type JWTVerifyOptions,
-  type JWTVerifyResult,
-} from 'jose';
+import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
 import { z } from 'zod';
 import { Refusal, ServiceFault } from '../../core/errors.js';
 

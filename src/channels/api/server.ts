@@ -34,7 +34,7 @@ export interface ServerOptions {
 export async function createServer({ log, refusals, senderOf, publicUrl }: ServerOptions): Promise<FastifyInstance> {
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const app = fastify({
-    ...(log === false ? { logger: false } : { loggerInstance: log }),
+    ...(log === false ? { logger: false } : { loggerInstance: withoutQueries(log) }),
     bodyLimit: REQUEST_LIMITS.bodyBytes,
     // A proxy's word about addresses would let anyone choose whom the rate limit counts.
     trustProxy: false,
@@ -72,6 +72,12 @@ export async function createServer({ log, refusals, senderOf, publicUrl }: Serve
     transformObject: withoutUnusedSchemas,
   });
   return app;
+}
+
+/** Requests are logged without their query: a sign-in's answer carries its code there. */
+function withoutQueries(log: FastifyBaseLogger): FastifyBaseLogger {
+  const req = ({ method, url, ip }: FastifyRequest) => ({ method, path: url.split('?')[0], remoteAddress: ip });
+  return log.child({}, { serializers: { req } });
 }
 
 /** JSON bodies for the routes of one scope: fatal UTF-8, typed errors. */

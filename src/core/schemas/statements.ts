@@ -18,6 +18,9 @@ export const chainSchema = z.strictObject({
   previous: digestSchema,
 });
 
+/** A target that is away for days is tried thousands of times: the receipt must fit into one envelope all the same. */
+export const RECEIPT_STATEMENTS = 10_000;
+
 const personSchema = nameSchema;
 
 /** The body of each kind of statement. `request` and `withdrawal` are signed by the agent, the others by a process. */
@@ -136,8 +139,8 @@ export const statementBodySchemas = {
     /** `open`: revocation not yet proven; a closing receipt follows. */
     lease: z.enum(['none', 'open', 'revoked']),
     approvers: z.array(personSchema),
-    /** Payload digests of all statements on record about this action, oldest first. */
-    statements: z.array(digestSchema).max(1_000),
+    /** Payload digests of the statements on record about this action, oldest first; of more than fit, the newest. */
+    statements: z.array(digestSchema).max(RECEIPT_STATEMENTS),
     closing: z.boolean(),
     concludedAtMs: timeMsSchema,
   }),

@@ -36,6 +36,11 @@ export function createRecordPool({ url, maxConnections = 8, timeoutMs = 5_000 }:
 export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await reachable(pool.connect());
   let broken: Error | undefined;
+  // The pool listens to idle connections only: one that breaks between two queries would otherwise end the process.
+  const onBroken = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onBroken);
   try {
     const result = await work(client);
     await client.query('commit');
@@ -46,6 +51,7 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
     });
     throw recordFault(error);
   } finally {
+    client.removeListener('error', onBroken);
     client.release(broken);
   }
 }

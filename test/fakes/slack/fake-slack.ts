@@ -12,7 +12,7 @@ export type Fault =
   /** The connection breaks before Slack saw it. */
   | 'drop_request'
   /** Called as the request arrives; Slack does the work only when it resolves. */
-  | { hold: () => Promise<void> }
+  | { hold: (method: string, form: Record<string, string>) => Promise<void> }
   | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface FakeSlackOptions extends StateOptions {
@@ -95,7 +95,7 @@ async function serveApi(
     const form = Object.fromEntries(new URLSearchParams(await readText(request)));
     const fault = faults.get(method)?.shift() ?? everywhere;
     if (fault === 'drop_request') return void request.socket.destroy();
-    if (typeof fault === 'object' && fault !== null && 'hold' in fault) await fault.hold();
+    if (typeof fault === 'object' && fault !== null && 'hold' in fault) await fault.hold(method, form);
     else if (typeof fault === 'object' && fault !== null)
       return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
     const authorised = request.headers.authorization === `Bearer ${botToken}`;

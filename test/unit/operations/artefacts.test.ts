@@ -60,6 +60,14 @@ describe('artefacts', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it('are swept although the manifest of another cannot be read, which is told', async () => {
+    await publish(FIRST);
+    await publish(SECOND);
+    await writeFile(join(folder, `${FIRST}.json`), 'nonsense');
+    await expect(sweepArtefacts(folder, RETAIN_UNTIL_MS)).rejects.toThrow();
+    expect(await listArtefacts(folder)).toEqual([FIRST]);
+  });
+
   it('left unfinished are swept after two days, not before', async () => {
     const partial = join(folder, `${FIRST}.csv.partial`);
     await writeFile(partial, 'id');
