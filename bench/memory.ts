@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { reviewStateQuery } from '../src/contracts/workflow.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import type { Bed } from './bed.js';
-import { COLLECT_EVERY_MS } from './collection.js';
 import { inLanes } from './lanes.js';
 import type { Subject } from './subject.js';
 
@@ -16,6 +16,7 @@ export interface Weight {
 }
 
 const LANES = 8;
+const LOOK_EVERY_MS = 1_000;
 const MAX_LOOKS = 12;
 
 /** Fewer would weigh the worker's noise, whatever the time. */
@@ -39,8 +40,8 @@ export async function weighWaitingActions(
   await inLanes(LANES, Array.from({ length: count }), async () => {
     if (actionIds.length < LEAST || mayGoOn()) actionIds.push(await subject.hold());
   });
-  const collector = new URL('collect-garbage.js', import.meta.url).href;
-  const { pid } = await bed.restart('worker', { NODE_OPTIONS: `--import=${collector}` });
+  const collector = fileURLToPath(new URL('collect-garbage.cjs', import.meta.url));
+  const { pid } = await bed.restart('worker', { NODE_OPTIONS: `--require=${collector}` });
   const load = async (actionId: string): Promise<void> => {
     const { phase } = await bed.client.workflow.getHandle(workflowIdOf(actionId)).query(reviewStateQuery);
     if (phase !== 'waiting') throw new Error(`Action ${actionId} does not wait: ${phase}.`);
@@ -57,7 +58,7 @@ export async function weighWaitingActions(
 async function settledBytes(pid: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let looks = 0, unchanged = 0; looks < MAX_LOOKS && unchanged < 3; looks += 1) {
-    await delay(COLLECT_EVERY_MS);
+    await delay(LOOK_EVERY_MS);
     const bytes = await residentBytes(pid);
     unchanged = bytes < least ? 0 : unchanged + 1;
     least = Math.min(least, bytes);

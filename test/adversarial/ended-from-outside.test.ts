@@ -99,15 +99,14 @@ describe('a workflow that is ended while it waits', () => {
     const { requestDigest } = await untilView(agent, actionId, ({ state }) => state === 'waiting');
     const body = { code: 'decisions_missing', field: null, message: 'Once more.', who: null, sentDigest: null };
     const { record } = await stack.installation.become('executor');
-    await record.append(
-      Array.from({ length: 1_001 }, (_, count) => ({
-        kind: 'refusal' as const,
-        actionId,
-        requestDigest,
-        body,
-        key: String(count),
-      })),
-    );
+    const attempts = Array.from({ length: 1_001 }, (_, count) => ({
+      kind: 'refusal' as const,
+      actionId,
+      requestDigest,
+      body,
+      key: String(count),
+    }));
+    await Promise.all(attempts.map((attempt) => record.append([attempt])));
     await stack.client.workflow.getHandle(workflowIdOf(actionId)).terminate('stop');
     const done = await untilView(agent, actionId, ({ receipt }) => receipt !== null);
     expect(done).toMatchObject({ state: 'done', outcome: { status: 'cancelled' } });
