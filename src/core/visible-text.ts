@@ -18,6 +18,13 @@ export function visibleLine(text: string): string {
   return text.replace(INVISIBLE, nameOf);
 }
 
+/** Untrusted text as one Markdown code span: the only form in which no link, image or markup comes alive. */
+export function markdownLiteral(text: string): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence} ${visibleLine(text)} ${fence}`;
+}
+
 /** JSON text that no terminal acts on: the same characters as `\u` escapes, so that a parser reads what was meant. */
 export function visibleJson(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(INVISIBLE, (character) =>

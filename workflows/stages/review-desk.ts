@@ -1,4 +1,5 @@
 import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
+import { markdownLiteral } from '../../src/core/visible-text.js';
 import type { Outcome } from '../../src/core/schemas/action.js';
 import { registerHandlers } from './review-handlers.js';
 import { ReviewTally, type Standing } from './review-tally.js';
@@ -91,7 +92,7 @@ export function openReviewDesk(): ReviewDesk {
     },
     showDone({ outcome, lease }) {
       tally.phase = 'done';
-      showStage({ state: outcome.status, lease, details: outcome.message });
+      showStage({ state: outcome.status, lease, details: markdownLiteral(outcome.message) });
     },
   };
 }
