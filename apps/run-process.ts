@@ -5,6 +5,8 @@ import { parseConfig } from '../src/config/common.js';
 export interface Stoppable {
   /** Rejects when it failed by itself; absent for what can't. */
   done?: Promise<void>;
+  /** Resolves when it can do nothing more, though it still runs. */
+  lost?: Promise<Error>;
   stop(): Promise<void>;
 }
 
@@ -14,6 +16,11 @@ export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => 
   // One line on stdout tells whoever started us that we are ready.
   process.stdout.write('{"ready":true}\n');
   running.done?.catch((error: unknown) => fail(error));
+  void running.lost?.then(async (error) => {
+    // Whoever goes on polling without its token takes work away from those who can do it.
+    await running.stop().catch(() => undefined);
+    fail(error);
+  });
   const stop = (): void => {
     running.stop().then(
       () => process.exit(0),

@@ -29,6 +29,8 @@ export interface Runtime {
   clock: () => number;
   /** Told of errors that are not ours to explain; never shown to a user. */
   onInternal: (error: unknown) => void;
+  /** Resolves when the Vault token is gone for good: this process can do nothing more and must not take work from others. */
+  lost: Promise<Error>;
   close(): Promise<void>;
 }
 
@@ -45,11 +47,15 @@ const PURPOSES: { [P in ProcessName]: readonly KeyPurpose[] } = {
  * @throws when any of these does not hold: a process that can't verify does not start.
  */
 export async function createRuntime(config: CommonConfig, process: ProcessName): Promise<Runtime> {
-  const logger = pino({ name: process, level: config.COUNTERSIGN_LOG_LEVEL });
+  const logger = pino({ name: process, level: config.COUNTERSIGN_LOG_LEVEL, serializers: { err: describeError } });
   const policy = await loadBundle(config.COUNTERSIGN_POLICY_DIR, { pinnedDigest: config.COUNTERSIGN_POLICY_DIGEST });
   const keyring = openKeyring(JSON.parse(await readFile(config.COUNTERSIGN_KEYRING_FILE, 'utf8')), {
     keyid: 'root',
     publicKey: config.COUNTERSIGN_ROOT_KEY,
+  });
+  let reportLoss: (error: Error) => void = () => undefined;
+  const lost = new Promise<Error>((resolve) => {
+    reportLoss = resolve;
   });
   const vault = await logInToVault({
     address: config.COUNTERSIGN_VAULT_ADDRESS,
@@ -58,7 +64,7 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
     wrappedSecretId: new Secret(config.COUNTERSIGN_VAULT_WRAPPED_SECRET_ID),
     mount: config.COUNTERSIGN_VAULT_APPROLE_MOUNT,
     onLost: (fault) => {
-      logger.fatal({ fault: fault.message }, 'The Vault token is lost; restart this process with a new secret id.');
+      reportLoss(new Error(`The Vault token is lost: ${fault.message} Start this process again with a new secret id.`));
     },
   });
   const signers: Partial<Record<KeyPurpose, Signer>> = {};
@@ -81,6 +87,7 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
     vault,
     logger,
     clock: Date.now,
+    lost,
     onInternal: (error) => {
       logger.error({ err: error }, 'Internal error');
     },
@@ -88,6 +95,17 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
       await record.close();
       await vault.close();
     },
+  };
+}
+
+/** Only what is meant for people: a driver's error has further fields, with rows and statements in them. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  return {
+    type: error.name,
+    code: 'code' in error ? error.code : undefined,
+    message: error.message,
+    stack: error.stack,
   };
 }
 

@@ -17,10 +17,11 @@ const OUTPUT_SWEEP_MS = 60_000;
 /** Starts an executor: the enforcement point, which alone can lease what actions run under. */
 export async function startExecutor(config: ExecutorConfig): Promise<RunningWorker> {
   await mkdir(config.COUNTERSIGN_ARTEFACTS_DIR, { recursive: true, mode: 0o700 });
+  // First, because the login to Vault works once: who can't work must not use it up.
+  const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'executor');
   const { record, claims, vault, policy, clock, logger, onInternal } = runtime;
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
-  const connection = await connectToTemporal(config);
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
@@ -41,7 +42,7 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
     shutdownGraceTime: '10 seconds',
   });
   const sweep = loopEvery(OUTPUT_SWEEP_MS, () => sweepArtefacts(config.COUNTERSIGN_ARTEFACTS_DIR, clock()), onInternal);
-  return runWorker(worker, async () => {
+  return runWorker(worker, runtime.lost, async () => {
     await sweep.stop();
     await connection.close();
     await runtime.close();

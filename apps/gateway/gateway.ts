@@ -16,6 +16,8 @@ import { mountSlack } from './slack.js';
 export interface RunningGateway {
   /** Where it listens, e.g. `http://127.0.0.1:8480`. */
   url: string;
+  /** Resolves when its Vault token is gone for good. */
+  lost: Promise<Error>;
   /** Lets running requests end (waits end early), then closes everything. */
   stop(): Promise<void>;
 }
@@ -29,6 +31,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
   const { address, port, family } = app.server.address() as AddressInfo;
   return {
+    lost: runtime.lost,
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${String(port)}`,
     async stop() {
       await app.close();

@@ -18,6 +18,8 @@ const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 
 /** Starts the notary: receipts, proofs of revocation, and the sweeper. */
 export async function startNotary(config: NotaryConfig): Promise<RunningWorker> {
+  // First, because the login to Vault works once: who can't work must not use it up.
+  const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'notary');
   const { record, claims, vault, policy, clock, onInternal } = runtime;
   const channels = openChannels(config, runtime);
@@ -30,7 +32,6 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const client = new Client({ connection: clientConnection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
   const concluding = { record, claims, leases, channels, clock, onInternal };
   const sweep = createSweep(runtime, client, concluding);
-  const connection = await connectToTemporal(config);
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
@@ -40,7 +41,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   });
   await scheduleSweep(client, config.COUNTERSIGN_SWEEP_SECONDS);
   const loop = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, sweep, onInternal);
-  return runWorker(worker, async () => {
+  return runWorker(worker, runtime.lost, async () => {
     await loop.stop();
     await clientConnection.close();
     await connection.close();

@@ -12,12 +12,13 @@ import { connectToTemporal, createRuntime } from '../runtime.js';
 
 /** Starts the worker: workflows, `prepare` and `announce`. */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
+  // First, because the login to Vault works once: who can't work must not use it up.
+  const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'worker');
   const { record, claims, vault, policy, keyring, clock, logger, onInternal } = runtime;
   const refusals = createRefusals({ record, clock, log: logger });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
   const channels = openChannels(config, runtime);
-  const connection = await connectToTemporal(config);
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
@@ -32,7 +33,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     maxCachedWorkflows: config.COUNTERSIGN_MAX_CACHED_WORKFLOWS,
     shutdownGraceTime: '10 seconds',
   });
-  return runWorker(worker, async () => {
+  return runWorker(worker, runtime.lost, async () => {
     await connection.close();
     await runtime.close();
   });

@@ -27,6 +27,8 @@ export interface VaultSession extends VaultClient {
 
 const RENEW_FRACTION = 0.5;
 const RETRY_MS = 5_000;
+// A token near its last end is renewed for less and less: never in a tight loop.
+const MIN_DELAY_MS = 1_000;
 
 /**
  * Unwraps the secret id, logs in and renews the token in the background.
@@ -86,7 +88,7 @@ function keepAlive(client: VaultClient, ttlSeconds: number, onLost: (fault: Vaul
   let stopped = false;
   const schedule = (delayMs: number): void => {
     if (stopped) return;
-    timer = setTimeout(() => void renew(), delayMs);
+    timer = setTimeout(() => void renew(), Math.max(delayMs, MIN_DELAY_MS));
     timer.unref();
   };
   const renew = async (): Promise<void> => {

@@ -132,10 +132,7 @@ export async function startTestGateway({
 }
 
 /** Settings that name one start of a process. */
-async function loginOf(
-  installation: TestInstallation,
-  process: 'gateway' | 'worker',
-): Promise<Record<string, string>> {
+async function loginOf(installation: TestInstallation, process: 'gateway' | 'worker'): Promise<Record<string, string>> {
   const { role, roleId, wrappedSecretId } = await installation.issueLogin(process);
   return {
     COUNTERSIGN_RECORD_URL: installation.recordUrls[process].reveal(),
