@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import type { ClaimAnswer, Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
 import { inTransaction, query } from './postgres/pool.js';
 
@@ -111,8 +111,8 @@ async function endAction(client: pg.PoolClient, actionId: string): Promise<{ eff
 
 /** Begins a transaction that no other claim or effect of this action runs beside. */
 async function beginAlone(client: pg.PoolClient, actionId: string): Promise<void> {
-  await client.query('begin');
-  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`countersign.claim/${actionId}`]);
+  const lock = pg.escapeLiteral(`countersign.claim/${actionId}`);
+  await client.query(`begin; select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`);
 }
 
 async function openLeases(pool: pg.Pool, actionId?: string): Promise<OpenLease[]> {

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import type { Envelope } from '../../core/dsse.js';
 import { Refusal } from '../../core/errors.js';
 import type { Statement } from '../../core/schemas/statements.js';
@@ -12,8 +12,8 @@ export async function insertAgentStatement(
   envelope: Envelope,
   { statement, digest }: VerifiedStatement,
 ): Promise<'new' | 'known'> {
-  await client.query('begin');
-  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`countersign.request/${actionId}`]);
+  const lock = pg.escapeLiteral(`countersign.request/${actionId}`);
+  await client.query(`begin; select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`);
   const known = await client.query('select from countersign.statements where digest = $1', [digest]);
   if (known.rowCount !== 0) return 'known';
   const { agent } = (statement as Statement<'request' | 'withdrawal'>).predicate.body;

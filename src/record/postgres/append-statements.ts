@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { seal, type Envelope, type Signer } from '../../core/dsse.js';
 import { digestOf, sha256Hex } from '../../core/json.js';
 import type { ProcessName, Statement, StatementKind } from '../../core/schemas/statements.js';
@@ -12,6 +12,11 @@ export interface Appending {
   process: ProcessName;
   signerFor: (kind: StatementKind) => Signer;
   verify: (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement;
+}
+
+interface HeadRow {
+  number: string;
+  digest: string;
 }
 
 interface ChainHead {
@@ -38,8 +43,7 @@ export async function appendStatements(
   drafts: readonly AnyDraft[],
   appending: Appending,
 ): Promise<AnyRecorded[]> {
-  const head = await lockChain(client, appending.process);
-  const known = await findByKey(client, drafts, appending);
+  const { head, known } = await lockChain(client, drafts, appending);
   const fresh = new Map<string | AnyDraft, AnyDraft>();
   for (const draft of drafts) {
     const name = keyOf(draft) ?? draft;
@@ -62,35 +66,32 @@ export function statementOf(draft: AnyDraft, process: ProcessName, head: ChainHe
   });
 }
 
-async function lockChain(client: pg.PoolClient, process: ProcessName): Promise<ChainHead> {
-  // One round trip. The lock is a statement of its own: the next one then sees what its last holder committed.
+/** Begins the transaction, locks the chain, and reads its head and what is on record under the drafts' keys. */
+async function lockChain(
+  client: pg.PoolClient,
+  drafts: readonly AnyDraft[],
+  { process, verify }: Appending,
+): Promise<{ head: ChainHead; known: Map<string | AnyDraft, AnyRecorded> }> {
+  const keys = drafts.map(keyOf).filter((key) => key !== undefined);
+  // One round trip. The lock is a statement of its own: the next ones then see what its last holder committed.
   const answers: unknown = await client.query(`begin;
     select pg_advisory_xact_lock(hashtextextended('countersign.chain/${process}', 0));
-    select number, digest from countersign.statements where process = '${process}' order by number desc limit 1`);
-  const row = (answers as pg.QueryResult<{ number: string; digest: string }>[])[2]?.rows[0];
-  return row === undefined ? { number: 0, digest: EMPTY_DIGEST } : { number: Number(row.number), digest: row.digest };
+    select number, digest from countersign.statements where process = '${process}' order by number desc limit 1;
+    select ${STATEMENT_COLUMNS} from countersign.statements
+    where (coalesce(action_id, ''), kind, key) in
+      (select w ->> 0, w ->> 1, w ->> 2 from jsonb_array_elements(${pg.escapeLiteral(`[${keys.join()}]`)}) w)`);
+  const [, , last, found] = answers as [unknown, unknown, pg.QueryResult<HeadRow>, pg.QueryResult<StatementRow>];
+  const [row] = last.rows;
+  return {
+    head: row === undefined ? { number: 0, digest: EMPTY_DIGEST } : { number: Number(row.number), digest: row.digest },
+    known: new Map(
+      found.rows.map((one) => [JSON.stringify([one.action_id ?? '', one.kind, one.key]), recordedFrom(one, verify)]),
+    ),
+  };
 }
 
 function keyOf(draft: AnyDraft): string | undefined {
   return draft.key === undefined ? undefined : JSON.stringify([draft.actionId ?? '', draft.kind, draft.key]);
-}
-
-async function findByKey(
-  client: pg.PoolClient,
-  drafts: readonly AnyDraft[],
-  { verify }: Appending,
-): Promise<Map<string | AnyDraft, AnyRecorded>> {
-  const keys = drafts.map(keyOf).filter((key) => key !== undefined);
-  if (keys.length === 0) return new Map();
-  const wanted = keys.map((key) => JSON.parse(key) as unknown);
-  const { rows } = await client.query<StatementRow & { name: string }>(
-    `select ${STATEMENT_COLUMNS} from countersign.statements
-     where (coalesce(action_id, ''), kind, key) in (select w ->> 0, w ->> 1, w ->> 2 from jsonb_array_elements($1) w)`,
-    [JSON.stringify(wanted)],
-  );
-  return new Map(
-    rows.map((row) => [JSON.stringify([row.action_id ?? '', row.kind, row.key]), recordedFrom(row, verify)]),
-  );
 }
 
 function numberDrafts(drafts: readonly AnyDraft[], head: ChainHead, process: ProcessName): Numbered[] {
