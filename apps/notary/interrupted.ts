@@ -6,6 +6,8 @@ import { allOf, latest, type AnyRecorded, type Record as ActionRecord } from '..
 
 // More than a namespace of ours is meant to hold open at once; the rest is seen once these are closed.
 const MAX_OPEN = 10_000;
+// Each costs one question to Temporal a pass.
+const SAMPLE = 20;
 
 const FROM_OUTSIDE: Extract<ConcludeInput['ended'], { kind: 'not_run' }> = {
   kind: 'not_run',
@@ -38,13 +40,17 @@ export function createInterruptedPass(options: InterruptedOptions): () => Promis
   const { client, record, conclude, onInternal } = options;
   // Whoever ran the effect learns of the end as its session dies, and puts the outcome on record a moment later.
   let awaited = new Set<string>();
+  const sample = createSampler(SAMPLE);
   return async () => {
     const open = await record.listActions({ open: true, limit: MAX_OPEN });
     if (open.length === 0) return 0;
     const running = await runningWorkflows(client);
     const awaitedNext = new Set<string>();
     let concluded = 0;
-    for (const actionId of open.filter((id) => !running.has(workflowIdOf(id)))) {
+    const ended = open.filter((id) => !running.has(workflowIdOf(id)));
+    // A deleted workflow can stay in the list as running for ever: some of those are asked themselves, in turn.
+    const unsure = sample(open.filter((id) => running.has(workflowIdOf(id))));
+    for (const actionId of [...ended, ...unsure]) {
       try {
         const found = await endOf(options, actionId);
         if (found === null) continue;
@@ -61,6 +67,20 @@ export function createInterruptedPass(options: InterruptedOptions): () => Promis
     }
     awaited = awaitedNext;
     return concluded;
+  };
+}
+
+/** Makes a function that picks some of what it is given, those first that it picked longest ago. */
+function createSampler(size: number): (ids: readonly string[]) => string[] {
+  let turn = 0;
+  const pickedAt = new Map<string, number>();
+  return (ids) => {
+    const present = new Set(ids);
+    for (const id of pickedAt.keys()) if (!present.has(id)) pickedAt.delete(id);
+    turn += 1;
+    const picked = [...ids].sort((one, other) => (pickedAt.get(one) ?? 0) - (pickedAt.get(other) ?? 0)).slice(0, size);
+    for (const id of picked) pickedAt.set(id, turn);
+    return picked;
   };
 }
 
