@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { examplePeople } from '../apps/devstack/example.js';
 import { startServices } from '../apps/devstack/services/services.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../src/contracts/search-attributes.js';
-import { parse } from 'yaml';
 
 /** Where the services of this run are; administrators' credentials included: tests install and break things. */
 export interface ServiceAddresses {
@@ -41,13 +41,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await services.stop();
     await rm(folder, { recursive: true, force: true });
   };
-}
-
-/** The people of the example bundle can sign in. */
-async function examplePeople(): Promise<{ id: string; email: string; name: string }[]> {
-  const file = new URL('../policies/example/directory.yaml', import.meta.url);
-  const { people } = parse(await readFile(file, 'utf8')) as {
-    people: { oidcSubject: string; email: string; name: string }[];
-  };
-  return people.map(({ oidcSubject, email, name }) => ({ id: oidcSubject, email, name }));
 }

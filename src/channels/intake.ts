@@ -1,4 +1,5 @@
 import { payloadDigest } from '../core/dsse.js';
+import { parseJsonBody } from './json-body.js';
 import { Refusal } from '../core/errors.js';
 import { sha256Hex } from '../core/json.js';
 import { REQUEST_LIMITS } from '../core/schemas/action.js';
@@ -131,17 +132,7 @@ function parseBody(body: Uint8Array): unknown {
   if (body.length > REQUEST_LIMITS.bodyBytes) {
     throw new Refusal('body_too_large', `The body is larger than ${String(REQUEST_LIMITS.bodyBytes)} bytes.`);
   }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new Refusal('body_not_utf8', 'The body is not UTF-8.');
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Refusal('body_malformed', 'The body is not JSON.');
-  }
+  return parseJsonBody(body);
 }
 
 function checkKey(idempotencyKey: string | undefined, actionId: string): void {

@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { Refusal, ServiceFault } from '../../core/errors.js';
+import { parseJsonBody } from '../json-body.js';
 import { sha256Hex } from '../../core/json.js';
 import { REQUEST_LIMITS } from '../../core/schemas/action.js';
 import type { Refusals } from '../refusals.js';
@@ -87,7 +88,7 @@ export function acceptJson(scope: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       request.sentDigest = sha256Hex(body);
-      return parseJson(body);
+      return parseJsonBody(body);
     },
   );
 }
@@ -100,20 +101,6 @@ export function acceptBytes(scope: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, body: Buffer) => body,
   );
-}
-
-function parseJson(body: Buffer): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new Refusal('body_not_utf8', 'The body is not UTF-8.');
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Refusal('body_malformed', 'The body is not JSON.');
-  }
 }
 
 /** Logs what is no refusal: a service that is away in a line, our own failures whole. */
