@@ -29,6 +29,10 @@ RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
 FROM node:24.11.1-slim AS process
 ENV NODE_ENV=production
 WORKDIR /app
+# For ssh.command. OpenTofu is not in the image: add it in one of your own where infra.apply is used.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends openssh-client \
+  && rm -rf /var/lib/apt/lists/*
 COPY --from=production --chown=root:root /app/package.json ./
 COPY --from=production --chown=root:root /app/node_modules node_modules
 COPY --from=production --chown=root:root /app/dist dist

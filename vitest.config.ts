@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // What the pure tests cover needs no service; all else shares one set of servers per run, each file under names of its own.
-const pure = ['test/unit/**/*.test.ts', 'test/contracts/**/*.test.ts'];
+const pure = ['test/unit/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -12,7 +12,8 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['test/**/*.test.ts'],
-          exclude: pure,
+          // Those run on HashiCorp's Vault alone: `npm run test:vault`.
+          exclude: [...pure, 'test/vault-lane/**'],
           pool: 'forks',
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 60_000,

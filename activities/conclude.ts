@@ -116,7 +116,8 @@ async function appendReceipt(
       actionId: request.body.actionId,
       requestDigest: request.statement.subject[0].digest.sha256,
       body: {
-        actionDigest: latest(statements, 'plan')?.body.actionDigest ?? null,
+        // Of what ran: after a reset, something else may have been planned since.
+        actionDigest: (latest(statements, 'effect') ?? latest(statements, 'plan'))?.body.actionDigest ?? null,
         outcome,
         lease,
         approvers: claim?.body.approvers ?? [],

@@ -1,10 +1,13 @@
 import { Context } from '@temporalio/activity';
-import { Refusal, ServiceFault } from '../src/core/errors.js';
+import { OutcomeUnknown, Refusal, ServiceFault } from '../src/core/errors.js';
 import type { JsonObject } from '../src/core/json.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import type { Judgement } from '../src/enforcement/judge.js';
+import { verifyEffect } from '../src/enforcement/effect-mismatch.js';
+import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
-import { latest } from '../src/record/record.js';
+import type { Asked } from '../src/operations/operation.js';
+import { latest, type AnyDraft } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 
@@ -20,16 +23,17 @@ export async function runEffect(
   judged: Judgement,
   held: { attempt: number; credential: LeasedCredential },
 ): Promise<Outcome> {
-  const { policy, artefactsDir, retentionMs, clock } = dependencies;
-  const { operation, target, params, request } = judged;
+  const { policy, host, contents, artefactsDir, retentionMs, clock } = dependencies;
+  const { operation, preview } = judged;
   const signal = Context.current().cancellationSignal;
   const effect = { begun: false };
   try {
     const result = await operation.execute({
-      actionId: request.body.actionId,
-      params,
-      target,
+      ...askedOf(judged),
       credential: held.credential,
+      approved: preview.preview,
+      host,
+      keepsakes: contents,
       artefactsDir,
       retainUntilMs: clock() + retentionMs,
       progress: (done) => {
@@ -49,13 +53,19 @@ export async function runEffect(
   }
 }
 
-/** Nobody else begins it, and it has not ended meanwhile. */
+/** What the operation is told of the action. */
+export function askedOf({ request, params, target }: Pick<Judgement, 'request' | 'params' | 'target'>): Asked<unknown> {
+  return { actionId: request.body.actionId, agent: request.body.agent, params, target };
+}
+
+/** Nobody else begins it, it has not ended meanwhile, and its agent was not frozen since it was judged. */
 async function beginEffect(
-  { claims, record, clock }: ExecuteDependencies,
+  { claims, record, policy, clock }: ExecuteDependencies,
   { request, requestDigest, plan }: Judgement,
   attempt: number,
 ): Promise<void> {
-  const { actionId } = request.body;
+  const { actionId, agent } = request.body;
+  requireNotFrozen(await record.freezesOf(agent), agent, policy().directory);
   if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   }
@@ -74,31 +84,45 @@ function succeeded(result: JsonObject): Outcome {
 }
 
 function failed(error: unknown, aborted: boolean): Outcome {
-  if (aborted)
-    return {
-      status: 'interrupted',
-      code: 'interrupted',
-      message: 'The operation was stopped while it ran; partial output was removed.',
-    };
+  if (error instanceof OutcomeUnknown) return { status: 'unknown', code: 'outcome_unknown', message: error.message };
   // Only our own sentences: a driver's message may quote data or a connection string.
-  const said =
-    error instanceof Refusal || error instanceof ServiceFault ? error.message : 'The operation failed at the target.';
+  const own = error instanceof Refusal || error instanceof ServiceFault ? error.message : null;
+  if (aborted) {
+    return { status: 'interrupted', code: 'interrupted', message: own ?? 'The operation was stopped while it ran.' };
+  }
+  const said = own ?? 'The operation failed at the target.';
   return { status: 'failed', code: error instanceof Refusal ? error.code : 'target_error', message: said };
 }
 
-/** The first result on record stands: when somebody else had to say "unknown" before us, that is the answer. */
-/** Puts what came of the effect on record, with what it shows against the preview. */
+/**
+ * Puts what came of the effect on record, with what it shows against the preview; in one piece with the incidents and
+ * the freeze that follow from it.
+ * @returns the first result on record: when somebody else had to say "unknown" before us, that is the answer.
+ */
 export async function recordResult(
   { record, clock }: ExecuteDependencies,
-  judged: Judgement,
+  judged: Pick<Judgement, 'operation' | 'preview' | 'plan' | 'request' | 'requestDigest'>,
   outcome: Outcome,
 ): Promise<Outcome> {
-  const { operation, preview } = judged;
+  const { operation, preview, plan } = judged;
   const findings = outcome.result === undefined ? [] : operation.checkEffect(preview.preview, outcome.result);
   const { request, requestDigest } = judged;
-  const body = { step: EXECUTE_STEP, outcome, findings, finishedAtMs: clock() };
-  const recorded = await record.append([
-    { kind: 'result', actionId: request.body.actionId, requestDigest, body, key: EXECUTE_STEP },
-  ]);
-  return latest(recorded, 'result')?.body.outcome ?? outcome;
+  const { actionId, agent } = request.body;
+  const nowMs = clock();
+  const effect = verifyEffect(outcome, findings, { actionId, agent, plan: plan.plan, nowMs });
+  const about = { actionId, requestDigest };
+  const body = { step: EXECUTE_STEP, outcome: effect.outcome, findings, finishedAtMs: nowMs };
+  const drafts: AnyDraft[] = [
+    { kind: 'result', ...about, body, key: EXECUTE_STEP },
+    ...effect.incidents.map((incident, index) => ({
+      kind: 'incident' as const,
+      ...about,
+      body: incident,
+      key: `${EXECUTE_STEP}/${String(index)}`,
+    })),
+  ];
+  // The key is what a frozen agent is found by: see Record.freezesOf.
+  if (effect.freeze !== null) drafts.push({ kind: 'freeze', ...about, body: effect.freeze, key: agent });
+  const recorded = await record.append(drafts);
+  return latest(recorded, 'result')?.body.outcome ?? effect.outcome;
 }

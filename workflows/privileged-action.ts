@@ -56,7 +56,7 @@ function requestIn(input: unknown): Envelope {
 }
 
 async function reviewAndRun(desk: ReviewDesk, request: Envelope, first: Prepared): Promise<Ended> {
-  const announcer = createAnnouncer(first.actionId);
+  const announcer = createAnnouncer(first);
   try {
     let prepared = first;
     for (;;) {

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { DecisionInput, GatewayApi } from '../../src/client/api.js';
+import { fetchLogText } from '../../src/client/log-text.js';
 import type { DecisionAnswer } from '../../src/contracts/workflow.js';
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import type { LogText } from '../../src/record/log-text.js';
 import { connectAsPerson } from './connect.js';
 import type { CliContext } from './context.js';
 import { EXIT, UsageError } from './exit-codes.js';
@@ -31,7 +33,7 @@ export async function decide({ context, exit }: CommandHost, { actionId, decisio
   const api = await connectAsPerson(context, options);
   const action = await api.get(actionId);
   const actionDigest = requireOpen(action);
-  showAction(context, action, options);
+  showAction(context, { action, log: await fetchLogText(api, action) }, options);
   if (options.yes !== true && !(await agrees(context, action))) {
     report(context, options, { actionId, decided: false }, () => ['Nothing was decided.']);
     exit(EXIT.refused);
@@ -51,9 +53,13 @@ function requireOpen(action: ActionView): string {
 }
 
 // With --json standard output is for the result alone.
-function showAction(context: CliContext, action: ActionView, options: DecideOptions): void {
+function showAction(
+  context: CliContext,
+  { action, log }: { action: ActionView; log: LogText | null },
+  options: DecideOptions,
+): void {
   const output = options.json === true ? context.stderr : context.stdout;
-  output.write(`${renderAction(action, lookOf(context, output)).join('\n')}\n\n`);
+  output.write(`${renderAction(action, log, lookOf(context, output)).join('\n')}\n\n`);
 }
 
 async function agrees({ ask }: CliContext, { actionId, actionDigest }: ActionView): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isEncryptedOrLocal } from '../../src/client/base-url.js';
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 
@@ -95,9 +96,7 @@ async function discover(issuer: string): Promise<z.infer<typeof discoverySchema>
 
 /** Tokens travel over TLS, or do not leave this machine. */
 function requireSafe(address: string, what: string): void {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  const isLoopback = url !== undefined && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)) return;
+  if (URL.canParse(address) && isEncryptedOrLocal(new URL(address))) return;
   throw new Refusal('unauthenticated', `${what} must be an https address, but is ${address}.`);
 }
 

@@ -11,8 +11,10 @@ const text = z
 /** What the CLI reads from its environment; options of the command line come first. */
 export const cliEnvironmentSchema = z.object({
   COUNTERSIGN_GATEWAY_URL: text.describe('Address of the gateway, without `/v1`.'),
+  COUNTERSIGN_INSECURE_HTTP: text.describe('`true`: the gateway may be an `http` address of another machine.'),
   COUNTERSIGN_AGENT: text.describe("The agent's id, to act as an agent."),
   COUNTERSIGN_AGENT_KEY_FILE: text.describe("File with the agent's private key (PEM)."),
+  COUNTERSIGN_AGENT_TOKEN_FILE: text.describe('File with the token of an agent without a key (JWT).'),
   COUNTERSIGN_OIDC_ISSUER: text.describe('Identity provider to sign in at. Default: the one the gateway names.'),
   COUNTERSIGN_OIDC_CLIENT_ID: text.describe('Client id of the CLI at the identity provider.'),
   COUNTERSIGN_OIDC_RESOURCE: text.describe('Resource (RFC 8707) to ask a token for.'),

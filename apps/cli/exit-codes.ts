@@ -20,6 +20,8 @@ export const EXIT = {
   notSignedIn: 7,
   /** The action has not ended; it goes on. */
   waitTimedOut: 8,
+  /** It ran, and what was observed is not what had been declared. */
+  effectMismatch: 9,
   /** Ctrl-C, as shells report it. */
   interrupted: 130,
 } as const;
@@ -43,6 +45,8 @@ export function exitCodeOf(status: Outcome['status']): ExitCode {
     case 'withdrawn':
     case 'cancelled':
       return EXIT.notApproved;
+    case 'effect_mismatch':
+      return EXIT.effectMismatch;
     case 'failed':
     case 'unknown':
     case 'interrupted':

@@ -8,6 +8,7 @@ import { styleFor, widthOf } from './render/style.js';
 /** Options of every command. */
 export interface GlobalOptions {
   gateway?: string;
+  insecureHttp?: boolean;
   json?: boolean;
 }
 

@@ -5,13 +5,16 @@ import { addDeny } from './commands/deny.js';
 import { addDev } from './commands/dev.js';
 import { addDoctor } from './commands/doctor.js';
 import { addDownload } from './commands/download.js';
+import { addIncidents } from './commands/incidents.js';
 import { addKeygen } from './commands/keygen.js';
 import { addList } from './commands/list.js';
 import { addLogin } from './commands/login.js';
 import { addLogout } from './commands/logout.js';
+import { addOperations } from './commands/operations.js';
 import { addPolicy } from './commands/policy.js';
 import { addRequest } from './commands/request.js';
 import { addShow } from './commands/show.js';
+import { addUnfreeze } from './commands/unfreeze.js';
 import { addVerify } from './commands/verify.js';
 import { addWithdraw } from './commands/withdraw.js';
 import type { CliContext } from './context.js';
@@ -29,7 +32,8 @@ Exit codes:
   5  failed, or the outcome is unknown
   6  a service cannot be reached
   7  not signed in
-  8  the wait timed out; the action goes on`;
+  8  the wait timed out; the action goes on
+  9  the action ran, and its effect was not what had been declared`;
 
 const COMMANDS = [
   addRequest,
@@ -39,10 +43,13 @@ const COMMANDS = [
   addDeny,
   addWithdraw,
   addDownload,
+  addIncidents,
+  addUnfreeze,
   addVerify,
   addLogin,
   addLogout,
   addKeygen,
+  addOperations,
   addPolicy,
   addDoctor,
   addDev,
@@ -68,6 +75,7 @@ export function createProgram(context: CliContext, exit: CommandHost['exit']): C
     .description('Approvals for single actions of AI agents.')
     .version('0.1.0')
     .option('--gateway <url>', 'address of the gateway; else COUNTERSIGN_GATEWAY_URL')
+    .option('--insecure-http', 'let the gateway be an http address of another machine; else COUNTERSIGN_INSECURE_HTTP')
     .option('--json', 'print one JSON document on standard output, nothing else')
     .addHelpText('after', EXIT_CODES)
     .configureHelp({ showGlobalOptions: true, helpWidth: widthOf(context.stdout) })

@@ -23,6 +23,8 @@ export interface Verifying {
   actionId: string;
   keyring: Keyring;
   agentKey: (agent: string) => PublicKey | undefined;
+  /** Whether the bundle lists the agent without a key, so that the gateway signs for it. Default: no agent. */
+  signsByIntake?: (agent: string) => boolean;
 }
 
 /** Checks the statements about one action: each by itself, and that together they tell one story. */
@@ -41,9 +43,9 @@ export function verifyStatements(envelopes: readonly Envelope[], verifying: Veri
 
 function verifyEach(
   envelopes: readonly Envelope[],
-  { actionId, keyring, agentKey }: Verifying,
+  { actionId, keyring, agentKey, signsByIntake }: Verifying,
 ): { recorded: AnyRecorded[]; faults: string[] } {
-  const verify = createStatementVerifier({ keyring: () => keyring, agentKey });
+  const verify = createStatementVerifier({ keyring: () => keyring, agentKey, ...(signsByIntake && { signsByIntake }) });
   const recorded: AnyRecorded[] = [];
   const faults: string[] = [];
   for (const [index, envelope] of envelopes.entries()) {
@@ -104,7 +106,19 @@ function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): Stat
       what:
         open.length === 0 ? 'The end of each lease is on record' : `${String(open.length)} leases without a proven end`,
     },
+    ...checkProvenance(recorded),
     ...checkReceipt(recorded),
+  ];
+}
+
+/** Who prompted it bars fewer people, so it must have been known when these were named. */
+function checkProvenance(recorded: readonly AnyRecorded[]): StatementCheck[] {
+  const stated = allOf(recorded, 'provenance');
+  const firstPlan = allOf(recorded, 'plan')[0]?.sequence ?? Infinity;
+  if (stated.length === 0) return [];
+  const ok = stated.every(({ sequence }) => sequence < firstPlan);
+  return [
+    { ok, what: ok ? 'Who prompted it was on record before it was planned' : 'Who prompted it was stated too late' },
   ];
 }
 

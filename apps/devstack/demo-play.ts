@@ -37,7 +37,7 @@ export async function playDemo(stack: DevStack, terminal: Terminal, outputFile: 
     () => agent.get(actionId),
     ({ state }) => state !== 'preparing',
   );
-  for (const line of renderAction(held, { width: terminal.width, style, nowMs: Date.now(), logs: 'tail' }))
+  for (const line of renderAction(held, null, { width: terminal.width, style, nowMs: Date.now(), logs: 'tail' }))
     say(`  ${line}`);
   await pause('This is what a reviewer sees. Press Enter.');
 

@@ -19,6 +19,10 @@ export interface PlaceOptions {
   /** Further settings of some processes, e.g. of Slack. */
   extra?: Partial<Record<ProcessName, Record<string, string>>>;
   sweepSeconds?: number;
+  /** Folder of the bundle to start from. Default: the example. */
+  policies?: string;
+  /** The bundle's targets stand as they are written: none of the installation's is filled in. */
+  keepTargets?: boolean;
 }
 
 /** A written place: knows every process's settings. */
@@ -45,14 +49,9 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
   await mkdir(artefactsDir, { recursive: true, mode: 0o700 });
   await writeFile(keyringFile, JSON.stringify(installation.keyring));
   await rm(policyDir, { recursive: true, force: true });
-  const policyDigest = await writeBundle(examplePolicies, policyDir, {
+  const policyDigest = await writeBundle(options.policies ?? examplePolicies, policyDir, {
     agentKeys: options.agentKeys,
-    targets: Object.fromEntries(
-      installation.targets.map(({ name, host, port, database, tls, vault }) => [
-        name,
-        { host, port, database, tls, vault },
-      ]),
-    ),
+    targets: options.keepTargets === true ? {} : targetsOf(installation),
   });
   const gatewayUrl = `http://127.0.0.1:${String(gateway.port)}`;
   const sessionKey = randomBytes(32).toString('base64url');
@@ -78,6 +77,7 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
         COUNTERSIGN_ROOT_KEY: installation.root.publicKey,
         COUNTERSIGN_KEYRING_FILE: keyringFile,
         COUNTERSIGN_ARTEFACTS_DIR: artefactsDir,
+        COUNTERSIGN_SCRATCH_DIR: join(folder, 'scratch'),
         COUNTERSIGN_WORKFLOW_BUNDLE: join(repository, 'dist/workflow-bundle.js'),
         COUNTERSIGN_SWEEP_SECONDS: String(options.sweepSeconds ?? 20),
         COUNTERSIGN_GATEWAY_PORT: String(gateway.port),
@@ -90,4 +90,10 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
       };
     },
   };
+}
+
+function targetsOf({ targets }: Installation): Record<string, { readonly [field: string]: unknown }> {
+  return Object.fromEntries(
+    targets.map(({ name, host, port, database, tls, vault }) => [name, { host, port, database, tls, vault }]),
+  );
 }

@@ -4,8 +4,11 @@ import { createExecuteActivities } from '../../activities/run-under-lease.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import type { ExecutorConfig } from '../../src/config/executor.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
+import { openHost } from '../../src/operations/host.js';
 import { operations } from '../../src/operations/catalog.gen.js';
 import { sweepArtefacts } from '../../src/operations/artefacts.js';
+import { createContents } from '../../src/record/postgres-contents.js';
+import { createDataKeys } from '../../src/vault/data-keys.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
@@ -20,7 +23,8 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
   // First, because the login to Vault works once: who can't work must not use it up.
   const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'executor');
-  const { record, claims, vault, policy, clock, logger, onInternal } = runtime;
+  const { pool, record, claims, vault, policy, clock, logger, onInternal } = runtime;
+  const keys = createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
   const worker = await Worker.create({
     connection,
@@ -29,6 +33,8 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
     activities: createExecuteActivities({
       policy,
       operations,
+      host: await openHost(config),
+      contents: createContents({ pool, keys }),
       record,
       claims,
       leases,

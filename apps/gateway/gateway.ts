@@ -3,13 +3,18 @@ import { Client, Connection } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { createActionWorkflows } from '../../src/channels/action-workflows.js';
 import { createApi } from '../../src/channels/api/api.js';
+import { createAttachments } from '../../src/channels/attachments.js';
 import { createIntake } from '../../src/channels/intake.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import { createDecisions } from '../../src/channels/signed-decisions.js';
+import { createUnfreezing } from '../../src/channels/unfreezing.js';
+import { createUnstartedPass } from '../../src/channels/unstarted.js';
 import { createWithdrawals } from '../../src/channels/withdrawals.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
 import { operations } from '../../src/operations/catalog.gen.js';
+import { loopEvery } from '../loop.js';
 import { createRuntime, type Runtime } from '../runtime.js';
+import { createIdentities } from './identities.js';
 import { mountSlack } from './slack.js';
 
 /** A gateway that answers. */
@@ -27,13 +32,15 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const runtime = await createRuntime(config, 'gateway');
   // Lazy, so that a gateway starts, and says that it is not ready, while Temporal is away.
   const connection = Connection.lazy({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
-  const app = await assemble(config, runtime, connection);
+  const { app, startLeft } = await assemble(config, runtime, connection);
   await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
+  const loop = loopEvery(config.COUNTERSIGN_START_SECONDS * 1_000, startLeft, runtime.onInternal);
   const { address, port, family } = app.server.address() as AddressInfo;
   return {
     lost: runtime.lost,
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${String(port)}`,
     async stop() {
+      await loop.stop();
       await app.close();
       await connection.close();
       await runtime.close();
@@ -41,29 +48,44 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   };
 }
 
-async function assemble(config: GatewayConfig, runtime: Runtime, connection: Connection): Promise<FastifyInstance> {
-  const { policy, record, clock, logger } = runtime;
+interface Assembled {
+  app: FastifyInstance;
+  /** Starts what was put on record while Temporal was away. */
+  startLeft: () => Promise<number>;
+}
+
+async function assemble(config: GatewayConfig, runtime: Runtime, connection: Connection): Promise<Assembled> {
+  const { policy, record, contents, clock, logger } = runtime;
   const client = new Client({ connection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
   const workflows = createActionWorkflows(client);
   const refusals = createRefusals({ record, clock, log: logger });
   const decisions = createDecisions({ policy, record, workflows, refusals, clock });
+  const identities = createIdentities(config, runtime);
+  const intake = createIntake({
+    policy,
+    record,
+    standIn: identities.standIn,
+    readPrompter: identities.readPrompter,
+    operations,
+    refusals,
+    attachments: createAttachments({ record, contents }),
+    start: (action) => workflows.start(action),
+    clock,
+    openActionsPerAgent: config.COUNTERSIGN_OPEN_ACTIONS_PER_AGENT,
+  });
   const app = await createApi({
     policy,
     record,
+    contents,
     refusals,
     decisions,
-    withdrawals: createWithdrawals({ policy, record, workflows, refusals }),
-    intake: createIntake({
-      policy,
-      record,
-      operations,
-      refusals,
-      start: (action) => workflows.start(action),
-      clock,
-      openActionsPerAgent: config.COUNTERSIGN_OPEN_ACTIONS_PER_AGENT,
-    }),
+    withdrawals: createWithdrawals({ policy, record, workflows, refusals, standIn: identities.standIn }),
+    unfreezing: createUnfreezing({ policy, record, refusals, clock }),
+    workloads: identities.workloads,
+    intake,
     clock,
     log: logger,
+    trustedProxies: config.COUNTERSIGN_TRUSTED_PROXIES,
     publicUrl: config.COUNTERSIGN_PUBLIC_URL,
     oidc: {
       issuer: config.COUNTERSIGN_OIDC_ISSUER,
@@ -76,7 +98,13 @@ async function assemble(config: GatewayConfig, runtime: Runtime, connection: Con
     ready: () => askServices(config, runtime, connection),
   });
   await mountSlack(app, config, { runtime, decisions, refusals });
-  return app;
+  const startLeft = createUnstartedPass({
+    record,
+    submit: (request) => intake.submit({ body: Buffer.from(JSON.stringify(request)), address: 'gateway' }),
+    clock,
+    onInternal: runtime.onInternal,
+  });
+  return { app, startLeft };
 }
 
 const READY_TIMEOUT_MS = 2_000;

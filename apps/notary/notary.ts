@@ -4,10 +4,10 @@ import { concludeAction, createConcludeActivities, type ConcludeDependencies } f
 import type { NotaryConfig } from '../../src/config/notary.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
-import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
+import { openHost } from '../../src/operations/host.js';
+import { createWitness, kindOf, witnessOf } from '../../src/targets/targets.js';
 import { createSweeper } from '../../src/vault/sweep.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
-import { createWitnessCredentials } from '../../src/vault/witness-credentials.js';
 import { openChannels } from '../channels.js';
 import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
@@ -23,10 +23,8 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const runtime = await createRuntime(config, 'notary');
   const { record, claims, vault, policy, clock, onInternal } = runtime;
   const channels = openChannels(config, runtime);
-  const witness = createPostgresWitness({
-    findTarget: (name) => policy().target(name),
-    witnessCredential: createWitnessCredentials({ client: vault, clock }),
-  });
+  const targets = createWitness({ vault, clock, host: await openHost(config) });
+  const witness = witnessOf(targets, (name) => policy().target(name));
   const leases = createLeases({ client: vault, record, claims, witness, clock });
   const clientConnection = await Connection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
   const client = new Client({ connection: clientConnection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
@@ -43,6 +41,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const loop = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, sweep, onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await loop.stop();
+    await targets.close();
     await clientConnection.close();
     await connection.close();
     await runtime.close();
@@ -60,7 +59,7 @@ function createSweep(
   const tokenRoles = new Set(
     policy()
       .targets()
-      .flatMap(({ vault: { previewTokenRole, executeTokenRole } }) => [previewTokenRole, executeTokenRole]),
+      .flatMap((target) => kindOf(target).tokenRoles(target)),
   );
   const sweepLeases = createSweeper({
     client: vault,

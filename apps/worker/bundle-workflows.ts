@@ -4,8 +4,12 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
 // Built ahead, so that every worker of a release runs the same code and starts without a compiler.
 const dist = new URL('../../', import.meta.url);
+const workflowsPath = fileURLToPath(new URL('workflows/index.js', dist));
 const { code } = await bundleWorkflowCode({
-  workflowsPath: fileURLToPath(new URL('workflows/index.js', dist)),
+  workflowsPath,
+  // Loaded once for all workflows of a worker, so that what the engine has compiled and optimised is shared: a quarter of the
+  // memory of a waiting action, and most of the time of its first signature. Modules must therefore keep no state (ESLint).
+  preloadModules: [workflowsPath],
   payloadConverterPath: fileURLToPath(new URL('workflows/payload-converter.js', dist)),
   logger: new DefaultLogger('WARN'),
 });

@@ -16,7 +16,9 @@ export function checkApprover(
   const { request, target, flags, plan } = view;
   if (plan === null || target === null) throw new Error('checkApprover: the action has no plan yet');
   // Who was barred when it was planned, and who is by now: neither may decide.
-  const barred = [...view.barred, ...directory.barredFor(request.agent)].find((entry) => entry.person === person);
+  const barred = [...view.barred, ...directory.barredFor(request.agent, view.provenance)].find(
+    (entry) => entry.person === person,
+  );
   if (barred !== undefined) {
     throw new Refusal('self_approval', `You may not decide on this: ${barred.because}.`);
   }
@@ -36,6 +38,7 @@ export function checkApprover(
     flags,
     nowMs,
     person,
+    provenance: view.provenance,
   });
   if (decision === 'approve' && !verdict.allowed) {
     throw new Refusal(verdict.code, verdict.because);

@@ -3,18 +3,28 @@ import { parseJsonBody } from './json-body.js';
 import { Refusal } from '../core/errors.js';
 import { sha256Hex } from '../core/json.js';
 import { REQUEST_LIMITS } from '../core/schemas/action.js';
+import { requireNotFrozen } from '../enforcement/frozen.js';
 import { admit, openRequest, type Admitted, type OpenedRequest } from '../operations/admit.js';
 import type { OperationCatalog } from '../operations/operation.js';
 import type { Policy } from '../policy/policy.js';
-import { latest, type Record as ActionRecord } from '../record/record.js';
+import { latest, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
+import type { StatementBody } from '../core/schemas/statements.js';
 import type { ActionStart } from './action-workflows.js';
+import { requireNamedLogs, splitBody, type Attachments } from './attachments.js';
+import { signRequestFor, type StandIn } from './intake-signed.js';
+import { recordProvenance, verifyPrompters, type Provenance, type ReadPrompter } from './prompters.js';
 import type { Refusals } from './refusals.js';
+import { readSubmission } from './submission.js';
 
 export interface IntakeOptions {
   policy: () => Policy;
   record: ActionRecord;
   operations: OperationCatalog;
   refusals: Refusals;
+  attachments: Attachments;
+  /** For agents without a key. */
+  standIn: StandIn;
+  readPrompter: ReadPrompter;
   /** Starts the action's workflow, or finds it started. */
   start: (action: ActionStart) => Promise<void>;
   clock: () => number;
@@ -24,7 +34,10 @@ export interface IntakeOptions {
 
 /** What a sender hands in. */
 export interface Submission {
+  /** JSON: the envelope, and beside its members `logs`, the text of the log that the request names. */
   body: Uint8Array;
+  /** The bearer token of an agent without a key; such a one sends its plain request. A live credential: read once and dropped. */
+  token?: string | null;
   /** The `Idempotency-Key` header, where there was one: it must be the action id. */
   idempotencyKey?: string | undefined;
   /** Where it came from, for the rate limit on recorded refusals. */
@@ -44,55 +57,119 @@ export interface Intake {
    * @throws ServiceFault when it could not be recorded or started: send the same again.
    */
   submit(submission: Submission): Promise<Submitted>;
+  /**
+   * Takes the log of a request that its agent starts, or has started, by itself: the same body as for `submit`. A request
+   * that is not on record yet is admitted and put there.
+   * @throws Refusal on record; `action_closed` when the action has ended.
+   * @throws ServiceFault when it could not be kept: send the same again.
+   */
+  attach(sent: Omit<Submission, 'idempotencyKey'> & { actionId: string }): Promise<StatementBody<'attachment'>>;
 }
 
 /** The one door for requests. */
 export function createIntake(options: IntakeOptions): Intake {
   const inTurn = createTurns();
 
-  const accept = async (envelope: unknown, opened: OpenedRequest): Promise<void> => {
-    const { policy, operations, clock, record, start } = options;
+  /** Judges a request and puts it on record. */
+  const accept = async (opened: OpenedRequest, provenance: Provenance | null): Promise<'open' | 'concluded'> => {
+    const { policy, operations, clock, record } = options;
     const { actionId } = opened.request;
-    const admitted = await admitUnlessKnown(opened, record, () =>
-      admit({ envelope, policy: policy(), operations, nowMs: clock() }),
+    const statements = await record.ofAction(actionId);
+    const found = await admitUnlessKnown(opened, statements, () =>
+      admit({ opened, policy: policy(), operations, nowMs: clock() }),
     );
-    if (admitted === 'concluded') return;
-    if (admitted === 'known') return start(startOf(opened, policy(), operations));
-    await checkQuota(opened, options);
-    await record.appendAgentStatement('request', actionId, opened.envelope);
-    await start(startOf(opened, policy(), operations));
+    if (found === 'concluded') return 'concluded';
+    if (found === 'new') {
+      const { agent } = opened.request;
+      requireNotFrozen(await record.freezesOf(agent), agent, policy().directory);
+      await checkQuota(opened, options);
+      await record.appendAgentStatement('request', actionId, opened.envelope);
+    }
+    // Before the workflow starts: who is barred must be known when it is planned.
+    if (provenance !== null) {
+      const { requestDigest } = opened;
+      await recordProvenance(provenance, { actionId, requestDigest }, { record, statements });
+    }
+    return 'open';
   };
 
   return {
-    async submit({ body, idempotencyKey, address }) {
+    async submit({ body, token = null, idempotencyKey, address }) {
       let opened: OpenedRequest | null = null;
       try {
-        const envelope = parseBody(body);
-        opened = openRequest(envelope, options.policy().directory);
-        const { request, requestDigest } = opened;
+        const { envelope, logs } = splitBody(parseBody(body));
+        const sent = readSubmission(envelope);
+        const found = await openSent(sent.request, token, options);
+        opened = found;
+        const { request, requestDigest } = found;
         checkKey(idempotencyKey, request.actionId);
-        const found = opened;
-        // One at a time for each agent, so that requests sent together cannot overrun its quota.
-        await inTurn(request.agent, () => accept(envelope, found));
+        const provenance = await verifyPrompters(sent, request.agent, {
+          directory: options.policy().directory,
+          readPrompter: options.readPrompter,
+          nowMs: options.clock(),
+        });
+        if (logs !== null) requireNamedLogs(request, logs);
+        // One at a time for each agent, so that requests sent together cannot overrun its quota: on record, they count.
+        const state = await inTurn(request.agent, () => accept(found, provenance));
+        // First, so that people are shown it together with the request.
+        if (state === 'open' && logs !== null) await options.attachments.attachLogs(found, logs);
+        if (state === 'open') await options.start(startOf(found, options.policy(), options.operations));
         return { actionId: request.actionId, requestDigest };
       } catch (error) {
-        if (error instanceof Refusal) {
-          const who = opened === null ? null : `agent/${opened.request.agent}`;
-          // Not under the action's id: it holds no request of this digest, and would never again be about one only.
-          await options.refusals.put(error, { action: null, who, sentDigest: sha256Hex(body), source: who ?? address });
-        }
+        await recordRefused(error, { opened, body, address }, options.refusals);
+        throw error;
+      }
+    },
+    async attach({ actionId, body, address }) {
+      let opened: OpenedRequest | null = null;
+      try {
+        const { envelope, logs } = splitBody(parseBody(body));
+        const found = openRequest(envelope, { directory: options.policy().directory, intakeKeys: [] });
+        opened = found;
+        const { request } = found;
+        if (request.actionId !== actionId)
+          throw new Refusal('action_id_mismatch', 'The signed request is of another action.', 'actionId');
+        if (logs === null) throw new Refusal('field_invalid', 'logs: must be there', 'logs');
+        requireNamedLogs(request, logs);
+        if ((await inTurn(request.agent, () => accept(found, null))) === 'concluded')
+          throw new Refusal('action_closed', 'The action has ended.', 'actionId');
+        return await options.attachments.attachLogs(found, logs);
+      } catch (error) {
+        await recordRefused(error, { opened, body, address }, options.refusals);
         throw error;
       }
     },
   };
 }
 
+async function recordRefused(
+  error: unknown,
+  { opened, body, address }: { opened: OpenedRequest | null; body: Uint8Array; address: string },
+  refusals: Refusals,
+): Promise<void> {
+  if (!(error instanceof Refusal)) return;
+  const who = opened === null ? null : `agent/${opened.request.agent}`;
+  // Not under the action's id: it holds no request of this digest, and would never again be about one only.
+  await refusals.put(error, { action: null, who, sentDigest: sha256Hex(body), source: who ?? address });
+}
+
+/** An agent's own envelope; or the plain request of one without a key, which the gateway signs once its token holds. */
+async function openSent(
+  sent: unknown,
+  token: string | null,
+  { policy, standIn }: Pick<IntakeOptions, 'policy' | 'standIn'>,
+): Promise<OpenedRequest> {
+  const envelope =
+    token === null ? sent : await signRequestFor(await standIn.readWorkload(token), sent, standIn.signer);
+  // What the gateway signed before is opened too: it is handed in again when its workflow could not be started.
+  return openRequest(envelope, { directory: policy().directory, intakeKeys: standIn.keys() });
+}
+
 async function admitUnlessKnown(
-  { request, envelope }: OpenedRequest,
-  record: ActionRecord,
+  { envelope }: OpenedRequest,
+  statements: readonly AnyRecorded[],
   judge: () => Promise<Admitted>,
 ): Promise<'new' | 'known' | 'concluded'> {
-  const statements = await record.ofAction(request.actionId);
   const earlier = latest(statements, 'request');
   if (earlier === undefined) {
     await judge();
@@ -145,14 +222,14 @@ function checkKey(idempotencyKey: string | undefined, actionId: string): void {
 }
 
 /** Lets pieces of work of one name follow each other. */
-function createTurns(): (name: string, work: () => Promise<void>) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
+function createTurns(): <T>(name: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
   return async (name, work) => {
     const before = last.get(name) ?? Promise.resolve();
     const mine = before.then(work, work);
     last.set(name, mine);
     try {
-      await mine;
+      return await mine;
     } finally {
       if (last.get(name) === mine) last.delete(name);
     }

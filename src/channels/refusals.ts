@@ -47,7 +47,7 @@ export function createRefusals({ record, clock, log }: RefusalsOptions): Refusal
       if (seen.has(refusal)) return;
       seen.add(refusal);
       log.info({ code: refusal.code, field: refusal.field, who, actionId: action?.actionId ?? null }, 'refused');
-      if (!limiter.take(source)) {
+      if (!limiter.take(withoutPort(source))) {
         unrecorded += 1;
         log.warn({ source, unrecorded }, 'too many refusals from one source: this one is not on record');
         return;
@@ -85,6 +85,13 @@ function createLimiter(clock: () => number): { take(source: string): boolean } {
       return tokens >= 1;
     },
   };
+}
+
+/** Some proxies write the client's port beside its address: each connection would then be a source of its own. */
+function withoutPort(source: string): string {
+  return (
+    /^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/.exec(source)?.[1] ?? /^\[([\da-f:.]+)\](?::\d+)?$/i.exec(source)?.[1] ?? source
+  );
 }
 
 function cut(text: string, chars: number): string {

@@ -1,4 +1,4 @@
-import { open, payloadDigest, type Envelope } from '../core/dsse.js';
+import { open, payloadDigest, type Envelope, type PublicKey } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import { parseOrRefuse } from '../core/invalid-field.js';
 import { sha256Hex } from '../core/json.js';
@@ -9,6 +9,7 @@ import type { Policy } from '../policy/policy.js';
 import { viewAction, type ActionView } from '../record/action-view.js';
 import { allOf, type Record as ActionRecord } from '../record/record.js';
 import type { ActionWorkflows } from './action-workflows.js';
+import { signWithdrawalFor, type StandIn } from './intake-signed.js';
 import type { Refusals } from './refusals.js';
 
 export interface WithdrawalsOptions {
@@ -16,25 +17,30 @@ export interface WithdrawalsOptions {
   record: ActionRecord;
   workflows: Pick<ActionWorkflows, 'openRun' | 'withdraw'>;
   refusals: Refusals;
+  /** For agents without a key. */
+  standIn: StandIn;
 }
 
 export interface Withdrawals {
   /**
    * Takes an agent's own signed withdrawal of an action that is not yet running. The same again is answered the same.
+   * @param withdrawal.token of an agent without a key; `envelope` is then its plain withdrawal, which the gateway signs.
    * @throws Refusal on record, as for decisions; ServiceFault when it could not be recorded or delivered.
    */
-  withdraw(withdrawal: { actionId: string; envelope: unknown; address: string }): Promise<void>;
+  withdraw(withdrawal: { actionId: string; envelope: unknown; token?: string | null; address: string }): Promise<void>;
 }
 
-export function createWithdrawals({ policy, record, workflows, refusals }: WithdrawalsOptions): Withdrawals {
+export function createWithdrawals(options: WithdrawalsOptions): Withdrawals {
+  const { policy, record, workflows, refusals } = options;
   return {
-    async withdraw({ actionId, envelope, address }) {
+    async withdraw({ actionId, envelope, token = null, address }) {
       const statements = await record.ofAction(actionId);
       const view = viewAction(statements);
       let who: string | null = null;
       try {
         if (view === undefined) throw new Refusal('action_unknown', 'There is no such action.', 'actionId');
-        const signed = openWithdrawal(envelope, view, policy());
+        const sealed = token === null ? envelope : await signFor(token, envelope, view, options);
+        const signed = openWithdrawal(sealed, view, signersOf(view, policy(), token === null ? null : options.standIn));
         who = `agent/${view.request.agent}`;
         const earlier = allOf(statements, 'withdrawal');
         const isKnown = earlier.some(({ digest }) => digest === payloadDigest(signed));
@@ -47,7 +53,7 @@ export function createWithdrawals({ policy, record, workflows, refusals }: Withd
       } catch (error) {
         if (error instanceof Refusal) {
           const action = who === null || view === undefined ? null : { actionId, requestDigest: view.requestDigest };
-          const sentDigest = sha256Hex(JSON.stringify(envelope));
+          const sentDigest = sha256Hex(JSON.stringify(envelope ?? null));
           await refusals.put(error, { action, who, sentDigest, source: who ?? address });
         }
         throw error;
@@ -56,12 +62,36 @@ export function createWithdrawals({ policy, record, workflows, refusals }: Withd
   };
 }
 
-/** A withdrawal of this action, signed by its own agent. */
-function openWithdrawal(envelope: unknown, view: ActionView, policy: Policy): Envelope {
+async function signFor(
+  token: string,
+  sent: unknown,
+  { request, requestDigest }: ActionView,
+  { standIn: { readWorkload, signer } }: WithdrawalsOptions,
+): Promise<Envelope> {
+  const agent = await readWorkload(token);
+  // An agent does not learn of others' actions.
+  if (agent !== request.agent) throw new Refusal('action_unknown', 'There is no such action.', 'actionId');
+  return signWithdrawalFor(agent, sent, { requestDigest, signer });
+}
+
+/** The agent's own key; the gateway's only for what it has just signed. */
+function signersOf({ request }: ActionView, { directory }: Policy, standIn: StandIn | null): readonly PublicKey[] {
+  const key = directory.agentKey(request.agent);
+  if (key !== undefined) return [key];
+  if (!directory.signsByIntake(request.agent))
+    throw new Refusal('agent_unknown', 'The directory no longer lists the agent of this action.');
+  if (standIn !== null) return standIn.keys();
+  throw new Refusal(
+    'unauthenticated',
+    'The agent of this action has no key: it withdraws with its token.',
+    'Authorization',
+  );
+}
+
+/** A withdrawal of this action, signed by its own agent or for it. */
+function openWithdrawal(envelope: unknown, view: ActionView, signers: readonly PublicKey[]): Envelope {
   const sent = parseOrRefuse(envelopeSchema, envelope, 'envelope_malformed');
-  const key = policy.directory.agentKey(view.request.agent);
-  if (key === undefined) throw new Refusal('agent_unknown', 'The directory no longer lists the agent of this action.');
-  const opened = open(sent, [key]);
+  const opened = open(sent, signers);
   if (!opened.ok) {
     throw new Refusal(opened.fault, "The withdrawal is not signed by the action's own agent.", 'signatures.0');
   }

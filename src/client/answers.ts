@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flagSchema, outcomeSchema, previewSchema, reviewPlanSchema, requestSchema } from '../core/schemas/action.js';
-import { actionIdSchema, digestSchema, envelopeSchema, timeMsSchema } from '../core/schemas/primitives.js';
+import { actionIdSchema, digestSchema, recordedEnvelopeSchema, timeMsSchema } from '../core/schemas/primitives.js';
 import type { ActionView } from '../record/action-view.js';
 
 // Loose: a newer gateway may tell more. Strict in what this client reads.
@@ -47,12 +47,47 @@ const leaseViewSchema = z.looseObject({
   proofs: z.array(z.looseObject({ asked: z.string(), answer: z.string() })),
 });
 
+const logsSchema = z.looseObject({
+  sentSha256: digestSchema,
+  stored: z
+    .looseObject({
+      sha256: digestSchema,
+      bytes: z.int(),
+      redactions: z.array(z.looseObject({ rule: z.string(), count: z.int() })),
+    })
+    .nullable(),
+});
+
+const contextSchema = z.looseObject({
+  owners: z.array(z.string()),
+  recent: z.array(
+    z.looseObject({
+      actionId: z.string(),
+      operation: z.string(),
+      target: z.string().nullable(),
+      outcome: z.string(),
+      concludedAtMs: timeMsSchema,
+    }),
+  ),
+});
+
+const differenceViewSchema = z.looseObject({
+  facts: z.array(z.looseObject({ label: z.string(), before: z.string().nullable(), now: z.string().nullable() })),
+  flagsAdded: z.array(flagSchema.loose()),
+  flagsGone: z.array(flagSchema.loose()),
+  itemsLeftOut: z.int(),
+  content: z.string().nullable(),
+  contentLinesLeftOut: z.int(),
+});
+
 /** One action, whole, as the gateway answers it. */
 export const actionViewSchema = z.looseObject({
   actionId: actionIdSchema,
   requestDigest: digestSchema,
   state: stateSchema,
   request: requestSchema.loose(),
+  logs: logsSchema.nullable().default(null),
+  context: contextSchema.nullable().default(null),
   target: targetSchema.nullable(),
   preview: previewSchema.loose().nullable(),
   flags: z.array(flagSchema.loose()),
@@ -61,8 +96,14 @@ export const actionViewSchema = z.looseObject({
   plan: reviewPlanSchema.loose().nullable(),
   policy: z.looseObject({ digest: z.string(), number: z.int() }).nullable(),
   actionDigest: digestSchema.nullable(),
+  provenance: z
+    .looseObject({ prompters: z.array(z.string()), schedulers: z.array(z.string()) })
+    .nullable()
+    .default(null),
   barred: z.array(z.looseObject({ person: z.string(), because: z.string() })),
-  reopened: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+  reopened: z
+    .looseObject({ code: z.string(), message: z.string(), difference: differenceViewSchema.nullable().default(null) })
+    .nullable(),
   openedAtMs: timeMsSchema.nullable(),
   expiresAtMs: timeMsSchema,
   decisions: z.array(decisionSchema),
@@ -70,6 +111,19 @@ export const actionViewSchema = z.looseObject({
   quorum: quorumSchema.nullable(),
   leases: z.array(leaseViewSchema),
   outcome: outcomeViewSchema.nullable(),
+  incidents: z
+    .array(
+      z.looseObject({ code: z.string(), severity: severitySchema, sentence: z.string(), openedAtMs: timeMsSchema }),
+    )
+    .default([]),
+  freeze: z
+    .looseObject({
+      agent: z.string(),
+      frozenAtMs: timeMsSchema,
+      lifted: z.looseObject({ person: z.string(), reason: z.string(), atMs: timeMsSchema }).nullable(),
+    })
+    .nullable()
+    .default(null),
   lease: leaseSchema,
   receipt: z.looseObject({ digest: z.string(), concludedAtMs: timeMsSchema, closing: z.boolean() }).nullable(),
   refusals: z.array(z.looseObject({ code: z.string(), field: z.string().nullable(), message: z.string() })),
@@ -89,6 +143,35 @@ export const pageSchema = z.looseObject({
 /** A page of the list of actions, newest first. */
 export type ActionPage = z.infer<typeof pageSchema>;
 
+export const incidentPageSchema = z.looseObject({
+  incidents: z.array(
+    z.looseObject({
+      digest: digestSchema,
+      actionId: actionIdSchema,
+      agent: z.string(),
+      code: z.string(),
+      severity: severitySchema,
+      sentence: z.string(),
+      openedAtMs: timeMsSchema,
+      /** Whether the agent is frozen for it right now. */
+      frozen: z.boolean(),
+    }),
+  ),
+  /** Ids of actions with an incident that does not verify: somebody tampered with the record. */
+  unreadable: z.array(z.string()),
+  /** `before` for the next page; null on the last. */
+  next: z.string().nullable(),
+});
+/** A page of incidents, newest first. */
+export type IncidentPage = z.infer<typeof incidentPageSchema>;
+
+export const unfrozenSchema = z.looseObject({
+  agent: z.string(),
+  /** What had frozen it; empty when it was not frozen. */
+  lifted: z.array(z.looseObject({ actionId: z.string(), freeze: digestSchema })),
+});
+export type Unfrozen = z.infer<typeof unfrozenSchema>;
+
 /** `revision` changes whenever the action does. */
 export const waitSchema = z.looseObject({ revision: z.union([z.string(), z.number()]), action: actionViewSchema });
 
@@ -97,4 +180,4 @@ export const decisionAnswerSchema = z.looseObject({
   open: z.array(z.looseObject({ group: z.string(), places: z.int() })),
 });
 
-export const statementsSchema = z.looseObject({ statements: z.array(envelopeSchema) });
+export const statementsSchema = z.looseObject({ statements: z.array(recordedEnvelopeSchema) });

@@ -1,16 +1,22 @@
 import { z } from 'zod';
 import type { DecisionAnswer } from '../contracts/workflow.js';
 import type { Envelope } from '../core/dsse.js';
+import type { ActionRequest } from '../core/schemas/action.js';
+import type { StatementBody } from '../core/schemas/statements.js';
 import type { ActionView } from '../record/action-view.js';
 import {
   acceptedSchema,
   actionViewSchema,
   decisionAnswerSchema,
+  incidentPageSchema,
   pageSchema,
   statementsSchema,
+  unfrozenSchema,
   waitSchema,
   type Accepted,
   type ActionPage,
+  type IncidentPage,
+  type Unfrozen,
 } from './answers.js';
 import type { GatewayHttp } from './http.js';
 
@@ -23,6 +29,15 @@ export interface ListFilter {
   limit?: number;
   /** Only actions older than this id. */
   before?: string;
+}
+
+/**
+ * Tokens (OIDC) of the people on whose behalf an agent asks, at most 5 in all. The gateway verifies and drops them; with a
+ * prompter proven, only these people and the agent's owner are barred from deciding.
+ */
+export interface OnBehalfOf {
+  prompterTokens?: readonly string[];
+  schedulerTokens?: readonly string[];
 }
 
 /** A person's decision. */
@@ -38,7 +53,10 @@ export interface DecisionInput {
 /** The gateway's HTTP API, one function per route. Errors are those of `GatewayHttp`. */
 export interface GatewayApi {
   baseUrl: string;
-  submit(envelope: Envelope): Promise<Accepted>;
+  /** @param logs the text of the log that the request names; null for none. */
+  submit(request: Envelope | ActionRequest, logs: string | null, tokens?: OnBehalfOf): Promise<Accepted>;
+  /** Sends the log of a request that is not asked for here. */
+  attachLogs(actionId: string, envelope: Envelope, logs: string): Promise<void>;
   list(filter?: ListFilter): Promise<ActionPage>;
   get(actionId: string): Promise<ActionView>;
   /** Answers at once when the action's revision is not `sinceRevision`, else when it changes or the time is over. */
@@ -47,9 +65,15 @@ export interface GatewayApi {
     options: { timeoutSeconds: number; sinceRevision?: string; signal?: AbortSignal },
   ): Promise<{ revision: string; action: ActionView }>;
   decide(actionId: string, input: DecisionInput): Promise<DecisionAnswer>;
-  withdraw(actionId: string, envelope: Envelope): Promise<void>;
+  withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<void>;
   output(actionId: string): Promise<ReadableStream<Uint8Array>>;
   statements(actionId: string): Promise<Envelope[]>;
+  /** Incidents, newest first: of all agents, or of one. For people. */
+  incidents(filter?: { agent?: string; limit?: number; before?: string }): Promise<IncidentPage>;
+  /** Lifts all that froze an agent. For people. */
+  unfreeze(agent: string, reason: string): Promise<Unfrozen>;
+  /** The agent's log as it is kept, its secrets left out. */
+  logs(actionId: string): Promise<string>;
 }
 
 /** What a long poll's answer may take beyond the time it was asked to wait. */
@@ -59,7 +83,19 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
   const pathOf = (actionId: string): string => `/actions/${encodeURIComponent(actionId)}`;
   return {
     baseUrl: http.baseUrl,
-    submit: async (envelope) => http.json({ method: 'POST', path: '/actions', body: envelope }, acceptedSchema),
+    submit: async (request, logs, { prompterTokens = [], schedulerTokens = [] } = {}) => {
+      const beside = {
+        ...(logs !== null && { logs }),
+        ...(prompterTokens.length > 0 && { prompterTokens }),
+        ...(schedulerTokens.length > 0 && { schedulerTokens }),
+      };
+      // A plain request has members of its own by these names.
+      const body = 'payload' in request ? { ...request, ...beside } : { request, ...beside };
+      return http.json({ method: 'POST', path: '/actions', body }, acceptedSchema);
+    },
+    attachLogs: async (actionId, envelope, logs) => {
+      await http.json({ method: 'POST', path: `${pathOf(actionId)}/logs`, body: { ...envelope, logs } }, z.unknown());
+    },
     list: async ({ agent, open, limit, before } = {}) => {
       const query = { agent, open: open?.toString(), limit: limit?.toString(), before };
       return http.json({ method: 'GET', path: '/actions', query }, pageSchema);
@@ -76,9 +112,18 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const headers = { 'idempotency-key': idempotencyKey };
       return http.json({ method: 'POST', path: `${pathOf(actionId)}/decision`, headers, body }, decisionAnswerSchema);
     },
-    withdraw: async (actionId, envelope) => {
-      await http.json({ method: 'POST', path: `${pathOf(actionId)}/withdrawal`, body: envelope }, z.unknown());
+    withdraw: async (actionId, withdrawal) => {
+      await http.json({ method: 'POST', path: `${pathOf(actionId)}/withdrawal`, body: withdrawal }, z.unknown());
     },
+    incidents: async ({ agent, limit, before } = {}) => {
+      const query = { agent, limit: limit?.toString(), before };
+      return http.json({ method: 'GET', path: '/incidents', query }, incidentPageSchema);
+    },
+    unfreeze: async (agent, reason) => {
+      const path = `/agents/${encodeURIComponent(agent)}/unfreeze`;
+      return http.json({ method: 'POST', path, body: { reason } }, unfrozenSchema);
+    },
+    logs: async (actionId) => http.text({ method: 'GET', path: `${pathOf(actionId)}/logs` }),
     output: async (actionId) => http.stream({ method: 'GET', path: `${pathOf(actionId)}/output` }),
     statements: async (actionId) =>
       (await http.json({ method: 'GET', path: `${pathOf(actionId)}/statements` }, statementsSchema)).statements,

@@ -1,15 +1,16 @@
 import type { JsonObject } from '../core/json.js';
 import type { ActionView } from '../record/action-view.js';
 import type { AgentSigner } from './agent-signer.js';
-import { authorizeAsAgent } from './agent-token.js';
 import type { ActionPage } from './answers.js';
-import { createGatewayApi, type ListFilter } from './api.js';
+import { createGatewayApi, type ListFilter, type OnBehalfOf } from './api.js';
+import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 import { downloadOutput, type Downloaded } from './download.js';
-import { createGatewayHttp, normaliseBaseUrl } from './http.js';
-import { signRequest, signWithdrawal, type RequestInput } from './requests.js';
+import { createGatewayHttp } from './http.js';
+import { authorizeAs, makeRequest, makeWithdrawal, type AgentTokens } from './identity.js';
+import type { RequestInput } from './requests.js';
 import { waitForEnd, type WaitOptions } from './wait.js';
 
-/** What an agent asks for through the gateway; the agent's id is the signer's. */
+/** What an agent asks for through the gateway; the agent's id is the signer's, or that of the tokens. */
 export type AgentRequest = Omit<RequestInput, 'agent'> & { params: JsonObject };
 
 /**
@@ -18,8 +19,8 @@ export type AgentRequest = Omit<RequestInput, 'agent'> & { params: JsonObject };
  * (it cannot be reached: `temporary` says whether asking again can help).
  */
 export interface CountersignGateway {
-  /** Signs a request and hands it in. After a ServiceFault, ask again with the same `actionId`: it is one request. */
-  request(input: AgentRequest): Promise<{ actionId: string; requestDigest: string }>;
+  /** Signs a request, or has the gateway sign it, and hands it in. After a ServiceFault, ask again with the same `actionId`: it is one request. */
+  request(input: AgentRequest & OnBehalfOf): Promise<{ actionId: string; requestDigest: string }>;
   get(actionId: string): Promise<ActionView>;
   /** This agent's own actions, newest first. */
   list(filter?: Omit<ListFilter, 'agent'>): Promise<ActionPage>;
@@ -31,9 +32,24 @@ export interface CountersignGateway {
   download(actionId: string, path: string): Promise<Downloaded>;
 }
 
+/** Which gateway, and as which agent. */
+export type GatewayAgentOptions = BaseUrlOptions & {
+  /** The gateway's address, without `/v1`. */
+  url: string;
+} & (
+    | {
+        /** The agent's own key. */
+        signer: AgentSigner;
+      }
+    | {
+        /** For an agent without a key. */
+        tokens: AgentTokens;
+      }
+  );
+
 /**
  * An agent's client for the gateway's HTTP API; needs no Temporal credential.
- * @param options.url the gateway's address, without `/v1`.
+ * @throws Refusal `field_invalid` when the address is none, or an `http` one of another machine without `insecureHttp`.
  * @example
  * const gateway = createGatewayAgent({ url: 'https://countersign.example.com', signer });
  * const { actionId } = await gateway.request({
@@ -44,21 +60,28 @@ export interface CountersignGateway {
  * const action = await gateway.wait(actionId);
  * if (action.outcome?.status === 'succeeded') await gateway.download(actionId, 'orders.csv');
  */
-export function createGatewayAgent({ url, signer }: { url: string; signer: AgentSigner }): CountersignGateway {
-  const audience = normaliseBaseUrl(url);
-  const api = createGatewayApi(createGatewayHttp({ baseUrl: audience, authorize: authorizeAsAgent(signer, audience) }));
+export function createGatewayAgent(options: GatewayAgentOptions): CountersignGateway {
+  const { url, insecureHttp = false } = options;
+  const identity = 'tokens' in options ? options.tokens : options.signer;
+  const audience = normaliseBaseUrl(url, { insecureHttp });
+  const authorize = authorizeAs(identity, audience);
+  const api = createGatewayApi(createGatewayHttp({ baseUrl: audience, authorize, insecureHttp }));
   return {
-    request: async (input) => {
-      const { actionId, requestDigest, envelope } = await signRequest({ ...input, agent: signer.agentId }, signer);
-      await api.submit(envelope);
+    request: async ({ prompterTokens, schedulerTokens, ...input }) => {
+      const made = await makeRequest({ ...input, agent: identity.agentId }, identity);
+      const { actionId, requestDigest, request, logs } = made;
+      await api.submit(request, logs, {
+        ...(prompterTokens && { prompterTokens }),
+        ...(schedulerTokens && { schedulerTokens }),
+      });
       return { actionId, requestDigest };
     },
     get: async (actionId) => api.get(actionId),
-    list: async (filter) => api.list({ ...filter, agent: signer.agentId }),
+    list: async (filter) => api.list({ ...filter, agent: identity.agentId }),
     wait: async (actionId, options) => waitForEnd(api, actionId, options),
     withdraw: async (actionId, reason) => {
       const { requestDigest } = await api.get(actionId);
-      await api.withdraw(actionId, await signWithdrawal({ actionId, requestDigest, reason }, signer));
+      await api.withdraw(actionId, await makeWithdrawal({ actionId, requestDigest, reason }, identity));
     },
     download: async (actionId, path) => downloadOutput(api, await api.get(actionId), path),
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isRefusalCode, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
+import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 
 /** One call to the gateway's HTTP API. */
 export interface Call {
@@ -15,7 +16,7 @@ export interface Call {
   signal?: AbortSignal;
 }
 
-export interface GatewayHttpOptions {
+export interface GatewayHttpOptions extends BaseUrlOptions {
   /** E.g. `https://countersign.example.com`; without `/v1`. */
   baseUrl: string;
   /** The `Authorization` header of a request; null sends none. */
@@ -30,6 +31,8 @@ export interface GatewayHttp {
    * @throws ServiceFault `gateway` when it cannot be reached, is not able to answer, or answers what the schema does not know.
    */
   json<T>(call: Call, schema: z.ZodType<T>): Promise<T>;
+  /** The same for an answer that is text. */
+  text(call: Call): Promise<string>;
   /** The same for an answer that is read as a stream. */
   stream(call: Call): Promise<ReadableStream<Uint8Array>>;
 }
@@ -46,8 +49,9 @@ const problemSchema = z.object({
   title: z.string().optional(),
 });
 
+/** @throws Refusal as `normaliseBaseUrl` does. */
 export function createGatewayHttp(options: GatewayHttpOptions): GatewayHttp {
-  const base = normaliseBaseUrl(options.baseUrl);
+  const base = normaliseBaseUrl(options.baseUrl, options);
 
   const send = async (call: Call): Promise<Response> => {
     const url = new URL(`${base}/v1${call.path}`);
@@ -85,24 +89,16 @@ export function createGatewayHttp(options: GatewayHttpOptions): GatewayHttp {
       const message = `${base} answered ${call.method} ${call.path} with something this client does not know: ${z.prettifyError(parsed.error)}`;
       throw new ServiceFault('gateway', message, false);
     },
+    text: async (call) => {
+      const answer = await send(call);
+      return reach(base, call.signal, () => readLimited(answer));
+    },
     stream: async (call) => {
       const { body } = await send(call);
       if (body === null) throw new ServiceFault('gateway', `${base} answered ${call.path} without a body.`, false);
       return body;
     },
   };
-}
-
-/**
- * A gateway's address in the one form that names it: no slash at the end, no query.
- * @throws Refusal `field_invalid` when it is no http(s) address, or holds a user name or password.
- */
-export function normaliseBaseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['https:', 'http:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new Refusal('field_invalid', 'The gateway must be an http or https address.', 'gateway');
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 
 // Only what the caller itself aborted leaves as it is; all else means that the gateway was not there.

@@ -3,8 +3,15 @@
  * (`createGatewayAgent`) or with a Temporal client of one's own (`createTemporalAgent`).
  */
 export { createAgentSigner, type AgentSigner } from './agent-signer.js';
-export { createGatewayAgent, type AgentRequest, type CountersignGateway } from './gateway.js';
-export { createTemporalAgent, type CountersignTemporal, type TemporalEnd } from './temporal.js';
+export { createGatewayAgent, type AgentRequest, type CountersignGateway, type GatewayAgentOptions } from './gateway.js';
+export { createTokenFile, type AgentTokens } from './identity.js';
+export type { OnBehalfOf } from './api.js';
+export {
+  createTemporalAgent,
+  type CountersignTemporal,
+  type TemporalAgentOptions,
+  type TemporalEnd,
+} from './temporal.js';
 export {
   signRequest,
   signWithdrawal,

@@ -2,9 +2,9 @@ import { ulid } from 'ulid';
 import { seal, type Envelope } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import { parseOrRefuse } from '../core/invalid-field.js';
-import { digestOf, type JsonObject } from '../core/json.js';
-import { REQUEST_LIMITS, requestSchema } from '../core/schemas/action.js';
-import { statementBodySchemas } from '../core/schemas/statements.js';
+import { digestOf, sha256Hex, type JsonObject } from '../core/json.js';
+import { REQUEST_LIMITS, requestSchema, type ActionRequest } from '../core/schemas/action.js';
+import { statementBodySchemas, type StatementBody } from '../core/schemas/statements.js';
 import { buildStatement } from '../core/statement.js';
 import type { AgentSigner } from './agent-signer.js';
 
@@ -21,8 +21,12 @@ export interface RequestInput {
   params: JsonObject;
   /** Why, in the agent's own words; people see it marked as such. At most 2,000 characters. */
   reason: string;
-  /** Log lines for the reviewers, at most 65,536 characters. */
+  /** Log lines for the reviewers, at most 65,536 bytes. They travel beside the request; the gateway leaves secrets out. */
   logs?: string;
+  /** Where the run or trace can be seen: an https address, at most 500 characters; people see it as text. */
+  link?: string;
+  /** Whether untrusted input was read before asking: then people review it, whatever policy says. Default: false. */
+  tainted?: boolean;
   /** Milliseconds from now until the request may no longer begin to run. Default: one day; at most 14. */
   lifetimeMs?: number;
   /** A ULID made earlier, to send the very same request again. Default: a new one. */
@@ -37,6 +41,8 @@ export interface SignedRequest {
   /** SHA-256 of the request's canonical JSON: the subject of every statement about the action. */
   requestDigest: string;
   envelope: Envelope;
+  /** The log that the request names, to be sent beside it; null when it names none. */
+  logs: string | null;
 }
 
 /**
@@ -49,24 +55,39 @@ export interface SignedRequest {
  * );
  */
 export async function signRequest(input: RequestInput, signer: AgentSigner): Promise<SignedRequest> {
+  requireSigner(input.agent, signer);
+  const { actionId, requestDigest, request, logs } = buildRequest(input);
+  const statement = buildStatement('request', { actionId, requestDigest, body: request, chain: null });
+  return { actionId, requestDigest, envelope: await sealOne(statement, signer), logs };
+}
+
+/** The request that is signed. @throws Refusal `field_invalid` naming the field. */
+export function buildRequest(input: RequestInput): Omit<SignedRequest, 'envelope'> & { request: ActionRequest } {
   const nowMs = input.nowMs ?? Date.now();
   const lifetimeMs = input.lifetimeMs ?? DEFAULT_LIFETIME_MS;
   if (!(lifetimeMs > 0 && lifetimeMs <= REQUEST_LIMITS.lifetimeMs)) {
     throw new Refusal('field_invalid', 'The lifetime must be more than nothing and at most 14 days.', 'lifetimeMs');
   }
+  // An empty log is none.
+  const logs = input.logs === undefined || input.logs === '' ? null : input.logs;
+  const logBytes = new TextEncoder().encode(logs ?? '').length;
+  if (logBytes > REQUEST_LIMITS.logBytes) {
+    const message = `The log has ${String(logBytes)} bytes; at most ${String(REQUEST_LIMITS.logBytes)} are taken.`;
+    throw new Refusal('field_invalid', message, 'logs');
+  }
   const body = parseOrRefuse(requestSchema, {
     actionId: input.actionId ?? ulid(nowMs),
-    agent: requireSigner(input.agent, signer),
+    agent: input.agent,
     operation: input.operation,
     params: input.params,
     reason: input.reason,
-    ...(input.logs === undefined ? {} : { logs: input.logs }),
+    ...(logs === null ? {} : { logs: { sha256: sha256Hex(logs), bytes: logBytes } }),
+    ...(input.link === undefined ? {} : { link: input.link }),
+    ...(input.tainted === undefined ? {} : { tainted: input.tainted }),
     requestedAtMs: nowMs,
     expiresAtMs: nowMs + lifetimeMs,
   });
-  const requestDigest = digestOf(body);
-  const statement = buildStatement('request', { actionId: body.actionId, requestDigest, body, chain: null });
-  return { actionId: body.actionId, requestDigest, envelope: await sealOne(statement, signer) };
+  return { actionId: body.actionId, requestDigest: digestOf(body), request: body, logs };
 }
 
 /** What an agent takes back. */
@@ -84,18 +105,21 @@ export interface WithdrawalInput {
  * @throws Refusal `field_invalid` naming the field.
  */
 export async function signWithdrawal(input: WithdrawalInput, signer: AgentSigner): Promise<Envelope> {
-  const { actionId, requestDigest, reason } = input;
-  const body = parseOrRefuse(statementBodySchemas.withdrawal, {
-    actionId,
-    agent: signer.agentId,
-    reason,
-    withdrawnAtMs: input.nowMs ?? Date.now(),
-  });
+  const { actionId, requestDigest } = input;
+  const body = buildWithdrawal(input, signer.agentId);
   return sealOne(buildStatement('withdrawal', { actionId, requestDigest, body, chain: null }), signer);
 }
 
-function requireSigner(agent: string, signer: AgentSigner): string {
-  if (agent === signer.agentId) return agent;
+/** The withdrawal that is signed. @throws Refusal `field_invalid` naming the field. */
+export function buildWithdrawal(
+  { actionId, reason, nowMs = Date.now() }: Omit<WithdrawalInput, 'requestDigest'>,
+  agent: string,
+): StatementBody<'withdrawal'> {
+  return parseOrRefuse(statementBodySchemas.withdrawal, { actionId, agent, reason, withdrawnAtMs: nowMs });
+}
+
+function requireSigner(agent: string, signer: AgentSigner): void {
+  if (agent === signer.agentId) return;
   throw new Refusal(
     'field_invalid',
     `The request names agent ${agent}, the key is of agent ${signer.agentId}.`,

@@ -22,7 +22,11 @@ import type { Envelope } from '../core/dsse.js';
 import { isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
 import { outcomeSchema, type Outcome } from '../core/schemas/action.js';
 import type { AgentSigner } from './agent-signer.js';
+import { authorizeAsAgent } from './agent-token.js';
+import { createGatewayApi, type GatewayApi } from './api.js';
+import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 import type { AgentRequest } from './gateway.js';
+import { createGatewayHttp } from './http.js';
 import { signRequest, signWithdrawal } from './requests.js';
 import { WaitTimedOut } from './wait.js';
 
@@ -39,12 +43,20 @@ export interface TemporalEnd {
  * All throw Refusal (the action was refused: `code` says why) or ServiceFault `temporal`.
  */
 export interface CountersignTemporal {
-  /** Signs a request and starts its workflow. Started twice with one `actionId`, it is one action. */
+  /** Signs a request, sends its logs to the gateway, and starts its workflow. Started twice with one `actionId`, it is one action. */
   request(input: AgentRequest): Promise<{ actionId: string; requestDigest: string }>;
   /** Until the workflow has ended: by its result or, where that is not permitted, by describing it. @throws WaitTimedOut */
   wait(actionId: string, options?: { timeoutMs?: number }): Promise<TemporalEnd>;
   /** Takes an own request back. Where updates are not permitted, withdraw through the gateway. */
   withdraw(action: { actionId: string; requestDigest: string }, reason: string): Promise<void>;
+}
+
+/** A Temporal client of the agent's own, and its key. */
+export interface TemporalAgentOptions {
+  client: Client;
+  signer: AgentSigner;
+  /** Where logs are sent to; without it a request with logs is refused. */
+  gateway?: BaseUrlOptions & { url: string };
 }
 
 /** The detail of a refusal's failure, as the activities make it. */
@@ -66,10 +78,17 @@ const GRPC_UNAVAILABLE = 14;
  * const { actionId } = await agent.request({ operation: 'database.export', params, reason: 'Quarterly report' });
  * const { status, outcome } = await agent.wait(actionId, { timeoutMs: 60_000 });
  */
-export function createTemporalAgent({ client, signer }: { client: Client; signer: AgentSigner }): CountersignTemporal {
+export function createTemporalAgent({ client, signer, gateway }: TemporalAgentOptions): CountersignTemporal {
+  const sendLogs = gateway === undefined ? null : logSender(gateway, signer);
   return {
     request: async (input) => {
-      const { actionId, requestDigest, envelope } = await signRequest({ ...input, agent: signer.agentId }, signer);
+      const signed = await signRequest({ ...input, agent: signer.agentId }, signer);
+      const { actionId, requestDigest, envelope, logs } = signed;
+      if (logs !== null && sendLogs === null) {
+        throw new Refusal('field_invalid', 'Logs go through the gateway: give `gateway`, or leave them out.', 'logs');
+      }
+      // First, so that people are shown them together with the request. No text of a log ever enters a workflow.
+      if (logs !== null) await sendLogs?.(actionId, envelope, logs);
       await start(client, actionId, envelope);
       return { actionId, requestDigest };
     },
@@ -79,6 +98,15 @@ export function createTemporalAgent({ client, signer }: { client: Client; signer
       await sendWithdrawal(client, actionId, envelope);
     },
   };
+}
+
+function logSender(
+  { url, ...options }: BaseUrlOptions & { url: string },
+  signer: AgentSigner,
+): GatewayApi['attachLogs'] {
+  const baseUrl = normaliseBaseUrl(url, options);
+  const http = createGatewayHttp({ baseUrl, authorize: authorizeAsAgent(signer, baseUrl), ...options });
+  return createGatewayApi(http).attachLogs;
 }
 
 async function sendWithdrawal(client: Client, actionId: string, envelope: Envelope): Promise<void> {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { commonConfigSchema } from './common.js';
+import { hostConfigSchema } from './host.js';
 
 /** Settings of an executor. */
-export const executorConfigSchema = commonConfigSchema.extend({
+export const executorConfigSchema = commonConfigSchema.extend(hostConfigSchema.shape).extend({
   COUNTERSIGN_RETENTION_HOURS: z.coerce
     .number()
     .positive()

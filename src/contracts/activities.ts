@@ -40,10 +40,14 @@ export interface Prepared {
   fillable: 'now' | 'after_escalation' | 'never';
   openedAtMs: number;
   expiresAtMs: number;
+  /** Whether the worker posts to any channel; where it is absent it may. */
+  announces?: boolean;
   /** Public keys whose signature makes a decision. */
   decisionKeys: PublicKey[];
-  /** The agent's key: it may withdraw. */
+  /** The key that signed the request: it may withdraw. */
   agentKey: PublicKey;
+  /** For an agent without a key of its own: all keys of the gateway that sign for it. */
+  intakeKeys?: PublicKey[];
 }
 
 /** Admit, preview, policy. Fails, not retryable, with a RefusalCode as type when the action is refused. */

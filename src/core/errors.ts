@@ -12,10 +12,12 @@ export const REFUSAL_CODES = [
   'key_unknown',
   'signature_invalid',
   'agent_unknown',
+  'agent_frozen',
   'operation_unknown',
   'params_invalid',
   'target_unknown',
   'query_forbidden',
+  'change_forbidden',
   'request_expired',
   'request_not_yet_valid',
   'action_id_spent',
@@ -42,6 +44,10 @@ export const REFUSAL_CODES = [
   'media_type_unsupported',
   'artefact_gone',
   'artefact_corrupt',
+  'content_too_large',
+  'content_missing',
+  'content_corrupt',
+  'tainted_unreviewed',
   'statement_missing',
   'statement_invalid',
   'plan_stricter',
@@ -53,6 +59,8 @@ export const REFUSAL_CODES = [
   'withdrawn_by_agent',
   'run_unknown',
   'lease_intercepted',
+  'source_forbidden',
+  'plan_failed',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
@@ -75,10 +83,18 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * The effect began, and what came of it cannot be told: a person must look. Never retried.
+ * The message is shown to people and says where to look.
+ */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+}
+
 /** What a service we depend on did not do. `temporary` ones are retried by Temporal. */
 export class ServiceFault extends Error {
   override readonly name = 'ServiceFault';
-  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc' | 'gateway';
+  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc' | 'gateway' | 'host';
   readonly temporary: boolean;
   /** How long the service asked us to wait before the next attempt; null where it did not say. */
   readonly retryAfterMs: number | null;

@@ -9,8 +9,11 @@ export type KeyPurpose = (typeof KEY_PURPOSES)[number];
 
 /** Who may say what: the only keys whose signature counts for a kind of statement. */
 export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]> = {
-  request: ['agent'],
-  withdrawal: ['agent'],
+  // `intake` only for agents without a key of their own: see `signsByIntake` in src/record/verify-statement.ts.
+  request: ['agent', 'intake'],
+  withdrawal: ['agent', 'intake'],
+  provenance: ['intake'],
+  attachment: ['intake'],
   refusal: ['intake', 'worker', 'executor', 'receipt'],
   preview: ['worker'],
   plan: ['worker'],
@@ -21,6 +24,9 @@ export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]
   credential: ['worker', 'executor', 'receipt'],
   effect: ['executor'],
   result: ['executor'],
+  incident: ['executor'],
+  freeze: ['executor'],
+  unfreeze: ['decision'],
   revocation: ['receipt'],
   receipt: ['receipt'],
   fetch: ['intake'],
@@ -55,6 +61,24 @@ export function openKeyring(envelope: unknown, root: PublicKey): Keyring {
   if (!parsed.success)
     throw new Refusal('statement_invalid', `The keyring is malformed: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
+}
+
+/**
+ * Opens the keyrings of one root, one after the other, and never goes back: an older one may still hold a key that was
+ * given up since. What was seen is forgotten with the process.
+ * @returns a function like `openKeyring`, which also throws Refusal `statement_invalid` for a number below the highest it opened.
+ */
+export function createKeyringReader(root: PublicKey): (envelope: unknown) => Keyring {
+  let highest = 0;
+  return (envelope) => {
+    const keyring = openKeyring(envelope, root);
+    if (keyring.number < highest) {
+      const message = `The keyring has number ${String(keyring.number)}; number ${String(highest)} was in force already. Give the newest.`;
+      throw new Refusal('statement_invalid', message);
+    }
+    highest = keyring.number;
+    return keyring;
+  };
 }
 
 /** The keys that may sign a kind of statement. */

@@ -1,11 +1,13 @@
 import { Refusal } from '../core/errors.js';
-import type { Agent, Barred, Directory, Person } from './directory.js';
+import type { Agent, Barred, Directory, Person, Provenance } from './directory.js';
 
 /** The entries of a directory that was checked: every name in it is defined. */
 export interface DirectoryEntries {
   people: readonly Person[];
   groups: Readonly<Record<string, readonly string[]>>;
   agents: readonly Agent[];
+  /** The group whose people may unfreeze agents. Default: nobody may. */
+  unfreeze?: string | undefined;
 }
 
 /** Answers questions about checked entries. An unknown person is their own human, in no group. */
@@ -17,6 +19,9 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     entries.people.flatMap((person) =>
       person.slack ? [[slackKey(person.slack.teamId, person.slack.userId), person]] : [],
     ),
+  );
+  const byToken = new Map(
+    entries.agents.flatMap((agent) => (agent.jwt ? [[tokenKey(agent.jwt.issuer, agent.jwt.subject), agent]] : [])),
   );
   const canonicalOf = canonicalIds(entries.people);
   const canonical = (id: string): string => canonicalOf.get(id) ?? id;
@@ -32,9 +37,13 @@ export function createDirectory(entries: DirectoryEntries): Directory {
   return {
     agent: (id) => agents.get(id),
     agentKey(id) {
-      const agent = agents.get(id);
-      return agent && { keyid: `agent/${agent.id}`, publicKey: agent.publicKey };
+      const publicKey = agents.get(id)?.publicKey;
+      return publicKey === undefined ? undefined : { keyid: `agent/${id}`, publicKey };
     },
+    signsByIntake: (id) => agents.get(id)?.jwt !== undefined,
+    agentByToken: (issuer, subject) => byToken.get(tokenKey(issuer, subject)),
+    mayPrompt: (agentId, personId) =>
+      agents.get(agentId)?.prompters.some((prompter) => canonical(prompter) === canonical(personId)) === true,
     agents: () => [...entries.agents],
     people: () => [...entries.people],
     groups: () => [...members.keys()].sort(),
@@ -45,29 +54,61 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     groupsOf: (id) => [...(groups.get(canonical(id)) ?? [])].sort(),
     membersOf: (group) => [...(members.get(group) ?? [])],
     hasGroup: (group) => members.has(group),
-    barredFor(agentId) {
+    unfreezeGroup: () => entries.unfreeze ?? null,
+    barredFor(agentId, provenance = null) {
       const agent = agents.get(agentId);
       // An empty list would read as "nobody is barred".
       if (agent === undefined) throw new Refusal('agent_unknown', `The directory has no agent "${agentId}".`);
-      return barredBy(agent, canonical);
+      return barredBy(agent, provenance, canonical);
     },
   };
 }
 
-function barredBy(agent: Agent, canonical: (id: string) => string): Barred[] {
-  const roles = new Map<string, string[]>([[agent.owner, ['owns']]]);
-  for (const prompter of new Set(agent.prompters)) {
-    roles.set(prompter, [...(roles.get(prompter) ?? []), 'may prompt']);
-  }
+function barredBy(agent: Agent, provenance: Provenance | null, canonical: (id: string) => string): Barred[] {
+  const { prompters = [], schedulers = [] } = provenance ?? {};
+  const listed = new Set(agent.prompters.map(canonical));
+  // One prompter whom the directory does not list (any more) is a doubt: then everyone is barred.
+  const isProven = prompters.length > 0 && prompters.every((id) => listed.has(canonical(id)));
+  const deeds = new Map<string, Deeds>();
+  const note = (ids: readonly string[], to: keyof Deeds, verb: string): void => {
+    for (const id of new Set(ids)) {
+      const known = deeds.get(id) ?? { agent: [], action: [] };
+      known[to].push(verb);
+      deeds.set(id, known);
+    }
+  };
+  note([agent.owner], 'agent', 'owns');
+  if (!isProven) note(agent.prompters, 'agent', 'may prompt');
+  note(prompters, 'action', 'prompted');
+  note(schedulers, 'action', 'scheduled');
   const reasons = new Map<string, string>();
-  for (const [id, verbs] of roles) {
+  for (const [id, done] of deeds) {
     const human = canonical(id);
-    const deed = `${verbs.join(' and ')} agent ${agent.id}`;
+    const deed = describe(done, agent.id);
     // Their own entry says it best; for several aliases the first reason is enough.
     if (id === human) reasons.set(human, deed);
     else if (!reasons.has(human)) reasons.set(human, `alias of ${id}, who ${deed}`);
   }
-  return [...reasons].map(([person, because]) => ({ person, because })).sort((a, b) => (a.person < b.person ? -1 : 1));
+  return [...reasons]
+    .map(([person, because]) => ({ person, because: because.slice(0, REASON_CHARS) }))
+    .sort((a, b) => (a.person < b.person ? -1 : 1));
+}
+
+/** What bars a person: verbs about the agent, and about this action. */
+interface Deeds {
+  agent: string[];
+  action: string[];
+}
+
+/** As many as a signed plan holds. */
+const REASON_CHARS = 200;
+
+function describe({ agent, action }: Deeds, agentId: string): string {
+  const parts = [
+    ...(agent.length === 0 ? [] : [`${agent.join(' and ')} agent ${agentId}`]),
+    ...(action.length === 0 ? [] : [`${action.join(' and ')} this action`]),
+  ];
+  return parts.join(' and ');
 }
 
 /** Aliases work both ways and through each other; the smallest id names the human. */
@@ -90,6 +131,11 @@ function canonicalIds(people: readonly Person[]): Map<string, string> {
     }
   }
   return canonical;
+}
+
+function tokenKey(issuer: string, subject: string): string {
+  // Names of issuers hold no slash.
+  return `${issuer}/${subject}`;
 }
 
 function slackKey(teamId: string, userId: string): string {

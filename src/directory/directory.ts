@@ -13,6 +13,17 @@ export const personSchema = z.strictObject({
   aliases: z.array(nameSchema).max(20).default([]),
 });
 
+/** Which token of which issuer names an agent: a workload's OIDC or SPIFFE JWT. */
+const tokenIdentitySchema = z.strictObject({
+  /** Name of the issuer in the gateway's configuration. */
+  issuer: nameSchema,
+  /** `sub`; exact match. */
+  subject: z.string().min(1).max(500),
+  /** `aud`, where it is another than the issuer's. */
+  audience: z.string().min(1).max(500).optional(),
+});
+
+/** An agent has either a key of its own or a token identity, never both. */
 export const agentSchema = z.strictObject({
   id: nameSchema,
   name: z.string().min(1).max(120),
@@ -21,11 +32,19 @@ export const agentSchema = z.strictObject({
   prompters: z.array(nameSchema).max(200),
   groups: z.array(nameSchema).max(50),
   /** base64 of the raw Ed25519 public key; the key id is `agent/<id>`. */
-  publicKey: z.base64(),
+  publicKey: z.base64().optional(),
+  /** Its requests are signed by the gateway, once it has verified such a token. */
+  jwt: tokenIdentitySchema.optional(),
 });
 
 export type Person = z.infer<typeof personSchema>;
 export type Agent = z.infer<typeof agentSchema>;
+
+/** On whose behalf an action was asked for: canonical people, each proven by their own token. */
+export interface Provenance {
+  prompters: readonly string[];
+  schedulers: readonly string[];
+}
 
 /** A person who may not decide on an agent's actions. */
 export interface Barred {
@@ -37,7 +56,14 @@ export interface Barred {
 /** Agents, people and groups of one policy bundle. */
 export interface Directory {
   agent(id: string): Agent | undefined;
+  /** Undefined for an unknown agent, and for one that comes with a token. */
   agentKey(id: string): PublicKey | undefined;
+  /** Whether the gateway signs for the agent: one without a key of its own. False for an unknown agent. */
+  signsByIntake(id: string): boolean;
+  /** The one agent that this subject of a configured issuer is. */
+  agentByToken(issuer: string, subject: string): Agent | undefined;
+  /** Whether the person, or an alias, is listed as a prompter of the agent. */
+  mayPrompt(agentId: string, personId: string): boolean;
   agents(): Agent[];
   people(): Person[];
   /** Names of the groups of people. */
@@ -52,9 +78,13 @@ export interface Directory {
   /** Canonical people in a group, sorted. Empty for an unknown group. */
   membersOf(group: string): string[];
   hasGroup(group: string): boolean;
+  /** The group whose people may unfreeze agents; null: nobody may. */
+  unfreezeGroup(): string | null;
   /**
-   * Promise 2: the agent's owner, its prompters, and every alias of them, sorted by person.
+   * Promise 2: the agent's owner, its prompters, and every alias of them, sorted by person. With a verified prompter only
+   * those count who prompted and scheduled this action, as long as the directory still lists each prompter.
+   * @param provenance as `provenanceOf` reads it from the record; null when nobody's token came with the request.
    * @throws Refusal `agent_unknown`.
    */
-  barredFor(agentId: string): Barred[];
+  barredFor(agentId: string, provenance?: Provenance | null): Barred[];
 }

@@ -13,6 +13,8 @@ const directoryFileSchema = z.strictObject({
   /** People by group. Groups hold people only, never groups. */
   groups: z.record(nameSchema, z.array(nameSchema).max(1_000)),
   agents: z.array(agentSchema).max(2_000),
+  /** The group whose people may unfreeze agents. Absent: nobody may. */
+  unfreeze: nameSchema.optional(),
 });
 type DirectoryFile = z.infer<typeof directoryFileSchema>;
 
@@ -26,7 +28,12 @@ export function loadDirectory(source: SourceFile): Loaded<Directory> {
   const yaml = readYaml(source, directoryFileSchema);
   const file = yaml.value;
   if (file === null) return { ok: false, problems: yaml.problems };
-  const problems = [...checkPeople(file, yaml), ...checkGroups(file, yaml), ...checkAgents(file, yaml)];
+  const problems = [
+    ...checkPeople(file, yaml),
+    ...checkGroups(file, yaml),
+    ...checkAgents(file, yaml),
+    ...checkUnfreeze(file, yaml),
+  ];
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: createDirectory(file) };
 }
 
@@ -108,6 +115,17 @@ function checkGroups(file: DirectoryFile, yaml: Checked): Problem[] {
   return problems;
 }
 
+function checkUnfreeze({ unfreeze, groups }: DirectoryFile, yaml: Checked): Problem[] {
+  if (unfreeze === undefined) return [];
+  if (!Object.hasOwn(groups, unfreeze)) {
+    const message = `unfreeze names group "${unfreeze}"; ${suggest(unfreeze, Object.keys(groups), 'the directory')}`;
+    return [yaml.problem(['unfreeze'], message)];
+  }
+  if ((groups[unfreeze] ?? []).length > 0) return [];
+  const message = `unfreeze names group "${unfreeze}", which holds nobody: add people, or leave unfreeze out`;
+  return [yaml.problem(['unfreeze'], message)];
+}
+
 function checkAgents(file: DirectoryFile, yaml: Checked): Problem[] {
   const ids = new Set(file.people.map((person) => person.id));
   const problems = [
@@ -122,16 +140,30 @@ function checkAgents(file: DirectoryFile, yaml: Checked): Problem[] {
     ),
     ...repeated(
       file.agents,
-      (agent) => keyHex(agent.publicKey),
+      (agent) => (agent.publicKey === undefined ? undefined : keyHex(agent.publicKey)),
       (index, agent, first) =>
         yaml.problem(
           ['agents', index, 'publicKey'],
           `agent "${agent.id}" has the public key of "${file.agents[first]?.id ?? ''}": each agent needs a key of its own`,
         ),
     ),
+    // Whatever the audience: a token may name several, and must still be one agent's.
+    ...repeated(
+      file.agents,
+      (agent) => agent.jwt && `${agent.jwt.issuer}/${agent.jwt.subject}`,
+      (index, agent, first) =>
+        yaml.problem(
+          ['agents', index, 'jwt'],
+          `agent "${agent.id}" has the token identity of "${file.agents[first]?.id ?? ''}": issuer and subject name one agent`,
+        ),
+    ),
   ];
   for (const [index, agent] of file.agents.entries()) {
-    const keyFault = publicKeyFault(agent.publicKey);
+    if ((agent.publicKey === undefined) === (agent.jwt === undefined)) {
+      const what = agent.jwt === undefined ? 'neither a publicKey nor a jwt' : 'both a publicKey and a jwt';
+      problems.push(yaml.problem(['agents', index, 'jwt'], `agent "${agent.id}" has ${what}: give it exactly one`));
+    }
+    const keyFault = agent.publicKey === undefined ? null : publicKeyFault(agent.publicKey);
     if (keyFault !== null) {
       problems.push(yaml.problem(['agents', index, 'publicKey'], `the public key of agent "${agent.id}" ${keyFault}`));
     }

@@ -5,8 +5,10 @@ import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
-import { allOf } from '../record/record.js';
+import { requireReviewIfTainted, withTaint } from '../policy/taint.js';
+import { allOf, type AnyRecorded } from '../record/record.js';
 import { ReviewAgain, type Case, type Evidence } from './evidence.js';
+import { requireNotFrozen } from './frozen.js';
 
 /** One thing that must hold before an action may run. */
 export interface Check {
@@ -21,6 +23,28 @@ export const checks: readonly Check[] = [
     verify({ request }, { actionId }) {
       if (request.body.actionId !== actionId)
         throw new Refusal('action_id_mismatch', 'The signed request is for another action.', 'actionId');
+    },
+  },
+  {
+    name: 'the request is signed by its agent, or by the gateway for one without a key',
+    verify({ request }, { policy: { directory } }) {
+      const { agent } = request.body;
+      const isOwn = isSignedBy(request, `agent/${agent}`) && !directory.signsByIntake(agent);
+      if (!isOwn && !(isSignedBy(request, 'intake/') && directory.signsByIntake(agent)))
+        throw new Refusal('signature_invalid', 'The request is not signed by who may sign for its agent.', 'agent');
+    },
+  },
+  {
+    name: 'who prompted it is said by the gateway, of this request',
+    verify({ requestDigest }, { statements }) {
+      // Fewer people are barred when the prompter is known: nobody else may say so.
+      for (const stated of allOf(statements, 'provenance')) {
+        if (!isSignedBy(stated, 'intake/') || stated.statement.subject[0].digest.sha256 !== requestDigest)
+          throw new Refusal(
+            'statement_invalid',
+            'Who prompted the action is not said by the gateway, of this request.',
+          );
+      }
     },
   },
   {
@@ -86,8 +110,9 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'the snapshot names the role that will be leased',
-    verify({ plan, operation, target }) {
-      if (plan.snapshot.leaseRole !== operation.credentialFor('execute', target).credentialPath) {
+    verify({ plan, operation, target, params, request }) {
+      const { actionId, agent } = request.body;
+      if (plan.snapshot.leaseRole !== operation.credentialFor('execute', { actionId, agent, params, target }).role) {
         throw new ReviewAgain(
           'target_changed',
           'The credential that would be leased is not the one that was approved.',
@@ -128,6 +153,12 @@ export const checks: readonly Check[] = [
     verify: ({ operation, params, target }) => operation.check(params, target),
   },
   {
+    name: 'the agent is not frozen',
+    verify({ request }, { freezes, policy: { directory } }) {
+      requireNotFrozen(freezes, request.body.agent, directory);
+    },
+  },
+  {
     name: 'the agent may still ask for this',
     verify(laidOut, evidence) {
       const verdict = evidence.policy.mayRequest(questionOf(laidOut, evidence));
@@ -142,6 +173,12 @@ export const checks: readonly Check[] = [
       if (!isNoStricter(verdict.plan, laidOut.plan.plan)) {
         throw new ReviewAgain('plan_stricter', 'The policy in force demands more than the plan that was approved.');
       }
+    },
+  },
+  {
+    name: 'people review what an agent asked for after it read untrusted input',
+    verify({ request, plan }) {
+      requireReviewIfTainted(request.body, plan.plan);
     },
   },
   {
@@ -169,7 +206,11 @@ export const checks: readonly Check[] = [
       for (const { approver } of approvalsOf(laidOut)) {
         if (barred.has(directory.canonical(approver.person)))
           throw new Refusal('self_approval', `${approver.person} was barred from deciding when the review opened.`);
-        const verdict = evidence.policy.mayApprove({ ...questionOf(laidOut, evidence), person: approver.person });
+        const verdict = evidence.policy.mayApprove({
+          ...questionOf(laidOut, evidence),
+          person: approver.person,
+          provenance: laidOut.provenance,
+        });
         if (verdict.allowed) continue;
         // Separation of duties is no matter of asking again; somebody forged or planted this decision.
         if (verdict.code === 'self_approval') throw new Refusal(verdict.code, verdict.because);
@@ -197,13 +238,20 @@ export function countedApprovals(laidOut: Case, { runId, policy: { directory } }
     .map(({ approver: { person } }) => ({ person: directory.canonical(person), groups: directory.groupsOf(person) }));
 }
 
+/** By this key, or by a version of the key of this purpose. The record has verified that the key signed it. */
+function isSignedBy({ envelope }: Pick<AnyRecorded, 'envelope'>, keyidOrPurpose: string): boolean {
+  const keyid = envelope.signatures[0]?.keyid ?? '';
+  return keyidOrPurpose.endsWith('/') ? keyid.startsWith(keyidOrPurpose) : keyid === keyidOrPurpose;
+}
+
 function questionOf({ request, preview, target }: Case, { nowMs }: Evidence): PolicyQuestion {
   return {
     agent: request.body.agent,
     operation: request.body.operation,
     // From the bundle, not from the statement: the environment decides what policy demands.
     target: { kind: target.kind, name: target.name, environment: target.environment },
-    flags: preview.flags,
+    // Its own word, not the worker's: the agent signed it.
+    flags: withTaint(request.body, preview.flags),
     nowMs,
   };
 }

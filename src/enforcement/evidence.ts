@@ -1,8 +1,10 @@
 import type { StatementBody } from '../core/schemas/statements.js';
 import { Refusal, type RefusalCode } from '../core/errors.js';
-import type { Target } from '../directory/targets.js';
+import type { Target } from '../targets/targets.js';
 import type { Operation, OperationCatalog } from '../operations/operation.js';
 import type { Policy } from '../policy/policy.js';
+import type { Provenance } from '../directory/directory.js';
+import { provenanceOf } from '../record/provenance.js';
 import { allOf, type AnyRecorded, type Recorded } from '../record/record.js';
 
 /** What the executor judges from: signed statements on record, the verified bundle, and its own clock. */
@@ -12,6 +14,8 @@ export interface Evidence {
   runId: string;
   round: number;
   statements: readonly AnyRecorded[];
+  /** Of the agent, under whatever action: as `Record.freezesOf` reads them. */
+  freezes: readonly AnyRecorded[];
   policy: Policy;
   operations: OperationCatalog;
   nowMs: number;
@@ -21,6 +25,8 @@ export interface Evidence {
 export interface Case {
   request: Recorded<'request'>;
   requestDigest: string;
+  /** On whose behalf it was asked for; what was stated after the first plan is not in it. */
+  provenance: Provenance | null;
   preview: StatementBody<'preview'>;
   plan: StatementBody<'plan'>;
   operation: Operation;
@@ -46,7 +52,12 @@ export class ReviewAgain extends Error {
  * Lays the evidence out.
  * @throws Refusal `statement_missing`, `operation_unknown`, `params_invalid` or `target_unknown`.
  */
-export function layOut({ statements, operations, policy, round }: Evidence): Case {
+export function layOut({
+  statements,
+  operations,
+  policy,
+  round,
+}: Pick<Evidence, 'statements' | 'operations' | 'policy' | 'round'>): Case {
   const request = allOf(statements, 'request')[0];
   const preview = allOf(statements, 'preview').findLast(({ body }) => body.round === round)?.body;
   const plan = allOf(statements, 'plan').findLast(({ body }) => body.round === round)?.body;
@@ -67,6 +78,7 @@ export function layOut({ statements, operations, policy, round }: Evidence): Cas
   return {
     request,
     requestDigest: request.statement.subject[0].digest.sha256,
+    provenance: provenanceOf(statements),
     preview,
     plan,
     operation,

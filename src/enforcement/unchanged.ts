@@ -3,6 +3,7 @@ import { Refusal } from '../core/errors.js';
 import type { Flag, Preview } from '../core/schemas/action.js';
 import type { Policy } from '../policy/policy.js';
 import { isNoStricter } from '../policy/review-plan.js';
+import { withTaint } from '../policy/taint.js';
 import { ReviewAgain } from './evidence.js';
 import type { Judgement } from './judge.js';
 
@@ -26,13 +27,16 @@ export function checkUnchanged(
   }
   const grown = operation.grew(approved.preview, now.preview);
   if (grown !== null) throw new ReviewAgain('effect_grew', grown);
-  const known = new Set(approved.flags.map(({ code }) => code));
-  const found = now.flags.filter(({ code }) => !known.has(code) && !operation.momentaryFlags.includes(code));
+  // The same risk, graver than before, is another one.
+  const known = new Set(approved.flags.map(({ code, severity }) => `${code} ${severity}`));
+  const found = now.flags.filter(
+    ({ code, severity }) => !known.has(`${code} ${severity}`) && !operation.momentaryFlags.includes(code),
+  );
   const verdict = policy.review({
     agent: request.body.agent,
     operation: request.body.operation,
     target: { kind: target.kind, name: target.name, environment: target.environment },
-    flags: [...approved.flags, ...found],
+    flags: withTaint(request.body, [...approved.flags, ...found]),
     nowMs,
   });
   if (!verdict.allowed) throw new Refusal(verdict.code, verdict.because);

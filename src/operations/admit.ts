@@ -5,12 +5,13 @@ import { parseOrRefuse, refusalOfIssues } from '../core/invalid-field.js';
 import { digestOf } from '../core/json.js';
 import { REQUEST_LIMITS, type ActionRequest } from '../core/schemas/action.js';
 import { envelopeSchema } from '../core/schemas/primitives.js';
-import { statementSchema, type Statement } from '../core/schemas/statements.js';
+import type { Statement } from '../core/schemas/statements.js';
 import { subjectNameOf } from '../core/statement.js';
 import type { Directory } from '../directory/directory.js';
-import type { Target } from '../directory/targets.js';
+import type { Target } from '../targets/targets.js';
 import type { Policy } from '../policy/policy.js';
-
+import { createNativeVerifier } from '../record/native-ed25519.js';
+import { schemaOf } from '../record/verify-statement.js';
 import type { Operation, OperationCatalog } from './operation.js';
 
 /** A request whose signature holds and which means what it says; not yet judged by time, operation or policy. */
@@ -19,6 +20,7 @@ export interface OpenedRequest {
   request: ActionRequest;
   /** SHA-256 of the canonical request: the subject of every statement about the action. */
   requestDigest: string;
+  /** The key that signed it: the agent's own, or the gateway's for an agent without one. */
   agentKey: PublicKey;
 }
 
@@ -30,21 +32,20 @@ export interface Admitted extends OpenedRequest {
 }
 
 export interface AdmitInput {
-  /** What was sent: anything at all. */
-  envelope: unknown;
+  /** By `openRequest`, under the same policy's directory. */
+  opened: OpenedRequest;
   policy: Policy;
   operations: OperationCatalog;
   nowMs: number;
 }
 
 /**
- * Judges a request before anything touches its target: envelope, agent, signature, schema, times, operation,
- * parameters, target, and policy's request question. Pure but for the operation's own check; gateway and worker
+ * Judges an opened request before anything touches its target: times, operation, parameters, target, and policy's
+ * request question. Pure but for the operation's own check; gateway and worker
  * call the same. Whether the action id is spent, and quotas, are the caller's to ask of the record.
  * @throws Refusal naming the field.
  */
-export async function admit({ envelope, policy, operations, nowMs }: AdmitInput): Promise<Admitted> {
-  const opened = openRequest(envelope, policy.directory);
+export async function admit({ opened, policy, operations, nowMs }: AdmitInput): Promise<Admitted> {
   const { request } = opened;
   checkTimes(request, nowMs);
   const operation = operations.get(request.operation);
@@ -70,28 +71,41 @@ export async function admit({ envelope, policy, operations, nowMs }: AdmitInput)
   return { ...opened, operation, params, target };
 }
 
+const verifySignature = createNativeVerifier();
+
+/** Whose signatures make a request. */
+export interface RequestSigners {
+  directory: Directory;
+  /** The gateway's keys, for agents without one; none where only agents' own signatures are taken. */
+  intakeKeys: readonly PublicKey[];
+}
+
 /**
- * Opens an agent's signed request.
- * @throws Refusal when it is malformed, of an unknown agent, or not signed by the agent it names.
+ * Opens a signed request: by the agent's own key, or by the gateway's for an agent that the directory lists without one.
+ * @throws Refusal when it is malformed, of an unknown agent, or not signed by who may sign for the agent it names.
  */
-export function openRequest(envelope: unknown, directory: Directory): OpenedRequest {
+export function openRequest(envelope: unknown, { directory, intakeKeys }: RequestSigners): OpenedRequest {
   const sent = parseOrRefuse(envelopeSchema, envelope, 'envelope_malformed');
   const [{ keyid }] = sent.signatures;
-  const agentKey = keyid.startsWith('agent/') ? directory.agentKey(keyid.slice('agent/'.length)) : undefined;
+  const agentKey = keyid.startsWith('agent/')
+    ? directory.agentKey(keyid.slice('agent/'.length))
+    : intakeKeys.find((key) => key.keyid === keyid);
   if (agentKey === undefined) {
     throw new Refusal('agent_unknown', 'The directory lists no agent with this key id.', 'signatures.0.keyid');
   }
-  const opened = open(sent, [agentKey]);
+  const opened = open(sent, [agentKey], verifySignature);
   if (!opened.ok) {
     throw new Refusal(opened.fault, "The signature is not the named agent's over this payload.", 'signatures.0.sig');
   }
-  return readRequest(sent, opened.payload, agentKey);
+  return readRequest(sent, opened.payload, agentKey, directory);
 }
 
-function readRequest(envelope: Envelope, payload: unknown, agentKey: PublicKey): OpenedRequest {
+function readRequest(envelope: Envelope, payload: unknown, agentKey: PublicKey, directory: Directory): OpenedRequest {
   const statement = withinStack(() => parseStatement(payload));
   const { body: request, chain } = statement.predicate;
-  if (`agent/${request.agent}` !== agentKey.keyid) {
+  const isOwn = `agent/${request.agent}` === agentKey.keyid;
+  const isForIt = !agentKey.keyid.startsWith('agent/') && directory.signsByIntake(request.agent);
+  if (!isOwn && !isForIt) {
     throw new Refusal('signature_invalid', 'The request names another agent than the one that signed it.', 'agent');
   }
   const requestDigest = withinStack(() => digestOf(request));
@@ -102,7 +116,8 @@ function readRequest(envelope: Envelope, payload: unknown, agentKey: PublicKey):
   }
   if (chain !== null)
     throw new Refusal('field_invalid', 'An agent keeps no chain: it must be null.', 'predicate.chain');
-  return { envelope, request, requestDigest, agentKey };
+  const { keyid, publicKey } = agentKey;
+  return { envelope, request, requestDigest, agentKey: { keyid, publicKey } };
 }
 
 function checkTimes(request: ActionRequest, nowMs: number): void {
@@ -137,7 +152,7 @@ function findTarget(operation: Operation, params: unknown, policy: Policy): Targ
 
 /** Fields are named as the agent wrote them: `params.query`, not where the statement wraps them. */
 function parseStatement(payload: unknown): Statement<'request'> {
-  const parsed = statementSchema('request').safeParse(payload);
+  const parsed = schemaOf('request').safeParse(payload);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => {
     const [outer, inner, ...path] = issue.path;
@@ -147,7 +162,7 @@ function parseStatement(payload: unknown): Statement<'request'> {
 }
 
 /** What JSON can say but we cannot name by a digest: a lone surrogate, or nesting deeper than the stack. */
-function withinStack<T>(read: () => T): T {
+export function withinStack<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {

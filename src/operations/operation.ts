@@ -1,14 +1,10 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.js';
 import type { Flag, Preview, TargetRef } from '../core/schemas/action.js';
-import type { Target } from '../directory/targets.js';
-import type { LeasedCredential } from '../vault/leases.js';
-
-/** What the operation borrows from Vault. */
-export interface CredentialNeed {
-  tokenRole: string;
-  credentialPath: string;
-}
+import type { Contents } from '../record/contents.js';
+import type { TargetBase } from '../targets/target-kind.js';
+import type { Target } from '../targets/targets.js';
+import type { CredentialNeed, LeasedCredential } from '../vault/leases.js';
 
 /** What is known of the agent's past, for flags such as "first time for this agent". */
 export interface AgentPast {
@@ -16,20 +12,43 @@ export interface AgentPast {
   sameKind: number;
 }
 
-export interface PreviewContext<P> {
+/** One action, as far as its operation is concerned. */
+export interface Asked<P, T = Target> {
+  actionId: string;
+  /** The asking agent, as the directory names it. */
+  agent: string;
   params: P;
-  target: Target;
-  credential: LeasedCredential;
+  target: T;
+}
+
+/** What an operation may use of the machine it runs on. */
+export interface OperationHost {
+  /** A private folder for scratch files; whoever writes there removes it. */
+  scratchDir: string;
+  /**
+   * Absolute path of an installed program, e.g. `tofu`.
+   * @throws ServiceFault `host` when this process was given none.
+   */
+  program(name: string): string;
+}
+
+export interface PreviewContext<P, T = Target, C = unknown> extends Asked<P, T> {
+  credential: LeasedCredential<C>;
   past: AgentPast;
+  host: OperationHost;
+  /** Large things that what is approved names by digest, e.g. a plan file. */
+  keepsakes: Contents;
   nowMs: number;
   signal: AbortSignal;
 }
 
-export interface ExecuteContext<P> {
-  actionId: string;
-  params: P;
-  target: Target;
-  credential: LeasedCredential;
+export interface ExecuteContext<P, T = Target, C = unknown> extends Asked<P, T> {
+  credential: LeasedCredential<C>;
+  /** As it was approved. */
+  approved: Preview;
+  host: OperationHost;
+  /** What the preview kept. */
+  keepsakes: Pick<Contents, 'get'>;
   /** Folder for outputs; the operation makes them appear only when complete. */
   artefactsDir: string;
   /** Until when outputs are kept. */
@@ -45,11 +64,25 @@ export interface ExecuteContext<P> {
   beginEffect(now: { preview: Preview; flags: Flag[] }): Promise<void>;
 }
 
+export interface OutcomeContext<P, T = Target, C = unknown> extends Asked<P, T> {
+  /** As it was approved. */
+  approved: Preview;
+  /** What the preview kept. */
+  keepsakes: Pick<Contents, 'get'>;
+  artefactsDir: string;
+  /** Leases a credential like the one that ran, to ask the target with; it is revoked for the caller. */
+  lease(): Promise<LeasedCredential<C>>;
+}
+
+export type FoundOutcome = { kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string };
+
 /**
  * One kind of privileged operation. A new one is one file in `src/operations/` that exports `operation`.
  * @template P parsed parameters
+ * @template T the kind of target
+ * @template C what it logs in to the target with
  */
-export interface Operation<P = unknown> {
+export interface Operation<P = unknown, T extends TargetBase = Target, C = unknown> {
   /** The name agents and policy use, e.g. `database.export`. */
   name: string;
   /** One sentence for lists and docs. */
@@ -57,30 +90,35 @@ export interface Operation<P = unknown> {
   /** Strict: an unknown field is refused by name. */
   paramsSchema: z.ZodType<P>;
   /** The kind of target it works on, as `targets.yaml` names it. */
-  targetKind: Target['kind'];
+  targetKind: T['kind'];
   /** Name of the target inside the parameters. */
   targetName(params: P): string;
   /**
    * Checks that need no connection, only the target's entry in the directory: e.g. that the SQL is one SELECT. Called at admit.
    * @throws Refusal naming the field.
    */
-  check(params: P, target: Target): Promise<void>;
-  /** What Vault is asked for, per purpose. */
-  credentialFor(purpose: 'preview' | 'execute', target: Target): CredentialNeed;
+  check(params: P, target: T): Promise<void>;
+  /** What Vault is asked for, per purpose. Pure: people approve the role, and the executor derives it again. */
+  credentialFor(purpose: 'preview' | 'execute', asked: Asked<P, T>): CredentialNeed<C>;
   /** Codes of flags that tell of the moment, not of the effect: they may differ when it runs. */
   momentaryFlags: readonly string[];
+  /** How long the lease of a preview lasts. At most 100: the activity around it has two minutes. Default 60. */
+  previewSeconds?: number;
   /** Read-only: what would happen, and its risks. */
-  preview(context: PreviewContext<P>): Promise<{ preview: Preview; flags: Flag[] }>;
+  preview(context: PreviewContext<P, T, C>): Promise<{ preview: Preview; flags: Flag[] }>;
   /** Why the effect now is larger than the approved one; null when it is not. */
   grew(approved: Preview, now: Preview): string | null;
-  /** Runs it. Resolves with the facts of the effect. */
-  execute(context: ExecuteContext<P>): Promise<JsonObject>;
+  /**
+   * Runs it. Resolves with the facts of the effect; `undo` among them says how to take it back. Whatever it throws once the
+   * effect began counts as failed, but OutcomeUnknown: then a person must look.
+   */
+  execute(context: ExecuteContext<P, T, C>): Promise<JsonObject>;
   /** After a crash in the effect: what the target or the outputs say came of it; `unknown` goes to a person. */
-  findOutcome(context: {
-    actionId: string;
-    artefactsDir: string;
-  }): Promise<{ kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string }>;
-  /** Compares what was declared with what was observed. */
+  findOutcome(context: OutcomeContext<P, T, C>): Promise<FoundOutcome>;
+  /**
+   * Compares what was declared with what was observed; each sentence says both. A finding of severity high or critical
+   * makes the outcome `effect_mismatch`: an incident, which freezes the agent where its plan says so.
+   */
   checkEffect(preview: Preview, result: JsonObject): Flag[];
 }
 

@@ -6,7 +6,7 @@ import { formatDuration, parseDuration } from './duration.js';
 import { fillableBy } from './fillable.js';
 
 /** Annotations of a permit that answers the review question. */
-export const PLAN_ANNOTATIONS = ['review', 'escalate', 'remind', 'expire', 'lease', 'assurance'] as const;
+export const PLAN_ANNOTATIONS = ['review', 'escalate', 'remind', 'expire', 'lease', 'assurance', 'freeze'] as const;
 type PlanAnnotation = (typeof PLAN_ANNOTATIONS)[number];
 
 /** Something wrong with one annotation; `annotation` null: with the permit as a whole. */
@@ -35,6 +35,9 @@ export function readPlan(
   const remindAfterMs = readRemind(annotations['remind'], expireAfterMs, report);
   const assurance = annotations['assurance'] ?? 'any';
   if (assurance !== 'any') report('assurance', `@assurance is "${assurance}"; only "any" is known`);
+  const { freeze } = annotations;
+  if (freeze !== undefined && freeze !== 'effect_mismatch')
+    report('freeze', `@freeze is "${freeze}"; only "effect_mismatch" is known`);
   if (stages?.length === 0) {
     for (const name of ['escalate', 'remind'] as const) {
       if (annotations[name] !== undefined)
@@ -50,6 +53,7 @@ export function readPlan(
     expireAfterMs,
     leaseTtlSeconds,
     assurance: 'any' as const,
+    ...(freeze !== undefined && { freeze: 'effect_mismatch' as const }),
     policies: [id],
   };
   return { plan, faults };

@@ -1,13 +1,13 @@
 import type { Context, EntityJson, EntityUidJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Flag, Severity } from '../core/schemas/action.js';
 import type { Agent, Directory } from '../directory/directory.js';
-import type { Target } from '../directory/targets.js';
+import { targetKinds } from '../targets/catalog.gen.js';
+import { kindOf, type Target } from '../targets/targets.js';
 
 /** What policy can be asked: see docs/adr/0003-cedar-questions.md. */
 export type Question = 'request' | 'review' | 'approve';
 
 const SEVERITY_RANK: Record<Severity, number> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
-const RESOURCE_TYPE: Record<Target['kind'], string> = { postgres: 'Database' };
 
 /** The Cedar action of a question about an operation. */
 export function actionFor(question: Question, operation: string): string {
@@ -19,7 +19,7 @@ export function uid(type: string, id: string): TypeAndId {
 }
 
 export function resourceUid(target: Target): TypeAndId {
-  return uid(RESOURCE_TYPE[target.kind], target.name);
+  return uid(kindOf(target).cedarType, target.name);
 }
 
 export function resourceEntity(target: Target): EntityJson {
@@ -66,8 +66,8 @@ export function knownIds(directory: Directory, targets: readonly Target[]): Map<
     ['Group', new Set(directory.groups())],
     ['Environment', new Set(targets.map((target) => target.environment))],
   ]);
-  for (const type of Object.values(RESOURCE_TYPE)) known.set(type, new Set());
-  for (const target of targets) known.get(RESOURCE_TYPE[target.kind])?.add(target.name);
+  for (const { cedarType } of targetKinds) known.set(cedarType, new Set());
+  for (const target of targets) known.get(kindOf(target).cedarType)?.add(target.name);
   return known;
 }
 

@@ -2,13 +2,14 @@ import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Problem, SourceFile } from '../directory/yaml-source.js';
 import { lineAtByte } from './cedar-text.js';
+import { UNTRUSTED_INPUT } from './taint.js';
 import { actionFor, sampleContext, type Question } from './cedar-entities.js';
 
 /** A schema that asks our three questions, and the operations it knows. */
 export interface CheckedSchema {
   text: string;
   operations: string[];
-  /** Codes that `@flags` on the operations lists; null when one of them has no such list. */
+  /** Codes that `@flags` on the operations lists, and that of every operation; null when one of them has no such list. */
   flags: Set<string> | null;
 }
 
@@ -55,7 +56,7 @@ export function checkSchema(
   }
   const lists = operations.map((operation) => actions[operation]?.annotations?.['flags']);
   const flags = lists.every((list) => list !== undefined)
-    ? new Set(lists.flatMap((list) => list.split(',').map((code) => code.trim())))
+    ? new Set([UNTRUSTED_INPUT, ...lists.flatMap((list) => list.split(',').map((code) => code.trim()))])
     : null;
   return { schema: { text: source.text, operations, flags }, problems };
 }

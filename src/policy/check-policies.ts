@@ -4,7 +4,7 @@ import type { ReviewPlan } from '../core/schemas/action.js';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
-import type { Target } from '../directory/targets.js';
+import type { Target } from '../targets/targets.js';
 import type { Problem, SourceFile } from '../directory/yaml-source.js';
 import { PLAN_ANNOTATIONS, readPlan } from './annotations.js';
 import { cedarProblems, type CheckedSchema } from './cedar-schema.js';

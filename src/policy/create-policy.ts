@@ -1,7 +1,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { Refusal } from '../core/errors.js';
 import type { Agent, Directory } from '../directory/directory.js';
-import type { Target } from '../directory/targets.js';
+import type { Target } from '../targets/targets.js';
 import {
   actionFor,
   agentEntities,
@@ -15,7 +15,15 @@ import {
 } from './cedar-entities.js';
 import type { CheckedSchema } from './cedar-schema.js';
 import type { CheckedPolicies } from './check-policies.js';
-import type { Policy, PolicyQuestion, PolicyRefusal, PolicyRefusalCode, ReviewVerdict, Verdict } from './policy.js';
+import type {
+  ApproveQuestion,
+  Policy,
+  PolicyQuestion,
+  PolicyRefusal,
+  PolicyRefusalCode,
+  ReviewVerdict,
+  Verdict,
+} from './policy.js';
 import { strictestUnion } from './review-plan.js';
 
 /** The checked parts of one bundle. */
@@ -85,7 +93,14 @@ export function createPolicy(sources: PolicySources): Policy {
       if (known.length === 0 || known.length < plans.length) {
         return no('policy_forbids', 'A permit of this bundle has no review plan, so nothing is allowed.');
       }
-      return { allowed: true, plan: strictestUnion(known) };
+      const plan = strictestUnion(known);
+      const critical = question.flags.find(({ severity }) => severity === 'critical');
+      // In code, so that no bundle can let it happen by an oversight.
+      if (plan.stages.length === 0 && critical !== undefined) {
+        const because = `Policy names nobody who would review this, and a critical risk (${critical.code}) is never taken without a person.`;
+        return no('policy_forbids', because);
+      }
+      return { allowed: true, plan };
     },
 
     mayApprove(question) {
@@ -96,7 +111,7 @@ export function createPolicy(sources: PolicySources): Policy {
 }
 
 function judgeApprover(
-  question: PolicyQuestion & { person: string },
+  question: ApproveQuestion,
   { agent, target }: { agent: Agent; target: Target },
   directory: Directory,
   evaluate: Evaluate,
@@ -106,12 +121,22 @@ function judgeApprover(
   }
   const person = directory.canonical(question.person);
   // Before and besides Cedar: no policy can switch separation of duties off.
-  const barred = directory.barredFor(agent.id).find((entry) => entry.person === person);
+  const everyoneBarred = directory.barredFor(agent.id, question.provenance);
+  const barred = everyoneBarred.find((entry) => entry.person === person);
   if (barred !== undefined) {
     return no('self_approval', `${person} may not decide on actions of ${agent.id}: ${barred.because}.`);
   }
-  // The people whom the agent's attributes name are barred, so this person is not sent twice.
-  const entities = [...agentEntities(directory, agent), personEntity(directory, person), resourceEntity(target)];
+  // Policy is told of the prompters who are barred. The people whom the agent's attributes name are, so this person is
+  // not sent twice.
+  const prompters = everyoneBarred.map((entry) => entry.person);
+  const entities = [
+    ...agentEntities(directory, {
+      ...agent,
+      prompters: agent.prompters.filter((id) => prompters.includes(directory.canonical(id))),
+    }),
+    personEntity(directory, person),
+    resourceEntity(target),
+  ];
   const verdict = evaluate({
     question: 'approve',
     principal: uid('Person', person),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Loaded } from '../directory/load-directory.js';
-import { targetSchema, type Target } from '../directory/targets.js';
+import { kindOf, targetSchema, type Target } from '../targets/targets.js';
 import { readYaml, type Problem, type SourceFile, type YamlSource } from '../directory/yaml-source.js';
 
 const targetsFileSchema = z.strictObject({ targets: z.array(targetSchema).min(1).max(1_000) });
@@ -22,6 +22,7 @@ export function loadTargets(source: SourceFile): Loaded<LoadedTargets> {
   const problems = [
     ...checkUnique(file, yaml),
     ...file.targets.flatMap((target, index) => checkOne(target, index, yaml)),
+    ...checkConflicts(file, yaml),
   ];
   if (problems.length > 0) return { ok: false, problems };
   return {
@@ -34,87 +35,53 @@ export function loadTargets(source: SourceFile): Loaded<LoadedTargets> {
 }
 
 function checkOne(target: Target, index: number, yaml: Checked): Problem[] {
-  const problem = (field: string[], message: string): Problem => yaml.problem(['targets', index, ...field], message);
-  const problems: Problem[] = [];
-  if (target.tls === 'disable' && !isLoopback(target.host)) {
-    problems.push(
-      problem(
-        ['tls'],
-        `target "${target.name}" disables TLS for host "${target.host}", which is not loopback: write verify-full`,
-      ),
-    );
-  }
+  const problem = (field: PropertyKey[], message: string): Problem =>
+    yaml.problem(['targets', index, ...field], `target "${target.name}"${message}`);
+  const problems = kindOf(target)
+    .findProblems(target)
+    .map(({ field, message }) => problem(field, message.startsWith('"') ? `: ${message}` : ` ${message}`));
   // `from` after `to` means hours across midnight.
   if (target.hours.from === target.hours.to) {
-    problems.push(
-      problem(
-        ['hours', 'to'],
-        `target "${target.name}": business hours from ${String(target.hours.from)} to ${String(target.hours.to)} hold no hour: write 0 to 24 for all`,
-      ),
-    );
+    const message = `: business hours from ${String(target.hours.from)} to ${String(target.hours.to)} hold no hour: write 0 to 24 for all`;
+    problems.push(problem(['hours', 'to'], message));
   }
   if (!isTimeZone(target.hours.timeZone)) {
-    problems.push(
-      problem(
-        ['hours', 'timeZone'],
-        `target "${target.name}": "${target.hours.timeZone}" is not an IANA time zone, e.g. Europe/Berlin`,
-      ),
-    );
-  }
-  for (const [position, name] of target.allowedFunctions.entries()) {
-    if (/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/.test(name)) continue;
-    problems.push(
-      yaml.problem(
-        ['targets', index, 'allowedFunctions', position],
-        `target "${target.name}": "${name}" must be schema.function in lower case, e.g. public.mask_email`,
-      ),
-    );
+    const message = `: "${target.hours.timeZone}" is not an IANA time zone, e.g. Europe/Berlin`;
+    problems.push(problem(['hours', 'timeZone'], message));
   }
   return problems;
 }
 
+/** What a kind says of a target beside the others. */
+function checkConflicts({ targets }: TargetsFile, yaml: Checked): Problem[] {
+  const tokenRoles = targets.flatMap((target) => kindOf(target).tokenRoles(target));
+  return targets.flatMap((target, index) =>
+    (kindOf(target).findConflicts?.(target, tokenRoles) ?? []).map(({ field, message }) =>
+      yaml.problem(['targets', index, ...field], `target "${target.name}" ${message}`),
+    ),
+  );
+}
+
+/** A thing that two targets name could be asked for under the laxer one. */
 function checkUnique(file: TargetsFile, yaml: Checked): Problem[] {
   const problems: Problem[] = [];
-  const names = new Map<string, string>();
-  const databases = new Map<string, string>();
-  const roles = new Map<string, string>();
+  const names = new Set<string>();
+  const holders = new Map<string, string>();
   for (const [index, target] of file.targets.entries()) {
+    const problem = (field: PropertyKey[], message: string): Problem =>
+      yaml.problem(['targets', index, ...field], `target "${target.name}" ${message}`);
     if (names.has(target.name)) {
-      problems.push(yaml.problem(['targets', index, 'name'], `target "${target.name}" is listed twice: remove one`));
+      problems.push(problem(['name'], 'is listed twice: remove one'));
       continue;
     }
-    names.set(target.name, target.name);
-    // One database under two names could be asked for under the laxer one.
-    const database = `${target.host.toLowerCase()}:${String(target.port)}/${target.database}`;
-    const twin = databases.get(database);
-    if (twin === undefined) databases.set(database, target.name);
-    else {
-      problems.push(
-        yaml.problem(
-          ['targets', index, 'database'],
-          `target "${target.name}" is the same database as "${twin}" (${database}): a database is one target in one environment`,
-        ),
-      );
-    }
-    for (const field of ['previewRole', 'executeRole'] as const) {
-      const role = `${target.vault.mount}/${target.vault[field]}`;
-      const holder = roles.get(role);
-      if (holder !== undefined && holder !== target.name) {
-        problems.push(
-          yaml.problem(
-            ['targets', index, 'vault', field],
-            `target "${target.name}" uses the Vault role ${role} of target "${holder}": each target needs roles of its own`,
-          ),
-        );
-      }
-      roles.set(role, holder ?? target.name);
+    names.add(target.name);
+    for (const { field, key } of kindOf(target).exclusives(target)) {
+      const holder = holders.get(key);
+      if (holder === undefined) holders.set(key, target.name);
+      else problems.push(problem(field, `names the ${key} of target "${holder}": each target needs its own`));
     }
   }
   return problems;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,5 +1,5 @@
-import type { Directory } from '../directory/directory.js';
-import type { Target } from '../directory/targets.js';
+import type { Directory, Provenance } from '../directory/directory.js';
+import type { Target } from '../targets/targets.js';
 import type { RefusalCode } from '../core/errors.js';
 import type { Flag, ReviewPlan, TargetRef } from '../core/schemas/action.js';
 
@@ -11,6 +11,13 @@ export interface PolicyQuestion {
   /** Flags found by the preview; empty for the request question. */
   flags: readonly Flag[];
   nowMs: number;
+}
+
+/** May this person approve this? */
+export interface ApproveQuestion extends PolicyQuestion {
+  person: string;
+  /** On whose behalf it was asked for; absent or null: everyone who may prompt the agent is barred. */
+  provenance?: Provenance | null;
 }
 
 /** Why policy says no. `self_approval` is said by code, whatever the policies say. */
@@ -50,5 +57,5 @@ export interface Policy {
   /** With the flags known: forbidden, automatic, or by whom reviewed. The strictest union of all determining permits. */
   review(question: PolicyQuestion): ReviewVerdict;
   /** May this person approve this? Separation of duties is enforced in code besides; no policy can switch it off. */
-  mayApprove(question: PolicyQuestion & { person: string }): Verdict;
+  mayApprove(question: ApproveQuestion): Verdict;
 }

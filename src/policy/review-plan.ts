@@ -5,7 +5,7 @@ import { formatDuration } from './duration.js';
 /**
  * What all of several plans demand together. It never lets anyone approve whom one of them would not:
  * per group the larger quorum; an escalation only if every reviewed plan has that group, at the latest of their times;
- * reminder, expiry and lease the shortest; automatic only if all are.
+ * reminder, expiry and lease the shortest; automatic only if all are; a freeze if one of them says so.
  * @throws RangeError for no plans: nothing demanded is not the same as nothing known.
  */
 export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
@@ -22,6 +22,7 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
     expireAfterMs: Math.min(...plans.map((plan) => plan.expireAfterMs)),
     leaseTtlSeconds: Math.min(...plans.map((plan) => plan.leaseTtlSeconds)),
     assurance: 'any',
+    ...(plans.some((plan) => plan.freeze !== undefined) && { freeze: 'effect_mismatch' as const }),
     policies: [...new Set(plans.flatMap((plan) => plan.policies))].sort(),
   };
 }
@@ -36,7 +37,8 @@ export function isNoStricter(now: ReviewPlan, approved: ReviewPlan): boolean {
 
 /** The plan in one line for people. */
 export function describePlan(plan: ReviewPlan): string {
-  const lease = `lease ${formatDuration(plan.leaseTtlSeconds * 1_000)}`;
+  const freeze = plan.freeze === undefined ? '' : '; an effect other than declared freezes the agent';
+  const lease = `lease ${formatDuration(plan.leaseTtlSeconds * 1_000)}${freeze}`;
   const expiry = formatDuration(plan.expireAfterMs);
   if (plan.stages.length === 0) return `Automatic, without review; must begin within ${expiry}; ${lease}.`;
   const reviewers = plan.stages.map((stage) => `${String(stage.quorum)} of ${stage.group}`).join(' and ');

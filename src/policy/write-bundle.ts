@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { parseDocument, type Document } from 'yaml';
 import { Refusal } from '../core/errors.js';
 import type { Person } from '../directory/directory.js';
-import type { PostgresTarget } from '../directory/targets.js';
 import { bundleDigest, bundleInvalid, readBundleFiles } from './bundle-files.js';
 
 /** What an installation fills in: keys of its agents, places of its targets, identities of its people. */
@@ -11,7 +10,7 @@ export interface BundleChanges {
   /** base64 of the raw public key, by agent id. */
   agentKeys?: Record<string, string>;
   /** Fields to replace, by target name. */
-  targets?: Record<string, Partial<Omit<PostgresTarget, 'kind' | 'name'>>>;
+  targets?: Record<string, { readonly [field: string]: unknown }>;
   /** Fields to replace, by person id. */
   people?: Record<string, Partial<Pick<Person, 'name' | 'email' | 'oidcSubject' | 'slack'>>>;
 }

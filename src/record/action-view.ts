@@ -1,7 +1,11 @@
+import type { Provenance } from '../directory/directory.js';
+import { liftOf } from './freezes.js';
+import { provenanceOf } from './provenance.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
+import type { Redaction } from '../core/redact.js';
 import { countQuorum, type QuorumState } from '../core/quorum.js';
 import type { ActionRequest, Flag, Outcome, Preview, ReviewPlan, Severity, TargetRef } from '../core/schemas/action.js';
-import type { StatementKind } from '../core/schemas/statements.js';
+import type { ReviewContext, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
 /** Where an action stands, as its statements tell. */
 export type ActionState = 'preparing' | 'waiting' | 'approved' | 'running' | 'done';
@@ -15,7 +19,7 @@ export interface DecisionView {
   groups: readonly string[];
   decidedAtMs: number;
   runId: string;
-  /** False once the review was reopened after it. */
+  /** False once the review was reopened after it, or a later run of the workflow took over (a reset). */
   current: boolean;
 }
 
@@ -27,6 +31,30 @@ export interface LeaseView {
   leasedAtMs: number;
   revokedAtMs: number | null;
   proofs: readonly { asked: string; answer: string }[];
+}
+
+/** The agent's own log, as far as it is known. Its text is in the content store. */
+export interface LogsView {
+  /** As the signed request names it. */
+  sentSha256: string;
+  /** What is kept, its secrets left out; null when the agent named a log but did not send it. */
+  stored: { sha256: string; bytes: number; redactions: readonly Redaction[] } | null;
+}
+
+/** A finding that made the effect another one than was declared. */
+export interface IncidentView {
+  code: string;
+  severity: Severity;
+  sentence: string;
+  openedAtMs: number;
+}
+
+/** Its agent was frozen for what this action did. */
+export interface FreezeView {
+  agent: string;
+  frozenAtMs: number;
+  /** Null while it is frozen. */
+  lifted: { person: string; reason: string; atMs: number } | null;
 }
 
 /** One line of the action's history. */
@@ -44,6 +72,10 @@ export interface ActionView {
   requestDigest: string;
   state: ActionState;
   request: ActionRequest;
+  /** Null when the agent named no log. */
+  logs: LogsView | null;
+  /** From the worker's preview: who else is affected, and what the agent did before. */
+  context: ReviewContext | null;
   /** From the worker's preview; absent while preparing. */
   target: TargetRef | null;
   preview: Preview | null;
@@ -53,8 +85,10 @@ export interface ActionView {
   plan: ReviewPlan | null;
   policy: { digest: string; number: number } | null;
   actionDigest: string | null;
+  /** On whose behalf it was asked for, by their verified tokens; null when none came with the request. */
+  provenance: Provenance | null;
   barred: readonly { person: string; because: string }[];
-  reopened: { code: string; message: string } | null;
+  reopened: StatementBody<'plan'>['reopened'];
   openedAtMs: number | null;
   expiresAtMs: number;
   decisions: readonly DecisionView[];
@@ -63,6 +97,8 @@ export interface ActionView {
   quorum: QuorumState | null;
   leases: readonly LeaseView[];
   outcome: Outcome | null;
+  incidents: readonly IncidentView[];
+  freeze: FreezeView | null;
   /** `none`: no credential was ever leased to run it. `open`: the end is not yet proven. */
   lease: 'none' | 'open' | 'revoked';
   receipt: { digest: string; concludedAtMs: number; closing: boolean } | null;
@@ -89,7 +125,8 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
   const plan = of('plan').at(-1)?.body;
   const receipt = of('receipt').at(-1);
   const round = plan?.round ?? 1;
-  const decisions = of('decision').map(({ body }) => toDecisionView(body, plan));
+  const run = newestRunOf(statements);
+  const decisions = of('decision').map(({ body }) => toDecisionView(body, plan, run));
   const escalated = of('escalation')
     .filter(({ body }) => body.round === round)
     .map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
@@ -114,6 +151,8 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
       claimed: of('claim').some(({ body }) => body.actionDigest === plan?.actionDigest),
     }),
     request: request.body,
+    logs: toLogsView(request.body, of('attachment')),
+    context: preview?.context ?? null,
     target: preview?.target ?? null,
     preview: preview?.preview ?? null,
     flags: preview?.flags ?? [],
@@ -122,6 +161,7 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     plan: plan?.plan ?? null,
     policy: plan?.policy ?? null,
     actionDigest: plan?.actionDigest ?? null,
+    provenance: provenanceOf(statements),
     barred: plan?.barred ?? [],
     reopened: plan?.reopened ?? null,
     openedAtMs: plan?.openedAtMs ?? null,
@@ -131,6 +171,13 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     quorum,
     leases,
     outcome: receipt?.body.outcome ?? result?.outcome ?? null,
+    incidents: of('incident').map(({ body: { code, severity, sentence, openedAtMs } }) => ({
+      code,
+      severity,
+      sentence,
+      openedAtMs,
+    })),
+    freeze: toFreezeView(statements),
     lease: leaseStateOf(leases),
     receipt:
       receipt === undefined
@@ -139,6 +186,23 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     refusals: of('refusal').map(toRefusalView),
     timeline: statements.map(toTimelineEntry),
   };
+}
+
+function toLogsView({ logs }: ActionRequest, attached: readonly Recorded<'attachment'>[]): LogsView | null {
+  if (logs === undefined) return null;
+  const found = attached.find(({ body }) => body.sentSha256 === logs.sha256)?.body;
+  const stored =
+    found === undefined ? null : { sha256: found.storedSha256, bytes: found.bytes, redactions: found.redactions };
+  return { sentSha256: logs.sha256, stored };
+}
+
+function toFreezeView(statements: readonly AnyRecorded[]): FreezeView | null {
+  const freeze = allOf(statements, 'freeze').at(-1);
+  if (freeze === undefined) return null;
+  const lift = liftOf(freeze, statements)?.body;
+  const { agent, frozenAtMs } = freeze.body;
+  const lifted = lift === undefined ? null : { person: lift.by.person, reason: lift.reason, atMs: lift.unfrozenAtMs };
+  return { agent, frozenAtMs, lifted };
 }
 
 function toRefusalView({ body, recordedAtMs }: Recorded<'refusal'>): ActionView['refusals'][number] {
@@ -153,6 +217,7 @@ function toTimelineEntry({ kind, recordedAtMs, envelope, digest }: AnyRecorded):
 function toDecisionView(
   body: Recorded<'decision'>['body'],
   plan: Pick<Recorded<'plan'>['body'], 'actionDigest' | 'round'> | undefined,
+  run: string | null,
 ): DecisionView {
   return {
     person: body.approver.person,
@@ -163,8 +228,20 @@ function toDecisionView(
     decidedAtMs: body.decidedAtMs,
     runId: body.runId,
     // The digest alone may be the same again: when the request's own expiry bounds both rounds.
-    current: body.actionDigest === plan?.actionDigest && body.round === plan.round,
+    current: body.actionDigest === plan?.actionDigest && body.round === plan.round && body.runId === run,
   };
+}
+
+/** The run that last put something on record. A reset run that has not done so yet is not known here. */
+function newestRunOf(statements: readonly AnyRecorded[]): string | null {
+  return statements.map(runOf).findLast((run) => run !== null) ?? null;
+}
+
+function runOf(statement: AnyRecorded): string | null {
+  if (statement.kind === 'decision' || statement.kind === 'escalation' || statement.kind === 'claim')
+    return statement.body.runId;
+  // A plan names its run in its key alone: `<run>/<round>`, unsigned. Good enough to show; the executor compares decisions.
+  return statement.kind === 'plan' ? (/^([^/]+)\/\d+$/.exec(statement.key ?? '')?.[1] ?? null) : null;
 }
 
 function stateOf(at: { done: boolean; planned: boolean; filled: boolean; claimed: boolean }): ActionState {

@@ -14,7 +14,8 @@ export interface LeaseRow {
 
 /** What was issued under a token. */
 export interface CredentialRow {
-  leaseId: string;
+  /** Null when it has no lease of its own in Vault. */
+  leaseId: string | null;
   accessor: string;
   vaultRole: string;
   username: string;

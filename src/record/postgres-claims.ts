@@ -15,6 +15,16 @@ interface OpenLeaseRow {
   credentials: { lease_id: string; accessor: string; vault_role: string; username: string; target: string }[];
 }
 
+const INSERT_LEASE = {
+  name: 'insert-lease',
+  text: `insert into countersign.leases (accessor, action_id, step, purpose, target, token_role, run_id, leased_at_ms, ttl_seconds)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+};
+const INSERT_CREDENTIAL = {
+  name: 'insert-credential',
+  text: 'insert into countersign.lease_credentials (lease_id, accessor, vault_role, username, target) values ($1, $2, $3, $4, $5)',
+};
+
 /** Claims, effects and the lease table in PostgreSQL. The pool is the caller's, also to end. */
 export function createClaims(pool: pg.Pool): Claims {
   return {
@@ -28,29 +38,20 @@ export function createClaims(pool: pg.Pool): Claims {
       inTransaction(pool, (client) => beginEffect(client, actionId, step, attempt)),
     endAction: (actionId) => inTransaction(pool, (client) => endAction(client, actionId)),
     insertLease: async (row) => {
-      await query(
-        pool,
-        `insert into countersign.leases (accessor, action_id, step, purpose, target, token_role, run_id, leased_at_ms, ttl_seconds)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-          row.accessor,
-          row.actionId,
-          row.step,
-          row.purpose,
-          row.target,
-          row.tokenRole,
-          row.runId,
-          row.leasedAtMs,
-          row.ttlSeconds,
-        ],
-      );
+      await query(pool, INSERT_LEASE, [
+        row.accessor,
+        row.actionId,
+        row.step,
+        row.purpose,
+        row.target,
+        row.tokenRole,
+        row.runId,
+        row.leasedAtMs,
+        row.ttlSeconds,
+      ]);
     },
     insertCredential: async (row) => {
-      await query(
-        pool,
-        'insert into countersign.lease_credentials (lease_id, accessor, vault_role, username, target) values ($1, $2, $3, $4, $5)',
-        [row.leaseId, row.accessor, row.vaultRole, row.username, row.target],
-      );
+      await query(pool, INSERT_CREDENTIAL, [row.leaseId, row.accessor, row.vaultRole, row.username, row.target]);
     },
     closeLease: async (accessor, provenAtMs) => {
       await query(
@@ -71,48 +72,64 @@ async function takeStep(
   step: string,
   runId: string,
 ): Promise<Exclude<ClaimAnswer, { kind: 'claimed' }> | { kind: 'claimed'; attempt: number }> {
-  await beginAlone(client, actionId);
-  const begun = await client.query<{ attempt: number }>(
-    'select attempt from countersign.effects where action_id = $1 and step = $2',
-    [actionId, step],
+  const [id, name, run] = [actionId, step, runId].map((value) => pg.escapeLiteral(value));
+  const { rows } = await alone<{ begun: number | null; claimed: number | null }>(
+    client,
+    actionId,
+    `with begun as (select attempt from countersign.effects where action_id = ${id} and step = ${name}),
+     claimed as (
+       insert into countersign.claims (action_id, step, attempt, run_id)
+       select ${id}, ${name}, (select coalesce(max(attempt), 0) + 1 from countersign.claims where action_id = ${id} and step = ${name}), ${run}
+       where not exists (select from begun) returning attempt)
+     select (select attempt from begun) begun, (select attempt from claimed) claimed`,
   );
-  const [effect] = begun.rows;
-  if (effect !== undefined) return { kind: 'effect_begun', attempt: effect.attempt };
-  const { rows } = await client.query<{ attempt: number }>(
-    `insert into countersign.claims (action_id, step, attempt, run_id)
-     select $1, $2, coalesce(max(attempt), 0) + 1, $3 from countersign.claims where action_id = $1 and step = $2 returning attempt`,
-    [actionId, step, runId],
-  );
-  const [claim] = rows;
-  if (claim === undefined) throw new Error(`The claim of ${actionId} was not written.`);
-  return { kind: 'claimed', attempt: claim.attempt };
+  const [{ begun, claimed } = { begun: null, claimed: null }] = rows;
+  if (begun !== null) return { kind: 'effect_begun', attempt: begun };
+  if (claimed === null) throw new Error(`The claim of ${actionId} was not written.`);
+  return { kind: 'claimed', attempt: claimed };
 }
 
 async function beginEffect(client: pg.PoolClient, actionId: string, step: string, attempt: number): Promise<boolean> {
-  await beginAlone(client, actionId);
-  const { rowCount } = await client.query(
+  const [id, name] = [actionId, step].map((value) => pg.escapeLiteral(value));
+  const number = String(Math.trunc(attempt));
+  const { rowCount } = await alone(
+    client,
+    actionId,
     `insert into countersign.effects (action_id, step, attempt)
-     select $1, $2, $3 where $3 = (select max(attempt) from countersign.claims where action_id = $1 and step = $2)
-       and not exists (select from countersign.action_ends where action_id = $1)
+     select ${id}, ${name}, ${number}
+     where ${number} = (select max(attempt) from countersign.claims where action_id = ${id} and step = ${name})
+       and not exists (select from countersign.action_ends where action_id = ${id})
      on conflict (action_id, step) do nothing`,
-    [actionId, step, attempt],
   );
   return rowCount === 1;
 }
 
 async function endAction(client: pg.PoolClient, actionId: string): Promise<{ effectBegan: boolean }> {
-  await beginAlone(client, actionId);
-  await client.query('insert into countersign.action_ends (action_id) values ($1) on conflict (action_id) do nothing', [
+  const id = pg.escapeLiteral(actionId);
+  const { rowCount } = await alone(
+    client,
     actionId,
-  ]);
-  const { rowCount } = await client.query('select from countersign.effects where action_id = $1', [actionId]);
+    `insert into countersign.action_ends (action_id) values (${id}) on conflict (action_id) do nothing;
+     select from countersign.effects where action_id = ${id}`,
+  );
   return { effectBegan: rowCount !== null && rowCount > 0 };
 }
 
-/** Begins a transaction that no other claim or effect of this action runs beside. */
-async function beginAlone(client: pg.PoolClient, actionId: string): Promise<void> {
+/**
+ * Begins a transaction that no other claim or effect of this action runs beside, and runs statements in it, in one round
+ * trip. They see what the lock's last holder committed, for each has a snapshot of its own.
+ * @returns the last one's answer.
+ */
+async function alone<Row extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  actionId: string,
+  statements: string,
+): Promise<pg.QueryResult<Row>> {
   const lock = pg.escapeLiteral(`countersign.claim/${actionId}`);
-  await client.query(`begin; select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`);
+  const answers: unknown = await client.query(
+    `begin isolation level read committed; select pg_advisory_xact_lock(hashtextextended(${lock}, 0)); ${statements}`,
+  );
+  return (answers as pg.QueryResult<Row>[]).at(-1) as pg.QueryResult<Row>;
 }
 
 async function openLeases(pool: pg.Pool, actionId?: string): Promise<OpenLease[]> {

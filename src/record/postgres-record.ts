@@ -5,8 +5,18 @@ import { SIGNERS_OF, type KeyPurpose } from '../core/keyring.js';
 import type { ProcessName, StatementKind } from '../core/schemas/statements.js';
 import { createGroupCommit } from './postgres/group-commit.js';
 import { insertAgentStatement } from './postgres/agent-statements.js';
-import { appendStatements, EMPTY_DIGEST, statementOf } from './postgres/append-statements.js';
-import { inTransaction, query, RecordFault } from './postgres/pool.js';
+import {
+  appendBehind,
+  appendLocked,
+  EMPTY_DIGEST,
+  isDuplicate,
+  statementOf,
+  type Appended,
+  type Appending,
+  type ChainHead,
+} from './postgres/append-statements.js';
+import { inTransaction, query } from './postgres/pool.js';
+import { readFreezes, readIncidents } from './postgres/read-freezes.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow } from './postgres/statement-rows.js';
 import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
 import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord } from './record.js';
@@ -27,7 +37,14 @@ export interface PostgresRecord extends ActionRecord {
 
 // Two processes may append under the same key at once; the loser then finds the winner's statement.
 const APPEND_ATTEMPTS = 3;
-const UNIQUE_VIOLATION = '23505';
+
+// After another process of this kind was found to write too: a guess that fails costs a signature.
+const LOCKED_AFTER_MISS = 20;
+
+const OF_ACTION = {
+  name: 'statements-of-action',
+  text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = $1 order by sequence`,
+};
 
 // Statements in one transaction, when many wait: what Vault signs and PostgreSQL inserts in a few milliseconds.
 const MAX_GROUP = 64;
@@ -36,18 +53,9 @@ const MAX_GROUP = 64;
 export function createRecord(options: RecordOptions): PostgresRecord {
   const { pool, process } = options;
   const verify = createStatementVerifier(options);
-  const appending = { process, verify, signerFor: (kind: StatementKind) => signerFor(kind, options) };
+  const appending: Appending = { process, verify, signerFor: (kind: StatementKind) => signerFor(kind, options) };
 
-  const writeAll = createGroupCommit<AnyDraft, AnyRecorded>(async (drafts) => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await inTransaction(pool, (client) => appendStatements(client, drafts, appending));
-      } catch (error) {
-        const isDuplicate = error instanceof RecordFault && error.sqlState === UNIQUE_VIOLATION;
-        if (!isDuplicate || attempt === APPEND_ATTEMPTS) throw error;
-      }
-    }
-  }, MAX_GROUP);
+  const writeAll = createGroupCommit<AnyDraft, AnyRecorded>(createAppender(pool, appending), MAX_GROUP);
 
   return {
     async append(drafts) {
@@ -60,19 +68,45 @@ export function createRecord(options: RecordOptions): PostgresRecord {
       return inTransaction(pool, (client) => insertAgentStatement(client, kind, actionId, envelope, verified));
     },
     async ofAction(actionId) {
-      const rows = await query<StatementRow>(
-        pool,
-        `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = $1 order by sequence`,
-        [actionId],
-      );
+      const rows = await query<StatementRow>(pool, OF_ACTION, [actionId]);
       const statements = rows.map((row) => recordedFrom(row, verify));
       checkSubjects(statements);
       return statements;
     },
     listActions: (filter) => listActions(pool, filter),
+    freezesOf: (agent) => readFreezes(pool, agent, verify),
+    listIncidents: (filter) => readIncidents(pool, filter, verify),
     verifyChain: (name) => verifyChain(pool, name),
     close: () => pool.end(),
   };
+}
+
+/** Appends behind what this process wrote last, where nobody else writes this chain; else behind the lock. */
+function createAppender(pool: pg.Pool, appending: Appending): (drafts: readonly AnyDraft[]) => Promise<AnyRecorded[]> {
+  let head: ChainHead | null = null;
+  let lockedLeft = 0;
+  return async (drafts) => {
+    const guessed = lockedLeft > 0 ? null : head;
+    // Whatever fails now leaves it open where the chain ends.
+    head = null;
+    lockedLeft = Math.max(0, lockedLeft - 1);
+    const quick = guessed === null ? null : await appendBehind(pool, drafts, guessed, appending);
+    const appended = quick ?? (await appendWaiting(pool, drafts, appending));
+    const isMissed = quick === null && guessed !== null && appended.previous.number !== guessed.number;
+    if (isMissed) lockedLeft = LOCKED_AFTER_MISS;
+    head = appended.head;
+    return appended.statements;
+  };
+}
+
+async function appendWaiting(pool: pg.Pool, drafts: readonly AnyDraft[], appending: Appending): Promise<Appended> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await inTransaction(pool, (client) => appendLocked(client, drafts, appending));
+    } catch (error) {
+      if (!isDuplicate(error) || attempt === APPEND_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Everything that can be wrong with a draft is found before the database is asked for anything. */
@@ -86,7 +120,9 @@ function checkDraft(draft: AnyDraft, options: RecordOptions): void {
 }
 
 function signerFor(kind: StatementKind, { signers, process }: RecordOptions): Signer {
-  for (const purpose of SIGNERS_OF[kind]) {
+  const purposes = SIGNERS_OF[kind];
+  // What an agent states is in no process's chain, whoever signed it: it goes by `appendAgentStatement`.
+  for (const purpose of purposes.includes('agent') ? [] : purposes) {
     const signer = purpose === 'agent' ? undefined : signers[purpose];
     if (signer !== undefined) return signer;
   }

@@ -46,6 +46,23 @@ export interface ActionFilter {
   before?: string;
 }
 
+/** What the list of incidents can be narrowed by. */
+export interface IncidentFilter {
+  agent?: string;
+  /** Only incidents that came on record before this one: `next` of the page before. */
+  before?: number;
+  limit: number;
+}
+
+/** Incidents, newest first. */
+export interface IncidentPage {
+  incidents: Recorded<'incident'>[];
+  /** Ids of actions with an incident that does not verify: the record was tampered with. */
+  unreadable: string[];
+  /** `before` for the next page; null on the last. */
+  next: number | null;
+}
+
 /** The append-only record. */
 export interface Record {
   /**
@@ -66,6 +83,12 @@ export interface Record {
   ofAction(actionId: string): Promise<AnyRecorded[]>;
   /** Ids of actions, newest first. */
   listActions(filter: ActionFilter): Promise<string[]>;
+  /**
+   * All freezes of an agent, and what lifted them, oldest first, every signature verified. Asked anew each time.
+   * @throws as `ofAction`.
+   */
+  freezesOf(agent: string): Promise<AnyRecorded[]>;
+  listIncidents(filter: IncidentFilter): Promise<IncidentPage>;
   close(): Promise<void>;
 }
 

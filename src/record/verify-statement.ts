@@ -4,7 +4,7 @@ import { open, payloadDigest, readPayload, type Envelope, type PublicKey } from 
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import { keysFor, type Keyring } from '../core/keyring.js';
-import { envelopeSchema } from '../core/schemas/primitives.js';
+import { recordedEnvelopeSchema } from '../core/schemas/primitives.js';
 import {
   statementBodySchemas,
   statementSchema,
@@ -17,7 +17,10 @@ import { subjectNameOf } from '../core/statement.js';
 /** Whose signatures count. */
 export interface Verifiers {
   keyring(): Keyring;
+  /** An agent's own key; undefined when it has none. */
   agentKey(agent: string): PublicKey | undefined;
+  /** Whether the directory lists the agent with a token identity, so that the gateway signs for it. Default: no agent. */
+  signsByIntake?(agent: string): boolean;
 }
 
 /** A statement whose signature, kind, subject and body hold. */
@@ -48,7 +51,7 @@ export function isStatementKind(kind: string): kind is StatementKind {
 /** What was found to hold, and by which key. */
 interface Remembered {
   verified: VerifiedStatement;
-  /** For what an agent signed: whose key it was. */
+  /** For what an agent states: whose statement it is. */
   agent: string | null;
   key: PublicKey;
   /** Length of the envelope's text: how much remembering it takes. */
@@ -66,18 +69,17 @@ export function createStatementVerifier(
   const memory = createMemory(REMEMBERED_CHARS);
   const verifySignature = createNativeVerifier();
 
-  const isInForce = (kind: StatementKind, { agent, key }: Remembered): boolean => {
-    const now =
-      agent === null
-        ? keysFor(verifiers.keyring(), kind).find(({ keyid }) => keyid === key.keyid)
-        : verifiers.agentKey(agent);
-    return now?.keyid === key.keyid && now.publicKey === key.publicKey;
-  };
+  const keysOf = (kind: StatementKind, agent: string | null): readonly PublicKey[] =>
+    agent === null ? keysFor(verifiers.keyring(), kind) : keysForAgent(kind, agent, verifiers);
+
+  const isInForce = (kind: StatementKind, { agent, key }: Remembered): boolean =>
+    keysOf(kind, agent).some(({ keyid, publicKey }) => keyid === key.keyid && publicKey === key.publicKey);
 
   const judge = (kind: StatementKind, actionId: string | null, candidate: unknown): Omit<Remembered, 'chars'> => {
     const envelope = envelopeOf(candidate);
     const agent = kind === 'request' || kind === 'withdrawal' ? agentNamedIn(envelope) : null;
-    const keys = agent === null ? keysFor(verifiers.keyring(), kind) : [agentKey(agent, verifiers)];
+    const keys = keysOf(kind, agent);
+    if (agent !== null && keys.length === 0) throw invalid(`the directory has no agent "${agent.slice(0, 63)}"`);
     const opened = open(envelope, keys, verifySignature);
     if (!opened.ok) throw invalid(`its envelope does not verify (${opened.fault})`);
     const parsed = schemaOf(kind).safeParse(opened.payload);
@@ -139,7 +141,7 @@ function freeze<T>(value: T): T {
 }
 
 function envelopeOf(candidate: unknown): Envelope {
-  const parsed = envelopeSchema.safeParse(candidate);
+  const parsed = recordedEnvelopeSchema.safeParse(candidate);
   if (!parsed.success) throw invalid(`it has no well-formed envelope: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
@@ -153,10 +155,11 @@ function agentNamedIn(envelope: Envelope): string {
   return claimed.data.predicate.body.agent;
 }
 
-function agentKey(agent: string, verifiers: Verifiers): PublicKey {
-  const key = verifiers.agentKey(agent);
-  if (key === undefined) throw invalid(`the directory has no agent "${agent.slice(0, 63)}"`);
-  return key;
+/** An agent's own key, or the gateway's for an agent that has none: never both. */
+function keysForAgent(kind: StatementKind, agent: string, verifiers: Verifiers): readonly PublicKey[] {
+  const own = verifiers.agentKey(agent);
+  if (own !== undefined) return [own];
+  return verifiers.signsByIntake?.(agent) === true ? keysFor(verifiers.keyring(), kind) : [];
 }
 
 function safePayload(envelope: Envelope): unknown {

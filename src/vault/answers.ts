@@ -3,7 +3,8 @@ import { Secret } from '../core/secret.js';
 import type { VaultAnswer } from './client.js';
 import { VaultFault } from './vault-fault.js';
 
-const secretSchema = z
+/** A secret string: wrapped as soon as it is read. */
+export const secretSchema = z
   .string()
   .min(1)
   .transform((value) => new Secret(value));
@@ -22,13 +23,6 @@ export const authSchema = z.object({
     renewable: z.boolean(),
     token_policies: z.array(z.string()),
   }),
-});
-
-/** A dynamic database credential. */
-export const credentialSchema = z.object({
-  lease_id: z.string().min(1).max(500),
-  lease_duration: z.number().positive(),
-  data: z.object({ username: z.string().min(1).max(200), password: secretSchema }),
 });
 
 /** What `auth/token/lookup-accessor` tells. */

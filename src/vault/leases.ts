@@ -1,7 +1,42 @@
 import type { Secret } from '../core/secret.js';
+import type { VaultAnswer } from './client.js';
+
+/** Vault, asked under the child token of one action. */
+export interface TokenVault {
+  read(path: string): Promise<VaultAnswer>;
+  write(path: string, body: object): Promise<VaultAnswer>;
+  delete(path: string): Promise<VaultAnswer>;
+  /** For where the token itself is the credential. */
+  token: Secret;
+  accessor: string;
+}
+
+/** What Vault issued. */
+export interface Issued<C> {
+  /** Null when it has no lease of its own in Vault: it ends with the token, or by its own expiry. */
+  leaseId: string | null;
+  /** For how long it is good. */
+  seconds: number;
+  /** The name by which the target knows it: database user, role session, key id of a certificate. */
+  username: string;
+  material: C;
+}
+
+/**
+ * What an operation borrows from Vault.
+ * @template C what the operation logs in with: it holds the secrets
+ */
+export interface CredentialNeed<C = unknown> {
+  /** Vault token role to create the child token from, e.g. `countersign-execute-orders`. */
+  tokenRole: string;
+  /** What is leased, e.g. `database/creds/orders-export`: people approve it with the action. */
+  role: string;
+  /** Asks for it; each call uses up one of the token's uses. What has a lease is revoked by it, whatever fails later. */
+  issue(vault: TokenVault): Promise<Issued<C>>;
+}
 
 /** A credential to be leased for one action alone. */
-export interface LeaseRequest {
+export interface LeaseRequest<C = unknown> extends CredentialNeed<C> {
   actionId: string;
   requestDigest: string;
   /** Put into the token's metadata; the request's digest while no action digest exists (preview). */
@@ -9,21 +44,18 @@ export interface LeaseRequest {
   runId: string;
   step: string;
   purpose: 'preview' | 'execute';
-  /** Vault token role to create the child token from, e.g. `countersign-execute-orders`. */
-  tokenRole: string;
-  /** Vault path of the dynamic credential, e.g. `database/creds/orders-export`. */
-  credentialPath: string;
   /** Name of the target, as the bundle lists it. */
   target: string;
   ttlSeconds: number;
 }
 
 /** A live credential: in this process's memory only. */
-export interface LeasedCredential {
+export interface LeasedCredential<C = unknown> {
   accessor: string;
-  leaseId: string;
+  leaseId: string | null;
+  /** The name by which the target knows it. */
   username: string;
-  password: Secret;
+  material: C;
   expiresAtMs: number;
 }
 
@@ -33,15 +65,6 @@ export interface Proof {
   answer: string;
 }
 
-/** Asks the target whether a user and its sessions are gone, and ends the sessions that are not. One per kind of target. */
-export interface TargetWitness {
-  /**
-   * @param username the database user named by the lease; null when the crash left it unknown: then by action id.
-   * @returns proofs when gone; throws ServiceFault `target` when it is not (yet) gone or cannot be asked.
-   */
-  proveGone(target: string, actionId: string, username: string | null): Promise<Proof[]>;
-}
-
 /** Leases for actions. Each step is on record before the next; see DESIGN.md "Lease". */
 export interface Leases {
   /**
@@ -49,7 +72,7 @@ export interface Leases {
    * @throws ServiceFault `vault`, temporary, when Vault is down: nothing ran.
    * @throws Refusal when the wrapping token was already unwrapped by someone else (incident; the accessor is revoked).
    */
-  open(request: LeaseRequest): Promise<LeasedCredential>;
+  open<C>(request: LeaseRequest<C>): Promise<LeasedCredential<C>>;
   /**
    * Revokes at Vault (lease with `sync: true`, then accessor), without proof: what the worker and the executor do in their
    * `finally`. They have no witness; the row stays open until the notary has proven the end. Never waits for the record.

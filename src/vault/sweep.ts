@@ -28,7 +28,8 @@ export interface SweepResult {
 }
 
 /**
- * Makes the sweep that ends what no live run holds (from the lease table) and what no lease row names (from Vault's accessors).
+ * Makes the sweep that ends what no live run holds (from the lease table) and what no lease row names (from Vault's accessors),
+ * and proves the end of what Vault no longer knows.
  * Each call is one sweep; a failure with one lease never keeps the others from being ended.
  * @throws ServiceFault when neither table nor Vault could be read.
  */
@@ -37,17 +38,43 @@ export function createSweeper(options: SweeperOptions): () => Promise<SweepResul
   const foreign = new Set<string>();
   return async () => {
     const result: SweepResult = { ended: 0, failed: 0 };
-    const outcomes = await Promise.allSettled([sweepRows(options, result), sweepAccessors(options, foreign, result)]);
+    const rows = options.claims.openLeases();
+    // After the rows: a token is made before its row, so that one which a row names is in the list as long as it lives.
+    const listed = rows.catch(() => []).then(() => listAccessors(options.client));
+    const outcomes = await Promise.allSettled([
+      sweepRows(options, { rows, listed }, result),
+      sweepAccessors(options, { listed, foreign }, result),
+    ]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     return result;
   };
 }
 
-async function sweepRows(options: SweeperOptions, result: SweepResult): Promise<void> {
-  for (const lease of await options.claims.openLeases()) {
-    if (!(await isOver(lease, options))) continue;
-    await count(result, options, () => options.leases.end(lease));
+async function listAccessors(client: VaultClient): Promise<ReadonlySet<string>> {
+  const answer = await client.list('auth/token/accessors');
+  return new Set(parseAnswer(keysSchema, answer, 'auth/token/accessors').data.keys);
+}
+
+async function sweepRows(
+  options: SweeperOptions,
+  { rows, listed }: { rows: Promise<readonly OpenLease[]>; listed: Promise<ReadonlySet<string>> },
+  result: SweepResult,
+): Promise<void> {
+  const open = await rows;
+  // Without the list, times and runs still tell which are over.
+  const present = await listed.catch(() => null);
+  for (const lease of open) {
+    const isLeft =
+      present?.has(lease.accessor) === false ? isProvable(lease, open, present) : await isOver(lease, options);
+    if (isLeft) await count(result, options, () => options.leases.end(lease));
   }
+}
+
+/** Of a lease whose token is gone, so that only the proof is missing, e.g. a preview's while people decide. */
+function isProvable({ actionId }: OpenLease, open: readonly OpenLease[], present: ReadonlySet<string>): boolean {
+  // While another lease of the action lives, the target knows a user of the action, and nothing could be proven; a witness
+  // that ends what is left there would even end what that other one runs.
+  return !open.some((other) => other.actionId === actionId && present.has(other.accessor));
 }
 
 async function isOver(
@@ -57,12 +84,15 @@ async function isOver(
   return clock() > leasedAtMs + ttlSeconds * 1_000 || (await isLive(actionId, runId)) === false;
 }
 
-async function sweepAccessors(options: SweeperOptions, foreign: Set<string>, result: SweepResult): Promise<void> {
+async function sweepAccessors(
+  options: SweeperOptions,
+  { listed, foreign }: { listed: Promise<ReadonlySet<string>>; foreign: Set<string> },
+  result: SweepResult,
+): Promise<void> {
   const { client, claims, tokenRoles, clock, graceMs = 30_000 } = options;
-  const { keys } = parseAnswer(keysSchema, await client.list('auth/token/accessors'), 'auth/token/accessors').data;
-  const present = new Set(keys);
+  const present = await listed;
   for (const accessor of foreign) if (!present.has(accessor)) foreign.delete(accessor);
-  for (const accessor of keys) {
+  for (const accessor of present) {
     if (foreign.has(accessor)) continue;
     const token = await lookUp(client, accessor).catch((error: unknown) => {
       // A lasting refusal must not pass for "nothing to end", nor keep the others from being looked at.

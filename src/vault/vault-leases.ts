@@ -3,11 +3,14 @@ import { digestOf } from '../core/json.js';
 import type { Secret } from '../core/secret.js';
 import type { Claims, OpenLease } from '../record/claims.js';
 import { latest, type Record as ActionRecord } from '../record/record.js';
-import { authSchema, credentialSchema, parseAnswer, wrapSchema } from './answers.js';
-import type { VaultClient } from './client.js';
-import type { LeasedCredential, LeaseRequest, Leases, Proof, TargetWitness } from './leases.js';
+import { authSchema, parseAnswer, wrapSchema } from './answers.js';
+import type { VaultAnswer, VaultClient } from './client.js';
+import type { LeasedCredential, LeaseRequest, Leases, Proof, TokenVault } from './leases.js';
 import { revokeAndProve, revokeAtVault } from './revoke.js';
 import { VaultFault } from './vault-fault.js';
+
+/** Proves that a target knows an action's credential no more; see `src/targets/`. */
+export type Witness = (lease: OpenLease, credential: { target: string; username: string | null }) => Promise<Proof[]>;
 
 export interface LeasesOptions {
   /** Logged in as the process that leases. */
@@ -15,7 +18,7 @@ export interface LeasesOptions {
   record: Pick<ActionRecord, 'append' | 'ofAction'>;
   claims: Pick<Claims, 'insertLease' | 'insertCredential' | 'closeLease' | 'openLeases'>;
   /** The notary's only: without it `end` is refused. */
-  witness: TargetWitness | null;
+  witness: Witness | null;
   clock: () => number;
 }
 
@@ -121,31 +124,40 @@ async function unwrap(
   }
 }
 
-async function issue(
-  request: LeaseRequest,
+async function issue<C>(
+  request: LeaseRequest<C>,
   token: Secret,
   lease: OpeningLease,
   { client, claims, record, clock }: LeasesOptions,
-): Promise<LeasedCredential> {
-  const { actionId, requestDigest, credentialPath, target, ttlSeconds } = request;
+): Promise<LeasedCredential<C>> {
+  const { actionId, requestDigest, target, ttlSeconds } = request;
   const { accessor } = lease;
-  const answer = await client.read(credentialPath, { credential: token });
-  const {
-    lease_id: leaseId,
-    lease_duration: leaseSeconds,
-    data,
-  } = parseAnswer(credentialSchema, answer, credentialPath);
-  lease.leaseId = leaseId;
-  const { username, password } = data;
+  const { leaseId, seconds, username, material } = await request.issue(asToken(client, token, lease));
   const issuedAtMs = clock();
-  const vaultRole = credentialPath.slice(credentialPath.lastIndexOf('/') + 1);
+  const vaultRole = request.role.slice(request.role.lastIndexOf('/') + 1);
   const body = { accessor, leaseId, vaultRole, username, target, issuedAtMs };
   await bothWritten(
     claims.insertCredential({ leaseId, accessor, vaultRole, username, target }),
-    record.append([{ kind: 'credential', actionId, requestDigest, key: leaseId, body }]),
+    record.append([{ kind: 'credential', actionId, requestDigest, key: accessor, body }]),
   );
-  const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + leaseSeconds * 1_000);
-  return { accessor, leaseId, username, password, expiresAtMs };
+  const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
+  return { accessor, leaseId, username, material, expiresAtMs };
+}
+
+/** Vault under the child token; what it issues is noted at once, so that it is revoked whatever comes next. */
+function asToken(client: VaultClient, token: Secret, lease: OpeningLease): TokenVault {
+  const noting = async (asked: Promise<VaultAnswer>): Promise<VaultAnswer> => {
+    const answer = await asked;
+    if (typeof answer.lease_id === 'string' && answer.lease_id !== '') lease.leaseId = answer.lease_id;
+    return answer;
+  };
+  return {
+    read: (path) => noting(client.read(path, { credential: token })),
+    write: (path, body) => noting(client.write(path, body, { credential: token })),
+    delete: (path) => client.delete(path, { credential: token }),
+    token,
+    accessor: lease.accessor,
+  };
 }
 
 /** Waits for both even when one fails: nothing may still be under way when the caller cleans up. */
@@ -163,14 +175,13 @@ async function endLease(
     throw new Error('createLeases: this process has no witness, so it cannot prove the end of a lease');
   const lease = await findLease(accessor, actionId, claims);
   // Revoke before recording: a late record can be repaired, a live credential cannot.
-  const leaseIds =
-    lease instanceof ServiceFault ? [] : (lease?.credentials.map((credential) => credential.leaseId) ?? []);
+  const leaseIds = lease instanceof ServiceFault ? [] : leaseIdsOf(lease);
   const proofs = await revokeAndProve(client, accessor, leaseIds);
   if (lease instanceof ServiceFault) throw lease;
   if (lease === undefined) return proofs; // its end is on record already
   // A crash between Vault's answer and its row leaves the user unnamed: then by action id.
   const users = lease.credentials.length === 0 ? [{ target: lease.target, username: null }] : lease.credentials;
-  for (const { target, username } of users) proofs.push(...(await witness.proveGone(target, actionId, username)));
+  for (const user of users) proofs.push(...(await witness(lease, user)));
 
   const revokedAtMs = clock();
   const requestDigest = await readRequestDigest(actionId, record);
@@ -179,6 +190,10 @@ async function endLease(
   ]);
   await claims.closeLease(accessor, revokedAtMs);
   return proofs;
+}
+
+function leaseIdsOf(lease: OpenLease | undefined): string[] {
+  return (lease?.credentials ?? []).flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
 }
 
 /** The lease's row while its end is not proven; when the record is away, the fault to throw once Vault has revoked. */

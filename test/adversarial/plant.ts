@@ -4,7 +4,7 @@ import type { Stack } from '../support/stack.js';
 
 /** Writes a row into the record as PostgreSQL's superuser, at the end of a process's chain. */
 export async function plantStatement(
-  { installation }: Stack,
+  { installation }: Pick<Stack, 'installation'>,
   planted: { kind: StatementKind; actionId: string; envelope: Envelope; process: ProcessName },
 ): Promise<void> {
   const { kind, actionId, envelope, process } = planted;

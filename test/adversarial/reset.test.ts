@@ -52,6 +52,8 @@ describe('a reset before the action ran', () => {
 
   it('is asked again in another round when the executor had been asked already', async () => {
     const actionId = await approve();
+    // Nobody handles it: it gives the run a task to be reset to, while the executor is away.
+    await stack.client.workflow.getHandle(workflowIdOf(actionId)).signal('wake');
     await resetTo(stack, actionId, 'after the approval');
     const executor = await stack.start('executor');
     const again = await untilView(agent, actionId, ({ round, state }) => round === 2 && state === 'waiting');

@@ -7,9 +7,8 @@ import { ulid } from 'ulid';
 import { describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../src/core/json.js';
 import type { Preview } from '../../src/core/schemas/action.js';
-import { operation } from '../../src/operations/database-export.js';
-import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
-import { errorOf, paramsOf, useExportHarness } from './export-harness.js';
+import { createWitnessWith } from '../../src/targets/postgres/witness.js';
+import { endedOf, errorOf, paramsOf, useExportHarness } from './export-harness.js';
 
 const ENDLESS = 'SELECT a FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE a + b < 0';
 const harness = useExportHarness();
@@ -39,7 +38,7 @@ describe('execute', () => {
     expect(((await stat(join(harness.artefactsDir, `${actionId}.csv`))).mode & 0o777).toString(8)).toBe('600');
     expect((await readdir(harness.artefactsDir)).sort()).toEqual([`${actionId}.csv`, `${actionId}.json`]);
     expect(begun.map(({ fingerprint }) => fingerprint)).toEqual([(await harness.preview(params)).preview.fingerprint]);
-    expect(await operation.findOutcome({ actionId, artefactsDir: harness.artefactsDir })).toEqual({
+    expect(await harness.findOutcome(actionId)).toEqual({
       kind: 'done',
       result,
     });
@@ -128,7 +127,7 @@ describe('the start of the effect', () => {
       artefactsDir: harness.artefactsDir,
       target: harness.shop.target,
       params: paramsOf('SELECT * FROM many'),
-      credential: { ...credential, password: credential.password.reveal() },
+      credential: { ...credential, material: { password: credential.material.password.reveal() } },
     };
     const { result, peakBytes } = await runInChild(input);
     expect(result).toMatchObject({
@@ -177,7 +176,7 @@ describe('an export that is ended', () => {
     await issued.revoke();
     expect((await failed).message).toContain('57P01');
     expect(await readdir(harness.artefactsDir)).toEqual([]);
-    const proofs = await (await harness.witness()).proveGone('orders', issued.actionId, issued.credential.username);
+    const proofs = await (await harness.witness())(issued.actionId, issued.credential.username);
     expect(proofs.map(({ answer }) => answer)).toEqual(['0 rows', '0 rows']);
   });
 
@@ -198,14 +197,14 @@ describe('the witness', () => {
     const issued = await harness.lease();
     const asks = await harness.witness();
     for (const username of [issued.credential.username, null]) {
-      expect(await errorOf(asks.proveGone('orders', issued.actionId, username))).toMatchObject({
+      expect(await errorOf(asks(issued.actionId, username))).toMatchObject({
         name: 'ServiceFault',
         temporary: true,
         message: expect.stringContaining('still knows') as string,
       });
     }
     await issued.revoke();
-    expect(await asks.proveGone('orders', issued.actionId, null)).toHaveLength(2);
+    expect(await asks(issued.actionId, null)).toHaveLength(2);
   });
 
   it('sees the session of a user that was dropped without ending it', async () => {
@@ -214,7 +213,7 @@ describe('the witness', () => {
     const asks = await harness.witness();
     await harness.shop.asOwner(`DROP ROLE "${issued.credential.username}"`);
     try {
-      expect((await errorOf(asks.proveGone('orders', issued.actionId, issued.credential.username))).message).toContain(
+      expect((await errorOf(asks(issued.actionId, issued.credential.username))).message).toContain(
         'still has sessions',
       );
     } finally {
@@ -222,7 +221,7 @@ describe('the witness', () => {
     }
     await vi.waitUntil(
       () =>
-        asks.proveGone('orders', issued.actionId, null).then(
+        asks(issued.actionId, null).then(
           () => true,
           () => false,
         ),
@@ -245,7 +244,7 @@ describe('the witness', () => {
       await harness.shop.asOwner(`DROP ROLE "${stranger.credential.username}"`);
       if (!seesTimes) await harness.shop.asOwner('REVOKE pg_read_all_stats FROM orders_witness');
       try {
-        const proof = asks.proveGone('orders', ulid(beganAtMs + actionAfterMs), null);
+        const proof = asks(ulid(beganAtMs + actionAfterMs), null);
         if (provenNow) expect((await proof).map(({ answer }) => answer)).toEqual(['0 rows', '0 rows']);
         else expect((await errorOf(proof)).message).toContain('still has sessions');
       } finally {
@@ -258,11 +257,9 @@ describe('the witness', () => {
   it('does not prove what it cannot ask', async () => {
     const { actionId } = await harness.lease();
     const { credential } = await harness.lease('witness');
-    const deaf = createPostgresWitness({
-      findTarget: () => ({ ...harness.shop.target, port: 1 }),
-      witnessCredential: async () => credential,
-    });
-    expect(await errorOf(deaf.proveGone('orders', actionId, null))).toMatchObject({
+    const { username, material } = credential;
+    const deaf = createWitnessWith({ login: async () => ({ username, password: material.password }) });
+    expect(await errorOf(deaf.proveGone(endedOf({ ...harness.shop.target, port: 1 }, actionId, null)))).toMatchObject({
       name: 'ServiceFault',
       temporary: true,
     });
@@ -273,7 +270,7 @@ describe('the outcome after a crash', () => {
   it('is unknown, and the rest of the file is removed', async () => {
     const { actionId } = await harness.lease();
     await writeFile(join(harness.artefactsDir, `${actionId}.csv.partial`), 'id\r\n1');
-    expect(await operation.findOutcome({ actionId, artefactsDir: harness.artefactsDir })).toMatchObject({
+    expect(await harness.findOutcome(actionId)).toMatchObject({
       kind: 'unknown',
     });
     expect(await readdir(harness.artefactsDir)).toEqual([]);
@@ -282,7 +279,7 @@ describe('the outcome after a crash', () => {
   it('is unknown when the file is not the one of the manifest', async () => {
     const { actionId } = await harness.execute(paramsOf('SELECT id FROM orders'));
     await writeFile(join(harness.artefactsDir, `${actionId}.csv`), 'id\r\n');
-    expect(await operation.findOutcome({ actionId, artefactsDir: harness.artefactsDir })).toMatchObject({
+    expect(await harness.findOutcome(actionId)).toMatchObject({
       kind: 'unknown',
     });
     expect(await readdir(harness.artefactsDir)).toEqual([]);

@@ -6,7 +6,8 @@ import { operation } from '../../dist/src/operations/database-export.js';
 const { credential, ...input } = JSON.parse(await text(process.stdin));
 const result = await operation.execute({
   ...input,
-  credential: { ...credential, password: new Secret(credential.password) },
+  credential: { ...credential, material: { password: new Secret(credential.material.password) } },
+  host: { scratchDir: '', program() {} },
   retainUntilMs: Date.now() + 60_000,
   progress() {},
   signal: AbortSignal.timeout(60_000),

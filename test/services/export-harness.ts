@@ -1,13 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { JsonObject } from '../../src/core/json.js';
 import type { Flag, Preview } from '../../src/core/schemas/action.js';
 import type { DatabaseExportParams } from '../../src/operations/database-export/params.js';
 import { operation } from '../../src/operations/database-export.js';
-import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
-import type { TargetWitness } from '../../src/vault/leases.js';
+import type { FoundOutcome, OperationHost } from '../../src/operations/operation.js';
+import type { PostgresTarget } from '../../src/targets/postgres.js';
+import type { EndedCredential } from '../../src/targets/target-kind.js';
+import { createWitnessWith } from '../../src/targets/postgres/witness.js';
+import type { Proof } from '../../src/vault/leases.js';
+import { noKeepsakes } from '../support/keepsakes.js';
 import { startExportTarget, type ExportTarget, type TestLease } from './export-target.js';
 
 export interface Run {
@@ -23,14 +28,34 @@ export interface ExportHarness {
   lease(kind?: 'reader' | 'witness'): Promise<TestLease>;
   preview(params: DatabaseExportParams, allowedFunctions?: string[]): Promise<{ preview: Preview; flags: Flag[] }>;
   execute(params: DatabaseExportParams, run?: Run): Promise<{ actionId: string; result: JsonObject }>;
-  witness(): Promise<TargetWitness>;
+  /** Asks as a new witness whether an action's user is gone. */
+  witness(): Promise<(actionId: string, username: string | null) => Promise<Proof[]>>;
+  findOutcome(actionId: string): Promise<FoundOutcome>;
 }
+
+/** What the witness is asked about a user. */
+export function endedOf(
+  target: PostgresTarget,
+  actionId: string,
+  username: string | null,
+): EndedCredential<PostgresTarget> {
+  return { target, actionId, username, leasedAtMs: Date.now(), ttlSeconds: 60 };
+}
+
+// An export runs no program and needs no scratch folder.
+const HOST: OperationHost = {
+  scratchDir: '/nonexistent',
+  program: () => {
+    throw new Error('an export runs no program');
+  },
+};
 
 /** Registers the hooks that start and stop it. */
 export function useExportHarness(): ExportHarness {
   let shop: ExportTarget | undefined;
   let artefactsDir = '';
   const leases: TestLease[] = [];
+  const witnesses: { close(): Promise<void> }[] = [];
   beforeAll(async () => {
     shop = await startExportTarget();
   }, 60_000);
@@ -41,6 +66,7 @@ export function useExportHarness(): ExportHarness {
     artefactsDir = await mkdtemp(join(tmpdir(), 'countersign-export-'));
   });
   afterEach(async () => {
+    await Promise.all(witnesses.splice(0).map((witness) => witness.close()));
     await Promise.all(leases.splice(0).map((lease) => lease.revoke()));
     await rm(artefactsDir, { recursive: true, force: true });
   });
@@ -61,6 +87,10 @@ export function useExportHarness(): ExportHarness {
       const { credential } = await harness.lease();
       const target = { ...harness.shop.target, allowedFunctions };
       return operation.preview({
+        actionId: ulid(),
+        agent: 'exporter',
+        host: HOST,
+        keepsakes: noKeepsakes,
         params,
         target,
         credential,
@@ -73,9 +103,13 @@ export function useExportHarness(): ExportHarness {
       const { actionId, credential } = run.lease ?? (await harness.lease());
       const result = await operation.execute({
         actionId,
+        agent: 'exporter',
+        host: HOST,
+        keepsakes: noKeepsakes,
         params,
         target: harness.shop.target,
         credential,
+        approved: (await harness.preview(params)).preview,
         artefactsDir,
         retainUntilMs: Date.now() + 60_000,
         progress: () => undefined,
@@ -86,9 +120,23 @@ export function useExportHarness(): ExportHarness {
     },
     async witness() {
       const { credential } = await harness.lease('witness');
-      return createPostgresWitness({
-        findTarget: () => harness.shop.target,
-        witnessCredential: async () => credential,
+      const { username, material } = credential;
+      const witness = createWitnessWith({ login: async () => ({ username, password: material.password }) });
+      witnesses.push(witness);
+      return (actionId, user) => witness.proveGone(endedOf(harness.shop.target, actionId, user));
+    },
+    async findOutcome(actionId) {
+      const { target } = harness.shop;
+      const { preview } = await harness.preview(paramsOf('SELECT id FROM orders'));
+      return operation.findOutcome({
+        actionId,
+        agent: 'exporter',
+        params: paramsOf('SELECT id FROM orders'),
+        target,
+        approved: preview,
+        keepsakes: noKeepsakes,
+        artefactsDir,
+        lease: async () => (await harness.lease()).credential,
       });
     },
   };

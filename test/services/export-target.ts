@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ulid } from 'ulid';
 import { startPostgres, type PostgresService } from '../../apps/devstack/services/postgres.js';
 import { Secret } from '../../src/core/secret.js';
-import { postgresTargetSchema, type PostgresTarget } from '../../src/directory/targets.js';
+import { postgresTargetSchema, type PostgresTarget } from '../../src/targets/postgres.js';
 import {
   readerCreationStatements,
   REVOCATION_STATEMENTS,
@@ -11,12 +11,13 @@ import {
   witnessCreationStatements,
   witnessGroupStatements,
 } from '../../src/operations/database-export/vault-role.js';
+import type { DatabaseLogin } from '../../src/vault/credentials/database.js';
 import type { LeasedCredential } from '../../src/vault/leases.js';
 
 /** A lease as Vault would give it, by the statements that Vault would run, as the role that Vault would be. */
 export interface TestLease {
   actionId: string;
-  credential: LeasedCredential;
+  credential: LeasedCredential<DatabaseLogin>;
   revoke(): Promise<void>;
 }
 
@@ -26,7 +27,7 @@ export interface ExportTarget {
   asOwner<R extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   lease(kind?: 'reader' | 'witness'): Promise<TestLease>;
   /** Opens a session with the credential itself, as a thief of it would. */
-  connectAs(credential: LeasedCredential): Promise<pg.Client>;
+  connectAs(credential: LeasedCredential<DatabaseLogin>): Promise<pg.Client>;
   stop(): Promise<void>;
 }
 
@@ -77,8 +78,8 @@ export async function startExportTarget(): Promise<ExportTarget> {
     for (const statement of statements)
       await vault.query(statement.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? ''));
   };
-  const connectAs = async (credential: LeasedCredential): Promise<pg.Client> =>
-    connect(service, credential.username, credential.password.reveal(), 'shop');
+  const connectAs = async (credential: LeasedCredential<DatabaseLogin>): Promise<pg.Client> =>
+    connect(service, credential.username, credential.material.password.reveal(), 'shop');
   return {
     target: targetAt(service),
     async asOwner<R extends pg.QueryResultRow>(sql: string, values: unknown[] = []) {
@@ -94,7 +95,13 @@ export async function startExportTarget(): Promise<ExportTarget> {
         kind === 'reader' ? readerCreationStatements('orders_reader') : witnessCreationStatements('orders_witness'),
         values,
       );
-      const credential = { accessor: 'a', leaseId: 'l', username: name, password: new Secret(secret), expiresAtMs };
+      const credential = {
+        accessor: 'a',
+        leaseId: 'l',
+        username: name,
+        material: { password: new Secret(secret) },
+        expiresAtMs,
+      };
       return { actionId, credential, revoke: () => run(REVOCATION_STATEMENTS, values) };
     },
     connectAs,

@@ -42,7 +42,7 @@ describe('leases, when things go wrong', () => {
     const opening = createLeases({ ...executorOptions, client }).open(request);
     await expect(opening).rejects.toMatchObject({ name: 'Refusal', code: 'lease_intercepted' });
     const thief = createVaultClient({ address: installation.vault.address, credential: () => new Secret(stolen) });
-    await expect(thief.read(request.credentialPath)).rejects.toMatchObject({ status: 403 });
+    await expect(thief.read(request.role)).rejects.toMatchObject({ status: 403 });
     const [open] = await notary.claims.openLeases(request.actionId);
     await expect(concluding.end({ accessor: open?.accessor ?? '', actionId: request.actionId })).resolves.toHaveLength(
       3,

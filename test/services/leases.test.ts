@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.js';
 import { allOf, latest } from '../../src/record/record.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
+import { databaseLogin } from '../../src/vault/credentials/database.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
 import { until } from '../support/until.js';
@@ -71,7 +72,7 @@ describe('leases', () => {
     expect(await usersOf(request.actionId)).toEqual([username]);
     const proofs = await concluding.end({ accessor, actionId: request.actionId });
     expect(proofs.map(({ asked }) => asked)).toEqual([
-      expect.stringContaining(leaseId),
+      expect.stringContaining(leaseId ?? 'no lease'),
       expect.stringContaining(accessor),
       expect.stringContaining('pg_roles'),
       expect.stringContaining('pg_stat_activity'),
@@ -155,7 +156,7 @@ describe('leases', () => {
     });
     for (const client of [refused, unreachable]) {
       await client
-        .write('sys/mounts/x', { password: credential.password.reveal() })
+        .write('sys/mounts/x', { password: credential.material.password.reveal() })
         .catch((error: unknown) => errors.push(error));
       await client.read('sys/mounts').catch((error: unknown) => errors.push(error));
     }
@@ -175,9 +176,9 @@ describe('leases', () => {
       ...payloads,
       inspect([credential, executor, spying, refused, unreachable, errors], deep),
       JSON.stringify([credential, errors]),
-      String(credential.password),
+      String(credential.material.password),
     ].join('\n');
-    for (const secret of [...tokens, credential.password.reveal()]) {
+    for (const secret of [...tokens, credential.material.password.reveal()]) {
       expect(secret.length).toBeGreaterThan(15);
       expect(seen.includes(secret)).toBe(false);
     }
@@ -188,14 +189,11 @@ describe('leases', () => {
     const { installation, executing, leaseRequest, tokensOf } = leasing;
     const preview = await leaseRequest({ tokenRole: installation.vault.tokenRoles[0] ?? '' });
     await expect(executing.open(preview)).rejects.toMatchObject({ service: 'vault', temporary: false });
-    const elsewhere = await leaseRequest({
-      credentialPath: `${installation.vault.mounts.database}/creds/orders-preview`,
-    });
+    const mine = { tokenRole: installation.vault.tokenRoles[1] ?? '', mount: installation.vault.mounts.database };
+    const elsewhere = await leaseRequest(databaseLogin({ ...mine, role: 'orders-preview' }));
     await expect(executing.open(elsewhere)).rejects.toMatchObject({ service: 'vault', temporary: false });
     expect(await tokensOf(elsewhere.actionId)).toEqual([]);
-    const traversal = await leaseRequest({
-      credentialPath: `${installation.vault.mounts.database}/creds/../../sys/mounts`,
-    });
+    const traversal = await leaseRequest(databaseLogin({ ...mine, role: '../../sys/mounts' }));
     await expect(executing.open(traversal)).rejects.toThrow(/plain segments/);
     expect(await tokensOf(traversal.actionId)).toEqual([]);
   });

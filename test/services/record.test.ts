@@ -4,7 +4,9 @@ import { allOf, latest } from '../../src/record/record.js';
 import { createRecord } from '../../src/record/postgres-record.js';
 import { createRecordPool, inTransaction } from '../../src/record/postgres/pool.js';
 import { Secret } from '../../src/core/secret.js';
+import { createTransitSigner } from '../../src/vault/transit-signer.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { losingAnswers } from '../support/losing-pool.js';
 import { makeKey, newActionId, sealStatement } from '../support/signing.js';
 import {
   claimDraft,
@@ -94,6 +96,36 @@ describe('the record', () => {
       expect(await gateway.record.verifyChain('gateway')).toEqual({ length: before.length + 40, faults: [] });
       const refusals = allOf(await notary.record.ofAction(request.actionId), 'refusal');
       expect(new Set(refusals.map(({ body }) => body.message)).size).toBe(40);
+    });
+
+    it('goes on from the end of the chain when its answer was lost, and writes nothing of it twice', async () => {
+      const request = await freshRequest();
+      const losing = losingAnswers(gateway.pool);
+      const { keys, agent, vault } = installation;
+      const intake = await createTransitSigner({
+        client: gateway.vault,
+        mount: vault.mounts.transit,
+        purpose: 'intake',
+      });
+      const writer = createRecord({
+        pool: losing.pool,
+        process: 'gateway',
+        signers: { intake },
+        keyring: () => keys,
+        agentKey: () => agent.publicKey,
+      });
+      const before = await gateway.record.verifyChain('gateway');
+      // The first finds out where the chain ends; the next one is written behind it in one round trip.
+      await writer.append([refusalDraft(request, 'first', 'a')]);
+      losing.loseNext();
+      await expect(writer.append([refusalDraft(request, 'lost', 'b')])).rejects.toMatchObject({ temporary: true });
+      // And another process of the kind comes in between.
+      await gateway.record.append([refusalDraft(request, 'between', 'c')]);
+      const drafts = [refusalDraft(request, 'lost', 'b'), refusalDraft(request, 'last', 'd')];
+      expect((await writer.append(drafts)).map(({ key }) => key)).toEqual(['b', 'd']);
+      expect(await gateway.record.verifyChain('gateway')).toEqual({ length: before.length + 4, faults: [] });
+      const refusals = allOf(await notary.record.ofAction(request.actionId), 'refusal');
+      expect(refusals.map(({ body }) => body.message)).toEqual(['first', 'lost', 'between', 'last']);
     });
 
     it('makes writers wait for each other: none is turned away, however many append at once', async () => {

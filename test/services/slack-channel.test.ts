@@ -58,7 +58,8 @@ function makeChannel(over: { fallback?: string | null; timeoutMs?: number } = {}
     fallbackChannel: over.fallback ?? null,
     publicUrl: PUBLIC_URL,
   };
-  return createSlackChannel({ api, store, directory: () => directory, config, clock: () => nowMs });
+  const readLog = async () => null;
+  return createSlackChannel({ api, store, directory: () => directory, config, readLog, clock: () => nowMs });
 }
 
 const posts = (conversation: string = slackIds.channel) => slack.state.messages(conversation);

@@ -55,7 +55,8 @@ describe('with an independent Slack and the scopes of our manifest', () => {
   it('a message is posted, updated, found again by its metadata, and answered in its thread', async () => {
     const config = { teamId: slackIds.teamId, channel: conversation, fallbackChannel: null, publicUrl: PUBLIC_URL };
     const store = createMessageStore(database.pool);
-    const channel = createSlackChannel({ api, store, directory: () => directory, config, clock: Date.now });
+    const readLog = async () => null;
+    const channel = createSlackChannel({ api, store, directory: () => directory, config, readLog, clock: Date.now });
     await channel.announce('opened', waitingView(), 1);
     await channel.announce('reminded', waitingView({ timeline: timeline(4) }), 2);
     await channel.announce('concluded', doneView(), 0);

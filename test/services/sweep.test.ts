@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { latest } from '../../src/record/record.js';
 import { createSweeper, type SweeperOptions } from '../../src/vault/sweep.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
 
@@ -57,6 +58,50 @@ describe('the sweeper', () => {
     expect(await sweep()).toEqual({ ended: 0, failed: 0 });
     nowMs += 121_000;
     expect(await sweep()).toEqual({ ended: 1, failed: 0 });
+  });
+
+  it('proves the end of a lease that was revoked, while its run goes on', async () => {
+    const request = await leasing.leaseRequest();
+    const lease = await leasing.executing.open(request);
+    const sweep = createSweeper(options);
+    expect(await sweep()).toEqual({ ended: 0, failed: 0 });
+    await leasing.executing.revoke(lease);
+    expect(await sweep()).toEqual({ ended: 1, failed: 0 });
+    expect(await openRows()).toEqual([]);
+    const statements = await leasing.notary.record.ofAction(request.actionId);
+    expect(latest(statements, 'revocation')?.body.proofs).not.toEqual([]);
+    expect(await sweep()).toEqual({ ended: 0, failed: 0 });
+  });
+
+  it('waits with that proof while another lease of the action lives', async () => {
+    const request = await leasing.leaseRequest();
+    const { actionId, requestDigest } = request;
+    const first = await leasing.executing.open(request);
+    await leasing.executing.revoke(first);
+    const second = await leasing.executing.open(
+      await leasing.leaseRequest({ actionId, requestDigest, step: 'second' }),
+    );
+    const sweep = createSweeper(options);
+    expect(await sweep()).toEqual({ ended: 0, failed: 0 });
+    // Not even when its time is over: a witness that ends what is left would end what the other one runs.
+    const listed = await leasing.notary.claims.openLeases();
+    const overdue = listed.map((lease) => (lease.accessor === first.accessor ? { ...lease, ttlSeconds: -1 } : lease));
+    const { knowsAccessor } = leasing.notary.claims;
+    const late = createSweeper({ ...options, claims: { openLeases: async () => overdue, knowsAccessor } });
+    expect(await late()).toEqual({ ended: 0, failed: 0 });
+    expect(await openRows()).toEqual([first.accessor, second.accessor]);
+    await leasing.executing.revoke(second);
+    expect(await sweep()).toEqual({ ended: 2, failed: 0 });
+    expect(await openRows()).toEqual([]);
+  });
+
+  it('still ends what is over when Vault does not list accessors, and says that it could not look', async () => {
+    const lease = await openLease();
+    const { client } = options;
+    const sealed = { ...client, list: () => client.list('sys/seal') };
+    nowMs += 121_000;
+    await expect(createSweeper({ ...options, client: sealed })()).rejects.toMatchObject({ service: 'vault' });
+    expect([await openRows(), await isAlive(lease.accessor)]).toEqual([[], false]);
   });
 
   it('ends by time alone what it cannot ask Temporal about', async () => {

@@ -27,6 +27,14 @@ const createToken = (purpose: 'preview' | 'execute'): Attempt => [
   (vault, paths) =>
     vault.write(`auth/token/create/${paths[`${purpose}TokenRole`]}`, { display_name: 'x' }, { wrapTtlSeconds: 60 }),
 ];
+const makeContentKey: Attempt = [
+  'make keys for the content store',
+  (vault, { transit }) => vault.write(`${transit}/datakey/plaintext/content`, {}),
+];
+const openContentKey: Attempt = [
+  'open keys of the content store',
+  (vault, { transit }) => vault.write(`${transit}/decrypt/content`, { ciphertext: 'vault:v1:bm90aGluZw==' }),
+];
 const readCredential = (role: string): Attempt => [
   `read the credential ${role} itself`,
   (vault, { database }) => vault.read(`${database}/creds/${role}`),
@@ -72,6 +80,15 @@ const nobody: Attempt[] = [
     (vault, { approle }) => vault.write(`auth/${approle}/role/executor/secret-id`, {}, { wrapTtlSeconds: 60 }),
   ],
   ['read a role id', (vault, { approle }) => vault.read(`auth/${approle}/role/executor/role-id`)],
+  [
+    'encrypt with the key of the content store',
+    (vault, { transit }) => vault.write(`${transit}/encrypt/content`, { plaintext: 'YQ==' }),
+  ],
+  [
+    'export the key of the content store',
+    (vault, { transit }) => vault.read(`${transit}/export/encryption-key/content`),
+  ],
+  ['delete the key of the content store', (vault, { transit }) => vault.delete(`${transit}/keys/content`)],
   ['export a key', (vault, { transit }) => vault.read(`${transit}/export/signing-key/decision`)],
   ['rotate a key', (vault, { transit }) => vault.write(`${transit}/keys/decision/rotate`, {})],
   ['make a key', (vault, { transit }) => vault.write(`${transit}/keys/mine`, { type: 'ed25519' })],
@@ -93,10 +110,18 @@ const nobody: Attempt[] = [
 ];
 
 const may: Record<ProcessName, Attempt[]> = {
-  gateway: [sign('decision'), sign('intake')],
-  worker: [sign('worker'), createToken('preview'), revokeLease('orders-preview'), revokeAccessor],
-  executor: [sign('executor'), createToken('execute'), revokeLease('orders-execute'), revokeAccessor],
+  gateway: [sign('decision'), sign('intake'), makeContentKey, openContentKey],
+  worker: [
+    makeContentKey,
+    openContentKey,
+    sign('worker'),
+    createToken('preview'),
+    revokeLease('orders-preview'),
+    revokeAccessor,
+  ],
+  executor: [openContentKey, sign('executor'), createToken('execute'), revokeLease('orders-execute'), revokeAccessor],
   notary: [
+    openContentKey,
     sign('receipt'),
     revokeLease('orders-preview'),
     revokeLease('orders-execute'),
@@ -109,6 +134,8 @@ const may: Record<ProcessName, Attempt[]> = {
 
 const everything = [
   ...['decision', 'intake', 'worker', 'executor', 'receipt'].map(sign),
+  makeContentKey,
+  openContentKey,
   createToken('preview'),
   createToken('execute'),
   revokeLease('orders-preview'),

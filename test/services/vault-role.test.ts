@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { DatabaseLogin } from '../../src/vault/credentials/database.js';
 import type { LeasedCredential } from '../../src/vault/leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
 import { until } from '../support/until.js';
@@ -8,7 +9,7 @@ import { until } from '../support/until.js';
 describe('a user that Vault leased', () => {
   let leasing: Leasing;
   let group: string;
-  let credential: LeasedCredential;
+  let credential: LeasedCredential<DatabaseLogin>;
   let actionId: string;
   let session: pg.Client;
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { predicateTypeOf, type StatementKind } from '../../src/core/schemas/statements.js';
 
 /** One place in the talk between a process and Vault. */
 export interface Place {
@@ -9,6 +10,18 @@ export interface Place {
   path: RegExp;
   /** Held on its way to Vault, or Vault's answer on its way back. */
   phase: 'request' | 'response';
+  /** Of the request's body. Default: any. */
+  body?: (text: string) => boolean;
+}
+
+/** Where the executor has a kind of statement signed: what the statement tells has happened, and is not yet on record. */
+export function signingOf(kind: StatementKind): Place {
+  const type = JSON.stringify(predicateTypeOf(kind));
+  const body = (text: string): boolean => {
+    const { batch_input: batch } = JSON.parse(text) as { batch_input: { input: string }[] };
+    return batch.some(({ input }) => Buffer.from(input, 'base64').toString().includes(`"predicateType":${type}`));
+  };
+  return { method: 'POST', path: /\/sign\/executor$/, phase: 'request', body };
 }
 
 /** A request that does not go on until it is told to. */
@@ -30,9 +43,13 @@ export interface HoldingProxy {
 export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
   const waiting: { place: Place; arrive: (actionId: string) => void; released: Promise<void> }[] = [];
   let actionId = '';
-  const standAt = async (phase: Place['phase'], method: string, path: string): Promise<void> => {
+  const standAt = async (phase: Place['phase'], method: string, path: string, body: Buffer): Promise<void> => {
     const index = waiting.findIndex(
-      ({ place }) => place.phase === phase && place.method === method && place.path.test(path),
+      ({ place }) =>
+        place.phase === phase &&
+        place.method === method &&
+        place.path.test(path) &&
+        (place.body?.(body.toString()) ?? true),
     );
     const [held] = index < 0 ? [] : waiting.splice(index, 1);
     held?.arrive(actionId);
@@ -43,12 +60,12 @@ export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
     const path = url.replace(/^\/v1\//, '');
     const body = await readAll(incoming);
     actionId = actionNamedIn(body) ?? actionId;
-    await standAt('request', method, path);
+    await standAt('request', method, path, body);
     const forwarded = sendRequest(new URL(url, target), { method, headers });
     forwarded.end(body);
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
     const answered = await readAll(answer);
-    await standAt('response', method, path);
+    await standAt('response', method, path, body);
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(answered);
   };
   const server = createServer((incoming, outgoing) => {

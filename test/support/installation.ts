@@ -8,10 +8,13 @@ import { openKeyring, type Keyring, type KeyPurpose } from '../../src/core/keyri
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import { Secret } from '../../src/core/secret.js';
 import type { Claims } from '../../src/record/claims.js';
+import type { Contents } from '../../src/record/contents.js';
 import { createClaims } from '../../src/record/postgres-claims.js';
+import { createContents } from '../../src/record/postgres-contents.js';
 import { createRecord, type PostgresRecord } from '../../src/record/postgres-record.js';
 import { createRecordPool } from '../../src/record/postgres/pool.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
+import { createDataKeys } from '../../src/vault/data-keys.js';
 import { logInToVault, type VaultSession } from '../../src/vault/login.js';
 import { createTransitSigner } from '../../src/vault/transit-signer.js';
 import { makeKey, type TestKey } from './signing.js';
@@ -38,6 +41,7 @@ export interface TestProcess {
   pool: pg.Pool;
   record: PostgresRecord;
   claims: Claims;
+  contents: Contents;
 }
 
 const PURPOSES: Readonly<Record<ProcessName, readonly KeyPurpose[]>> = {
@@ -105,5 +109,6 @@ async function becomeProcess(
     keyring: () => keys,
     agentKey: (agent) => (`agent/${agent}` === agentKey.keyid ? agentKey : undefined),
   });
-  return { vault, pool, record, claims: createClaims(pool) };
+  const contents = createContents({ pool, keys: createDataKeys({ client: vault, mount: mounts.transit }) });
+  return { vault, pool, record, claims: createClaims(pool), contents };
 }

@@ -1,10 +1,12 @@
+import { tmpdir } from 'node:os';
 import pg from 'pg';
 import { ServiceFault } from '../../src/core/errors.js';
-import { createPostgresWitness } from '../../src/operations/postgres-witness.js';
+import type { OperationHost } from '../../src/operations/operation.js';
+import { createWitness, witnessOf } from '../../src/targets/targets.js';
 import type { VaultAnswer } from '../../src/vault/client.js';
+import { databaseLogin, type DatabaseLogin } from '../../src/vault/credentials/database.js';
 import type { LeasedCredential, LeaseRequest, Leases, Proof } from '../../src/vault/leases.js';
 import { createLeases, type LeasesOptions } from '../../src/vault/vault-leases.js';
-import { createWitnessCredentials } from '../../src/vault/witness-credentials.js';
 import { installForTest, type TestInstallation, type TestProcess } from './installation.js';
 import { recordRequest } from './statements.js';
 import { until } from './until.js';
@@ -21,13 +23,21 @@ export interface Leasing {
   executorOptions: LeasesOptions;
   notaryOptions: LeasesOptions;
   /** A lease to ask for, of a fresh action whose request is on record. */
-  leaseRequest: (change?: Partial<LeaseRequest>) => Promise<LeaseRequest>;
-  logIn: (credential: LeasedCredential) => Promise<pg.Client>;
+  leaseRequest: (change?: Partial<LeaseRequest<DatabaseLogin>>) => Promise<LeaseRequest<DatabaseLogin>>;
+  logIn: (credential: LeasedCredential<DatabaseLogin>) => Promise<pg.Client>;
   /** Users at the target that carry the action's id. */
   usersOf: (actionId: string) => Promise<string[]>;
   /** Accessors of living tokens that were made for the action, as Vault's administrator sees them. */
   tokensOf: (actionId: string) => Promise<string[]>;
 }
+
+/** The target is a database: its witness runs no program. */
+const noPrograms: OperationHost = {
+  scratchDir: tmpdir(),
+  program(name) {
+    throw new Error(`no ${name} here`);
+  },
+};
 
 export async function startLeasing(): Promise<Leasing> {
   const installation = await installForTest();
@@ -37,10 +47,8 @@ export async function startLeasing(): Promise<Leasing> {
     installation.become('notary'),
   ]);
   const optionsOf = ({ vault, record, claims }: TestProcess) => ({ client: vault, record, claims, clock: Date.now });
-  const witness = createPostgresWitness({
-    findTarget: () => installation.targets[0],
-    witnessCredential: createWitnessCredentials({ client: notary.vault, clock: Date.now }),
-  });
+  const targets = createWitness({ vault: notary.vault, clock: Date.now, host: noPrograms });
+  const witness = witnessOf(targets, () => installation.targets[0]);
   const executorOptions = { ...optionsOf(executor), witness: null };
   const notaryOptions = { ...optionsOf(notary), witness };
   return {
@@ -63,7 +71,7 @@ export async function startLeasing(): Promise<Leasing> {
  * The witness counts sessions of any dropped user of the server, and test files share one: a neighbour's delays our proof.
  * Only that is asked again, as production does; it still fails when the proof never comes.
  */
-function patient(leases: Leases): Leases {
+export function patient(leases: Leases): Leases {
   const end: Leases['end'] = async (lease) => {
     let proofs: Proof[] = [];
     await until(async () => {
@@ -84,8 +92,8 @@ function patient(leases: Leases): Leases {
 async function leaseRequest(
   installation: TestInstallation,
   gateway: TestProcess,
-  change: Partial<LeaseRequest> = {},
-): Promise<LeaseRequest> {
+  change: Partial<LeaseRequest<DatabaseLogin>> = {},
+): Promise<LeaseRequest<DatabaseLogin>> {
   const { actionId, requestDigest } = await recordRequest(gateway.record, installation.agent);
   const { mounts, tokenRoles } = installation.vault;
   return {
@@ -95,19 +103,21 @@ async function leaseRequest(
     runId: `run-of-${actionId}`,
     step: 'run',
     purpose: 'execute',
-    tokenRole: tokenRoles[1] ?? '',
-    credentialPath: `${mounts.database}/creds/orders-execute`,
+    ...databaseLogin({ tokenRole: tokenRoles[1] ?? '', mount: mounts.database, role: 'orders-execute' }),
     target: 'orders',
     ttlSeconds: 120,
     ...change,
   };
 }
 
-async function logIn({ targets }: TestInstallation, { username, password }: LeasedCredential): Promise<pg.Client> {
+async function logIn(
+  { targets }: TestInstallation,
+  { username, material }: LeasedCredential<DatabaseLogin>,
+): Promise<pg.Client> {
   const [target] = targets;
   if (target === undefined) throw new Error('the installation has no target');
   const { host, port, database } = target;
-  const client = new pg.Client({ host, port, database, user: username, password: password.reveal() });
+  const client = new pg.Client({ host, port, database, user: username, password: material.password.reveal() });
   client.on('error', () => undefined); // reported by the query that fails
   await client.connect();
   return client;

@@ -38,12 +38,22 @@ export interface Stack {
   close(): Promise<void>;
 }
 
+type Settings = Partial<Record<ProcessName, Record<string, string>>>;
+
 export interface StackOptions {
   /** Which processes run. Default: all four. */
   processes?: readonly ProcessName[];
   install?: Partial<InstallOptions>;
-  extra?: Partial<Record<ProcessName, Record<string, string>>>;
+  extra?: Settings | ((installation: TestInstallation) => Settings);
   sweepSeconds?: number;
+  /** Called before any process logs in: sets up targets of the test's own, and answers with their bundle. */
+  prepare?: (installation: TestInstallation) => Promise<Prepared>;
+}
+
+export interface Prepared {
+  /** Folder of the bundle. */
+  policies: string;
+  extra?: Settings;
 }
 
 const ALL: readonly ProcessName[] = ['worker', 'executor', 'notary', 'gateway'];
@@ -51,6 +61,8 @@ const ALL: readonly ProcessName[] = ['worker', 'executor', 'notary', 'gateway'];
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const services = inject('services');
   const installation = await installForTest(options.install);
+  const extra = typeof options.extra === 'function' ? options.extra(installation) : options.extra;
+  const prepared = await options.prepare?.(installation);
   const folder = await mkdtemp(join(tmpdir(), 'countersign-stack-'));
   const connection = await Connection.connect({ address: services.temporal.address });
   const namespace = installation.name;
@@ -63,7 +75,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     oidc: { issuer: services.oidc.issuer, audience: services.oidc.audience },
     gateway: { port },
     agentKeys: { 'export-bot': installation.agent.publicKey.publicKey },
-    ...(options.extra === undefined ? {} : { extra: options.extra }),
+    extra: { ...extra, ...prepared?.extra },
+    ...(prepared === undefined ? {} : { policies: prepared.policies, keepTargets: true }),
     sweepSeconds: options.sweepSeconds ?? 2,
   });
   const started = new Set<StartedProcess>();

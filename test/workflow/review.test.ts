@@ -56,6 +56,22 @@ describe('a review', () => {
     });
   });
 
+  it.each([
+    [true, ['opened', 'decided']],
+    [undefined, ['opened', 'decided']],
+    [false, []],
+  ])('is announced, unless the worker posts to no channel: %s', async (announces, expected) => {
+    const prepared = (base: Prepared): Prepared => ({ ...base, ...(announces !== undefined && { announces }) });
+    await yard.withAction({ prepared }, async (bench) => {
+      await opened(bench);
+      await expect.poll(() => bench.seen.announced).toEqual(expected.slice(0, 1));
+      await bench.approve('ana', ['dba']);
+      await bench.result();
+      // The end is told by `conclude`; what was still to be told then is not.
+      expect(expected).toEqual(expect.arrayContaining(bench.seen.announced));
+    });
+  });
+
   it('ends with the denial, and nothing runs', async () => {
     await yard.withAction({}, async (bench) => {
       await opened(bench);

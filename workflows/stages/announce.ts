@@ -1,5 +1,10 @@
 import { log, proxyActivities } from '@temporalio/workflow';
-import { TASK_QUEUES, type AnnounceActivities, type AnnounceInput } from '../../src/contracts/activities.js';
+import {
+  TASK_QUEUES,
+  type AnnounceActivities,
+  type AnnounceInput,
+  type Prepared,
+} from '../../src/contracts/activities.js';
 
 /** Tells the channels, one announcement after the other, beside the review: a channel that is down holds up nobody. */
 export interface Announcer {
@@ -8,7 +13,7 @@ export interface Announcer {
   stop(): void;
 }
 
-export function createAnnouncer(actionId: string): Announcer {
+export function createAnnouncer({ actionId, announces = true }: Prepared): Announcer {
   let number = 0;
   let stopped = false;
   let last: Promise<void> = Promise.resolve();
@@ -17,6 +22,7 @@ export function createAnnouncer(actionId: string): Announcer {
   };
   return {
     tell(event) {
+      if (!announces) return;
       number += 1;
       const input = { actionId, event, number };
       last = last

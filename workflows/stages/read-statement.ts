@@ -1,35 +1,52 @@
 import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
-import { open } from '../../src/core/dsse.js';
+import { open, type EnvelopeFault } from '../../src/core/dsse.js';
+import type { VerifyEd25519 } from '../../src/core/ed25519.js';
 import type { StatementBody, StatementKind } from '../../src/core/schemas/statements.js';
 
 // The gateway and the agent sign only what they have parsed with the schemas, so after the signature only the
 // fields that matter here are compared; zod in workflow code would cost 700 KB a cached workflow.
 
-/** A decision about exactly what is under review, signed by the gateway; null when it is anything else. */
-export function readDecision(
-  envelope: unknown,
-  prepared: Prepared,
-): { counted: CountedDecision; runId: string } | null {
-  const body = bodyOf(envelope, prepared.decisionKeys, 'decision');
-  if (body === null || body.actionDigest !== prepared.actionDigest || body.round !== prepared.round) return null;
+export type DecisionRead =
+  { ok: true; counted: CountedDecision; runId: string } | { ok: false; fault: EnvelopeFault | 'digest_mismatch' };
+
+/**
+ * For what a validator let through: its signature held a moment ago, or when the history was made. The executor believes
+ * neither and verifies again.
+ */
+export const accepted: VerifyEd25519 = () => true;
+
+/**
+ * A decision about exactly what is under review, signed by the gateway; or why it is none.
+ * @param verify default: the signature is verified.
+ */
+export function readDecision(envelope: unknown, prepared: Prepared, verify?: VerifyEd25519): DecisionRead {
+  const opened = open(envelope, prepared.decisionKeys, verify);
+  if (!opened.ok) return opened;
+  const body = bodyOf(opened.payload, 'decision');
+  if (body === null || body.actionDigest !== prepared.actionDigest || body.round !== prepared.round) {
+    return { ok: false, fault: 'digest_mismatch' };
+  }
   const { approver, decision, reason, decidedAtMs, runId } = body;
-  return { counted: { person: approver.person, groups: [...approver.groups], decision, reason, decidedAtMs }, runId };
+  const counted = { person: approver.person, groups: [...approver.groups], decision, reason, decidedAtMs };
+  return { ok: true, counted, runId };
 }
 
-/** A withdrawal of exactly this action, signed by its agent; null when it is anything else. */
-export function readWithdrawal(envelope: unknown, prepared: Prepared): { reason: string } | null {
-  const body = bodyOf(envelope, [prepared.agentKey], 'withdrawal');
+/**
+ * A withdrawal of exactly this action, signed by who signs for its agent; null when it is anything else.
+ * @param verify default: the signature is verified.
+ */
+export function readWithdrawal(
+  envelope: unknown,
+  prepared: Prepared,
+  verify?: VerifyEd25519,
+): { reason: string } | null {
+  const opened = open(envelope, [prepared.agentKey, ...(prepared.intakeKeys ?? [])], verify);
+  const body = opened.ok ? bodyOf(opened.payload, 'withdrawal') : null;
   return body?.actionId === prepared.actionId ? { reason: body.reason } : null;
 }
 
-function bodyOf<K extends StatementKind>(
-  envelope: unknown,
-  keys: Prepared['decisionKeys'],
-  kind: K,
-): StatementBody<K> | null {
-  const opened = open(envelope, keys);
-  if (!opened.ok) return null;
-  const statement = opened.payload as { predicateType?: unknown; predicate?: { body?: StatementBody<K> } } | null;
+function bodyOf<K extends StatementKind>(payload: unknown, kind: K): StatementBody<K> | null {
+  const statement = payload as { predicateType?: unknown; predicate?: { body?: StatementBody<K> } } | null;
   if (statement?.predicateType !== `https://countersign.dev/${kind}/v1`) return null;
   return statement.predicate?.body ?? null;
 }

@@ -1,9 +1,8 @@
 import { ApplicationFailure, setHandler, workflowInfo } from '@temporalio/workflow';
 import { decideSignal, decideUpdate, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
-import { open } from '../../src/core/dsse.js';
 import type { RefusalCode } from '../../src/core/errors.js';
 import type { Prepared } from '../../src/contracts/activities.js';
-import { readDecision, readWithdrawal } from './read-statement.js';
+import { accepted, readDecision, readWithdrawal } from './read-statement.js';
 import type { ReviewTally } from './review-tally.js';
 
 export interface HandlerEvents {
@@ -21,8 +20,8 @@ export function registerHandlers(tally: ReviewTally, { onCounted, onHint }: Hand
   setHandler(
     decideUpdate,
     (envelope) => {
-      const decision = tally.prepared === null ? null : readDecision(envelope, tally.prepared);
-      if (decision !== null && tally.count(decision.counted)) onCounted();
+      const decision = tally.prepared === null ? null : readDecision(envelope, tally.prepared, accepted);
+      if (decision?.ok === true && tally.count(decision.counted)) onCounted();
       return tally.answer();
     },
     {
@@ -36,7 +35,7 @@ export function registerHandlers(tally: ReviewTally, { onCounted, onHint }: Hand
   setHandler(
     withdrawUpdate,
     (envelope) => {
-      const withdrawal = tally.prepared === null ? null : readWithdrawal(envelope, tally.prepared);
+      const withdrawal = tally.prepared === null ? null : readWithdrawal(envelope, tally.prepared, accepted);
       if (withdrawal !== null && tally.phase === 'waiting') tally.withdrawn = withdrawal.reason;
       return undefined;
     },
@@ -55,10 +54,15 @@ export function registerHandlers(tally: ReviewTally, { onCounted, onHint }: Hand
 
 function judgeDecision(envelope: unknown, tally: ReviewTally): void {
   const prepared = requireOpen(tally);
-  const opened = open(envelope, prepared.decisionKeys);
-  if (!opened.ok) refuse(opened.fault, 'The decision is not signed by the gateway.');
   const decision = readDecision(envelope, prepared);
-  if (decision === null) refuse('digest_mismatch', 'The decision is about another action or another version of it.');
+  if (!decision.ok) {
+    refuse(
+      decision.fault,
+      decision.fault === 'digest_mismatch'
+        ? 'The decision is about another action or another version of it.'
+        : 'The decision is not signed by the gateway.',
+    );
+  }
   // Compared here only: validators are not replayed, and after a reset the run id differs.
   if (decision.runId !== workflowInfo().runId) refuse('run_mismatch', 'The decision was made for another run.');
   const { person } = decision.counted;

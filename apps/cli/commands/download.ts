@@ -17,6 +17,7 @@ export function addDownload({ program, context }: CommandHost): void {
     .requiredOption('--out <file>', 'where to put it; must not be there yet')
     .option('--agent <id>', "the agent's id; else COUNTERSIGN_AGENT")
     .option('--key-file <file>', "the agent's private key; else COUNTERSIGN_AGENT_KEY_FILE")
+    .option('--token-file <file>', 'token of an agent without a key; else COUNTERSIGN_AGENT_TOKEN_FILE')
     .action(async (actionId: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<DownloadOptions>();
       if (existsSync(options.out)) throw new UsageError(`--out: ${options.out} is already there.`);

@@ -20,6 +20,7 @@ export function addList({ program, context }: CommandHost): void {
     .option('--before <id>', 'only actions older than this one')
     .option('--agent <id>', 'look as this agent, with its key')
     .option('--key-file <file>', "the agent's private key")
+    .option('--token-file <file>', 'token of an agent without a key')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ListOptions>();
       const { all, of, limit, before } = options;
@@ -34,7 +35,8 @@ export function addList({ program, context }: CommandHost): void {
     });
 }
 
-function parseLimit(text: string): number {
+/** How many entries of a list are wanted. @throws InvalidArgumentError */
+export function parseLimit(text: string): number {
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 100)
     throw new InvalidArgumentError('Give a number from 1 to 100.');

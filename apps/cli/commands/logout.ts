@@ -10,7 +10,8 @@ export function addLogout({ program, context }: CommandHost): void {
     .description('Forget the sign-in at the gateway. The token itself ends by its own time.')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const gateway = gatewayUrl(context, options);
+      // Nothing is sent: a sign-in can always be forgotten.
+      const gateway = gatewayUrl(context, { ...options, insecureHttp: true });
       const signedOut = await createCredentialStore(credentialsFileOf(context.environment)).remove(gateway);
       report(context, options, { gateway, signedOut }, () => [
         signedOut ? `Signed out at ${gateway}.` : `You were not signed in at ${gateway}.`,

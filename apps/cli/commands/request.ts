@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { AgentSigner } from '../../../src/client/agent-signer.js';
-import { signRequest, type RequestInput } from '../../../src/client/requests.js';
+import { makeRequest, type AgentIdentity, type MadeRequest } from '../../../src/client/identity.js';
+import { fetchLogText } from '../../../src/client/log-text.js';
+import type { RequestInput } from '../../../src/client/requests.js';
 import { parseOrRefuse } from '../../../src/core/invalid-field.js';
 import { Refusal } from '../../../src/core/errors.js';
 import type { Json, JsonObject } from '../../../src/core/json.js';
@@ -18,7 +19,11 @@ interface RequestOptions extends GlobalOptions, AgentOptions {
   paramsFile?: string;
   reason: string;
   logsFile?: string;
+  link?: string;
+  tainted?: boolean;
   expiresIn?: number;
+  prompterTokenFile: string[];
+  schedulerTokenFile: string[];
   wait?: boolean;
   timeout?: number;
 }
@@ -26,59 +31,83 @@ interface RequestOptions extends GlobalOptions, AgentOptions {
 export function addRequest({ program, context, exit }: CommandHost): void {
   program
     .command('request')
-    .description('As an agent: sign a request for one privileged action and hand it in.')
+    .description('As an agent: hand in a request for one privileged action, signed with its key or by the gateway.')
     .requiredOption('--operation <name>', 'kind of operation, e.g. database.export')
     .option('--param <key=value>', 'a parameter as text; key:=value for JSON; may be repeated', collect, [])
     .option('--params-file <file>', 'parameters as a JSON object; --param comes first')
     .requiredOption('--reason <text>', 'why; reviewers see it as your own words')
     .option('--logs-file <file>', 'log lines for the reviewers')
+    .option('--link <url>', 'where the run or trace can be seen')
+    .option('--tainted', 'untrusted input was read before asking: never without review')
     .option('--expires-in <time>', 'until it must have begun to run, e.g. 2h; at most 14d (default: 1d)', parseSpan)
     .option('--agent <id>', "the agent's id; else COUNTERSIGN_AGENT")
     .option('--key-file <file>', "the agent's private key; else COUNTERSIGN_AGENT_KEY_FILE")
+    .option('--token-file <file>', 'token of an agent without a key; else COUNTERSIGN_AGENT_TOKEN_FILE')
+    .option(
+      '--prompter-token-file <file>',
+      'token of a person who prompted the agent to ask; may be repeated',
+      collect,
+      [],
+    )
+    .option('--scheduler-token-file <file>', 'token of a person who scheduled it; may be repeated', collect, [])
     .option('--wait', 'wait until the action has ended; the exit code is the outcome')
     .option('--timeout <time>', 'with --wait: give up after this, e.g. 10m', parseSpan)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RequestOptions>();
-      const { api, signer } = await connectAsAgent(context, options);
-      const input = await readInput(options, signer);
-      const { actionId, envelope, requestDigest } = await sign(input, signer);
-      const accepted = await api.submit(envelope);
+      const { api, identity } = await connectAsAgent(context, options);
+      const input = await readInput(options, identity.agentId);
+      const tokens = {
+        prompterTokens: await readTokens(options.prompterTokenFile, '--prompter-token-file'),
+        schedulerTokens: await readTokens(options.schedulerTokenFile, '--scheduler-token-file'),
+      };
+      const { actionId, request, requestDigest, logs } = await make(input, identity);
+      const accepted = await api.submit(request, logs, tokens);
       if (options.wait !== true) {
         report(context, options, { ...accepted, requestDigest }, () => [
           `Asked: ${actionId}`,
-          `Wait for it with: countersign show ${actionId} --wait${asAgent(options, signer)}`,
+          `Wait for it with: countersign show ${actionId} --wait${asAgent(options, identity)}`,
         ]);
         return;
       }
       context.stderr.write(`Asked: ${actionId}\n`);
       const action = await waitWithStatus(context, { api, actionId, timeoutMs: options.timeout });
-      report(context, options, action, () => renderAction(action, lookOf(context)));
+      const log = await fetchLogText(api, action);
+      report(context, options, action, () => renderAction(action, log, lookOf(context)));
       if (action.outcome !== null) exit(exitCodeOf(action.outcome.status));
     });
 }
 
 /** Without these the question would be a person's. */
-function asAgent({ keyFile }: RequestOptions, { agentId }: AgentSigner): string {
-  return ` --agent ${agentId}${keyFile === undefined ? '' : ` --key-file ${keyFile}`}`;
+function asAgent({ keyFile, tokenFile }: RequestOptions, { agentId }: AgentIdentity): string {
+  const key = keyFile === undefined ? '' : ` --key-file ${keyFile}`;
+  const token = tokenFile === undefined ? '' : ` --token-file ${tokenFile}`;
+  return ` --agent ${agentId}${key}${token}`;
 }
 
-async function readInput(options: RequestOptions, signer: AgentSigner): Promise<RequestInput> {
-  const { operation, reason, paramsFile, logsFile, expiresIn } = options;
+async function readTokens(files: readonly string[], option: string): Promise<string[]> {
+  const texts = await Promise.all(files.map((file) => readTextFile(file, option)));
+  return texts.map((token) => token.trim());
+}
+
+async function readInput(options: RequestOptions, agent: string): Promise<RequestInput> {
+  const { operation, reason, paramsFile, logsFile, link, tainted, expiresIn } = options;
   const fromFile = paramsFile === undefined ? {} : parseParams(await readTextFile(paramsFile, '--params-file'));
   return {
-    agent: signer.agentId,
+    agent,
     operation,
     params: { ...fromFile, ...readParams(options.param) },
     reason,
     ...(logsFile !== undefined && { logs: await readTextFile(logsFile, '--logs-file') }),
+    ...(link !== undefined && { link }),
+    ...(tainted !== undefined && { tainted }),
     ...(expiresIn !== undefined && { lifetimeMs: expiresIn }),
   };
 }
 
 // What is wrong before anything is sent is wrong in the command line.
-async function sign(input: RequestInput, signer: AgentSigner): ReturnType<typeof signRequest> {
+async function make(input: RequestInput, identity: AgentIdentity): Promise<MadeRequest> {
   try {
-    return await signRequest(input, signer);
+    return await makeRequest(input, identity);
   } catch (error) {
     if (error instanceof Refusal) throw new UsageError(error.message);
     throw error;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { fetchLogText } from '../../../src/client/log-text.js';
 import { connectAsEither, type AgentOptions } from '../connect.js';
 import { parseSpan } from '../durations.js';
 import { exitCodeOf } from '../exit-codes.js';
@@ -22,6 +23,7 @@ export function addShow({ program, context, exit }: CommandHost): void {
     .option('--timeout <time>', 'with --wait: give up after this, e.g. 10m', parseSpan)
     .option('--agent <id>', 'look as this agent, with its key')
     .option('--key-file <file>', "the agent's private key")
+    .option('--token-file <file>', 'token of an agent without a key')
     .action(async (actionId: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ShowOptions>();
       const api = await connectAsEither(context, options);
@@ -30,7 +32,9 @@ export function addShow({ program, context, exit }: CommandHost): void {
           ? await waitWithStatus(context, { api, actionId, timeoutMs: options.timeout })
           : await api.get(actionId);
       const logs = options.logs === true ? 'all' : 'tail';
-      report(context, options, action, () => renderAction(action, { ...lookOf(context), logs }));
+      const log = await fetchLogText(api, action);
+      const result = options.logs === true ? { ...action, log } : action;
+      report(context, options, result, () => renderAction(action, log, { ...lookOf(context), logs }));
       if (options.wait === true && action.outcome !== null) exit(exitCodeOf(action.outcome.status));
     });
 }

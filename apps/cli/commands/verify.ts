@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { openKeyring } from '../../../src/core/keyring.js';
-import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
+import type { Envelope } from '../../../src/core/dsse.js';
 import { visibleLine } from '../../../src/core/visible-text.js';
 import { bundleUsage } from '../bundle-usage.js';
 import { connectAsEither, readTextFile, type AgentOptions } from '../connect.js';
@@ -8,7 +8,7 @@ import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
 import { block } from '../render/layout.js';
-import { verifyStatements } from '../verify-statements.js';
+import { verifyStatements, type Verifying } from '../verify-statements.js';
 
 interface VerifyOptions extends GlobalOptions, AgentOptions {
   root?: string;
@@ -27,16 +27,17 @@ export function addVerify({ program, context, exit }: CommandHost): void {
     .argument('<id>', "the action's id")
     .option('--root <key>', 'raw public key of the offline root, base64; else COUNTERSIGN_ROOT_KEY')
     .option('--keyring <file>', 'the keyring, signed by the root; else COUNTERSIGN_KEYRING_FILE')
-    .option('--policy <dir>', "bundle whose directory lists the agent's key; else COUNTERSIGN_POLICY_DIR")
+    .option('--policy <dir>', 'bundle whose directory lists the agent; else COUNTERSIGN_POLICY_DIR')
     .option('--agent-public-key <key>', "the agent's raw public key, base64, instead of a bundle")
     .option('--agent <id>', 'fetch as this agent, with its key')
     .option('--key-file <file>', "the agent's private key")
+    .option('--token-file <file>', 'token of an agent without a key')
     .action(async (actionId: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<VerifyOptions>();
       const keyring = await loadKeyring(context, options);
-      const agentKey = await loadAgentKeys(context, options);
+      const agents = await loadAgents(context, options);
       const api = await connectAsEither(context, options);
-      const result = verifyStatements(await api.statements(actionId), { actionId, keyring, agentKey });
+      const result = verifyStatements(await api.statements(actionId), { actionId, keyring, ...agents });
       report(context, options, result, () => {
         const { style, width } = lookOf(context);
         const lines = result.checks.flatMap(({ ok, what }) => {
@@ -71,12 +72,14 @@ async function loadKeyring(
   return openKeyring(envelope, { keyid, publicKey: root });
 }
 
-async function loadAgentKeys(
+async function loadAgents(
   { environment }: CliContext,
   options: VerifyOptions,
-): Promise<(agent: string) => PublicKey | undefined> {
+): Promise<Pick<Verifying, 'agentKey' | 'signsByIntake'>> {
   const { agentPublicKey } = options;
-  if (agentPublicKey !== undefined) return (agent) => ({ keyid: `agent/${agent}`, publicKey: agentPublicKey });
+  if (agentPublicKey !== undefined) {
+    return { agentKey: (agent) => ({ keyid: `agent/${agent}`, publicKey: agentPublicKey }) };
+  }
   const dir = options.policy ?? environment.COUNTERSIGN_POLICY_DIR;
   if (dir === undefined) {
     throw new UsageError("Give --policy or --agent-public-key: the agent's own statements are checked too.");
@@ -84,5 +87,6 @@ async function loadAgentKeys(
   const { checkBundle } = await import('../../../src/policy/load-bundle.js');
   const { policy } = await bundleUsage(() => checkBundle(dir));
   if (policy === null) throw new UsageError(`--policy: ${dir} does not load; see countersign policy check ${dir}`);
-  return (agent) => policy.directory.agentKey(agent);
+  const { directory } = policy;
+  return { agentKey: (agent) => directory.agentKey(agent), signsByIntake: (agent) => directory.signsByIntake(agent) };
 }

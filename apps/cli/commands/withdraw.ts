@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { signWithdrawal } from '../../../src/client/requests.js';
+import { makeWithdrawal } from '../../../src/client/identity.js';
 import { connectAsAgent, type AgentOptions } from '../connect.js';
 import { report, type CommandHost, type GlobalOptions } from '../host.js';
 
@@ -15,11 +15,13 @@ export function addWithdraw({ program, context }: CommandHost): void {
     .option('--reason <text>', 'why; on record', 'Withdrawn by the agent.')
     .option('--agent <id>', "the agent's id; else COUNTERSIGN_AGENT")
     .option('--key-file <file>', "the agent's private key; else COUNTERSIGN_AGENT_KEY_FILE")
+    .option('--token-file <file>', 'token of an agent without a key; else COUNTERSIGN_AGENT_TOKEN_FILE')
     .action(async (actionId: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<WithdrawOptions>();
-      const { api, signer } = await connectAsAgent(context, options);
+      const { api, identity } = await connectAsAgent(context, options);
       const { requestDigest } = await api.get(actionId);
-      await api.withdraw(actionId, await signWithdrawal({ actionId, requestDigest, reason: options.reason }, signer));
+      const withdrawal = await makeWithdrawal({ actionId, requestDigest, reason: options.reason }, identity);
+      await api.withdraw(actionId, withdrawal);
       report(context, options, { actionId, withdrawn: true }, () => [`Withdrawn: ${actionId}`]);
     });
 }

@@ -1,3 +1,4 @@
+import { mayBeInsecure } from '../connect.js';
 import type { CliContext } from '../context.js';
 import type { GlobalOptions } from '../host.js';
 import type { Finding } from './finding.js';
@@ -8,9 +9,10 @@ import { checkTemporal } from './temporal.js';
 import { checkVault } from './vault.js';
 
 /** All checks at once. It changes nothing anywhere. */
-export async function examine({ environment }: CliContext, { gateway }: GlobalOptions): Promise<Finding[]> {
+export async function examine(context: CliContext, options: GlobalOptions): Promise<Finding[]> {
+  const { environment } = context;
   const found = await Promise.all([
-    checkGateway(gateway ?? environment.COUNTERSIGN_GATEWAY_URL),
+    checkGateway(options.gateway ?? environment.COUNTERSIGN_GATEWAY_URL, mayBeInsecure(context, options)),
     checkTemporal(environment.COUNTERSIGN_TEMPORAL_ADDRESS, environment.COUNTERSIGN_TEMPORAL_NAMESPACE ?? 'default'),
     checkVault({
       address: environment.COUNTERSIGN_VAULT_ADDRESS,

@@ -1,6 +1,13 @@
+import { DIFFERENCE_WORDS } from '../../../src/core/difference-words.js';
 import { visibleLine, visibleText, visibleJson } from '../../../src/core/visible-text.js';
+import { describeRedactions } from '../../../src/core/redact.js';
+import { gravestFirst } from '../../../src/core/severity.js';
 import type { ActionView } from '../../../src/record/action-view.js';
-import { block, fields, pad, wrap } from './layout.js';
+import type { LogText } from '../../../src/record/log-text.js';
+import { differenceLines } from './difference.js';
+import { incidentLines } from './incidents.js';
+import { block, fields, pad, widthOfText, wrap } from './layout.js';
+import { quoted, quotedDiff } from './quoted.js';
 import type { Style } from './style.js';
 import { instant, relative, span } from './time.js';
 import { stateWord, styledRisk, styledState, waitedFor } from './words.js';
@@ -14,26 +21,32 @@ export interface Look {
 }
 
 const LOG_TAIL_LINES = 20;
-const MARGIN = '  | ';
 
-/** Everything that people are shown of an action, as lines. All that agents, targets or chat wrote is made visible. */
-export function renderAction(action: ActionView, look: Look): string[] {
+/**
+ * Everything that people are shown of an action, as lines; `log` is what is known of the agent's log. All that agents,
+ * targets or chat wrote is made visible.
+ */
+export function renderAction(action: ActionView, log: LogText | null, look: Look): string[] {
   return [
     ...renderHead(action, look),
+    ...section(DIFFERENCE_WORDS.title, differenceLines(action, look), look),
     ...section(`Why, in the agent's own words (not checked)`, quoted(action.request.reason, look), look),
+    ...renderLink(action, look),
     ...renderFlags(action, look),
     ...renderContent(action, look),
     ...section('Parameters', quoted(visibleJson(action.request.params), look), look),
     ...renderFacts(action, look),
-    ...renderLogs(action, look),
+    ...renderRecent(action, look),
+    ...renderLog(action, log, look),
     ...renderDecisions(action, look),
     ...renderLeases(action, look),
     ...renderOutcome(action, look),
+    ...section('Incident', incidentLines(action, look), look),
   ];
 }
 
 function renderHead(action: ActionView, { width, style, nowMs }: Look): string[] {
-  const { request, target, policy, plan, quorum } = action;
+  const { request, target, context, policy, plan, quorum } = action;
   const at = (ms: number): string => `${instant(ms)} (${relative(ms, nowMs)})`;
   const rows: [string, string][] = [
     ['agent', visibleLine(request.agent)],
@@ -42,9 +55,14 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
   if (target !== null) {
     rows.push(['target', visibleLine(`${target.name} (${target.environment}, ${target.kind})`)]);
   }
+  if (context !== null && context.owners.length > 0) rows.push(['owned by', visibleLine(context.owners.join(', '))]);
   rows.push(['asked', at(request.requestedAtMs)]);
+  if (request.tainted === true) rows.push(['untrusted input', 'was read by the agent before it asked']);
   if (action.state !== 'done') rows.push(['expires', at(action.expiresAtMs)]);
   if (action.state === 'waiting') rows.push(['waits for', waitedFor(quorum)]);
+  const { prompters = [], schedulers = [] } = action.provenance ?? {};
+  if (prompters.length > 0) rows.push(['prompted by', visibleLine(`${prompters.join(', ')} (by their own token)`)]);
+  if (schedulers.length > 0) rows.push(['scheduled by', visibleLine(`${schedulers.join(', ')} (by their own token)`)]);
   if (action.barred.length > 0) {
     rows.push(['may not decide', action.barred.map((who) => visibleLine(`${who.person} (${who.because})`)).join(', ')]);
   }
@@ -53,9 +71,15 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
   if (plan !== null) rows.push(['lease', `at most ${span(plan.leaseTtlSeconds * 1_000)}`]);
   if (action.actionDigest !== null) rows.push(['action digest', action.actionDigest]);
   const summary = action.preview === null ? [] : wrap(visibleLine(action.preview.summary), width).map(style.bold);
-  const again = action.reopened === null ? [] : wrap(`Asked again: ${visibleLine(action.reopened.message)}`, width);
+  const again =
+    action.reopened === null
+      ? []
+      : wrap(`Asked again: ${visibleLine(action.reopened.message)} ${DIFFERENCE_WORDS.decisions}`, width);
+  const id = `Action ${action.actionId}`;
+  const state = `${styledState(stateWord(action), style)}  risk ${styledRisk(action.risk, style)}`;
+  const head = `${id}  ${state}`;
   return [
-    `Action ${action.actionId}  ${styledState(stateWord(action), style)}  risk ${styledRisk(action.risk, style)}`,
+    ...(widthOfText(head) <= width ? [head] : [id, `  ${state}`]),
     ...summary,
     ...again.map(style.yellow),
     '',
@@ -63,8 +87,12 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
   ];
 }
 
+function renderLink({ request }: ActionView, look: Look): string[] {
+  return request.link === undefined ? [] : section('Untrusted link to its run', quoted(request.link, look), look);
+}
+
 function renderFlags({ flags }: ActionView, look: Look): string[] {
-  const lines = flags.flatMap(({ severity, code, sentence }) => {
+  const lines = gravestFirst(flags).flatMap(({ severity, code, sentence }) => {
     const margin = `  ${pad(severity, 10)}`;
     const [first = '', ...rest] = block(`${visibleLine(sentence)} [${code}]`, { margin, width: look.width });
     const head = first.replace(margin, `  ${pad(styledRisk(severity, look.style), 10)}`);
@@ -76,7 +104,8 @@ function renderFlags({ flags }: ActionView, look: Look): string[] {
 function renderContent({ preview }: ActionView, look: Look): string[] {
   if (preview === null) return [];
   const { language, text } = preview.content;
-  return section(`What will run (${language}, whole)`, quoted(text, look), look);
+  const lines = language === 'diff' ? quotedDiff(text, look) : quoted(text, look);
+  return section(`What will run (${language}, whole)`, lines, look);
 }
 
 function renderFacts({ preview }: ActionView, look: Look): string[] {
@@ -85,13 +114,27 @@ function renderFacts({ preview }: ActionView, look: Look): string[] {
   return section('Preview', fields(rows, look.width - 2).map(indent), look);
 }
 
-function renderLogs({ request }: ActionView, look: Look): string[] {
-  if (request.logs === undefined || request.logs === '') return [];
-  const lines = request.logs.trimEnd().split('\n');
+function renderRecent({ context }: ActionView, look: Look): string[] {
+  if (context === null) return [];
+  const lines = context.recent.flatMap(({ operation, target, outcome, concludedAtMs, actionId }) => {
+    const what = target === null ? operation : `${operation} on ${target}`;
+    const line = `${outcome}: ${what}, ${relative(concludedAtMs, look.nowMs)}, ${actionId}`;
+    return block(visibleLine(line), { margin: '  ', width: look.width });
+  });
+  return section("The agent's last actions", lines.length === 0 ? ['  none that has ended'] : lines, look);
+}
+
+function renderLog({ actionId, logs }: ActionView, log: LogText | null, look: Look): string[] {
+  if (log === null) return [];
+  const said = (text: string): string[] => block(visibleLine(text), { margin: '  ', width: look.width });
+  if (!log.ok) return section("The agent's log", said(log.because), look);
+  const lines = log.text.trimEnd().split('\n');
   const shown = look.logs === 'all' ? lines : lines.slice(-LOG_TAIL_LINES);
   const left = lines.length - shown.length;
-  const note = left === 0 ? '' : `; ${String(left)} earlier lines: countersign show ${request.actionId} --logs`;
-  return section(`The agent's log (not checked${note})`, quoted(shown.join('\n'), look), look);
+  const note = left === 0 ? '' : `; ${String(left)} earlier lines: countersign show ${actionId} --logs`;
+  const redacted = describeRedactions(logs?.stored?.redactions ?? []);
+  const body = [...quoted(shown.join('\n'), look), ...(redacted === null ? [] : said(redacted))];
+  return section(`The agent's log (not checked${note})`, body, look);
 }
 
 function renderDecisions({ decisions }: ActionView, look: Look): string[] {
@@ -100,7 +143,10 @@ function renderDecisions({ decisions }: ActionView, look: Look): string[] {
     const verb = decision.decision === 'approve' ? 'approved' : 'denied';
     const stale = current ? '' : ' (of an earlier round: no longer counts)';
     const head = `${visibleLine(person)} ${verb} ${relative(decidedAtMs, look.nowMs)} by ${visibleLine(channel)}${stale}`;
-    return [`  ${head}`, ...(reason === '' ? [] : block(visibleText(reason), { margin: '    | ', width: look.width }))];
+    return [
+      ...block(head, { margin: '  ', width: look.width }),
+      ...(reason === '' ? [] : block(visibleText(reason), { margin: '    | ', width: look.width })),
+    ];
   });
   return section('Decisions', lines, look);
 }
@@ -130,13 +176,8 @@ function renderOutcome({ outcome, receipt }: ActionView, look: Look): string[] {
   return section(`Outcome: ${outcome.status}`, [...message, ...facts].map(indent), look);
 }
 
-// Each line behind a margin of ours: what others wrote cannot look like a line of this program.
-function quoted(text: string, { width }: Look): string[] {
-  return block(visibleText(text).replaceAll('\t', '    '), { margin: MARGIN, width });
-}
-
-function section(title: string, lines: readonly string[], { style }: Look): string[] {
-  return lines.length === 0 ? [] : ['', style.bold(title), ...lines];
+function section(title: string, lines: readonly string[], { style, width }: Look): string[] {
+  return lines.length === 0 ? [] : ['', ...wrap(title, width).map(style.bold), ...lines];
 }
 
 function indent(line: string): string {

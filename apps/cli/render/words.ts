@@ -12,7 +12,7 @@ export function stateWord(action: Pick<ActionSummary, 'state' | 'outcome'>): str
 
 export function styledState(word: string, style: Style): string {
   if (word === 'succeeded') return style.green(word);
-  if (['failed', 'unknown', 'interrupted', 'refused'].includes(word)) return style.red(word);
+  if (['effect_mismatch', 'failed', 'unknown', 'interrupted', 'refused'].includes(word)) return style.red(word);
   return ['waiting', 'approved', 'running'].includes(word) ? style.yellow(word) : word;
 }
 

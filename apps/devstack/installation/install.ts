@@ -2,8 +2,9 @@ import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
 import { KEY_PURPOSES, sealKeyring } from '../../../src/core/keyring.js';
 import type { ProcessName } from '../../../src/core/schemas/statements.js';
 import { Secret } from '../../../src/core/secret.js';
-import type { PostgresTarget } from '../../../src/directory/targets.js';
+import { targetKind, type PostgresTarget } from '../../../src/targets/postgres.js';
 import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
+import { CONTENT_KEY } from '../../../src/vault/data-keys.js';
 import { readTransitKeys } from '../../../src/vault/transit-signer.js';
 import { namesOf, type Names, type TargetSpec } from './names.js';
 import { installOrders } from './orders-database.js';
@@ -68,7 +69,7 @@ async function installAll(options: InstallOptions, names: Names, admin: VaultCli
     vault: {
       address: vault.address,
       mounts: { database: names.databaseMount, transit: names.transitMount, approle: names.approleMount },
-      tokenRoles: targets.flatMap((target) => [target.vault.previewTokenRole, target.vault.executeTokenRole]),
+      tokenRoles: targets.flatMap((target) => targetKind.tokenRoles(target)),
     },
     recordUrls,
     ...keyring,
@@ -78,13 +79,14 @@ async function installAll(options: InstallOptions, names: Names, admin: VaultCli
   };
 }
 
-/** Makes the transit keys and has a root key, which is dropped here, seal the keyring. */
+/** Makes the transit keys, the content store's among them, and has a root key, which is dropped here, seal the keyring. */
 async function installKeys(
   admin: VaultClient,
   { transitMount }: Names,
 ): Promise<{ root: PublicKey; keyring: Envelope }> {
   await admin.write(`sys/mounts/${transitMount}`, { type: 'transit' });
   for (const purpose of KEY_PURPOSES) await admin.write(`${transitMount}/keys/${purpose}`, { type: 'ed25519' });
+  await admin.write(`${transitMount}/keys/${CONTENT_KEY}`, { type: 'aes256-gcm96' });
   const root = generateRootKey();
   const keys = await readTransitKeys(admin, transitMount);
   return { root: root.publicKey, keyring: await sealKeyring({ number: 1, keys }, root.signer) };
@@ -129,8 +131,9 @@ async function uninstall(
   const perTarget = targets.map((target) => names.target(target.name));
   // First what could still make tokens and users, last what they lived in.
   await admin.delete(`sys/auth/${names.approleMount}`);
-  for (const { previewTokenRole, executeTokenRole } of perTarget) {
-    for (const tokenRole of [previewTokenRole, executeTokenRole]) {
+  for (const target of perTarget) {
+    const { previewTokenRole, executeTokenRole, grantPreviewTokenRole, grantExecuteTokenRole } = target;
+    for (const tokenRole of [previewTokenRole, executeTokenRole, grantPreviewTokenRole, grantExecuteTokenRole]) {
       await admin.delete(`auth/token/roles/${tokenRole}`);
       await admin.delete(`sys/policies/acl/${tokenRole}`);
     }

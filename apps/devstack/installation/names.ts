@@ -28,11 +28,21 @@ export interface TargetNames {
   reader: string;
   /** Group role that may log in and see who else is, and reads no table. */
   witness: string;
+  /** Role that owns the schema and its tables. */
+  owner: string;
+  /** Role that grants for the owner. */
+  granter: string;
+  /** Group role that may log in, and reads no table. */
+  grantViewer: string;
   previewRole: string;
   executeRole: string;
   witnessRole: string;
   previewTokenRole: string;
   executeTokenRole: string;
+  grantPreviewRole: string;
+  grantExecuteRole: string;
+  grantPreviewTokenRole: string;
+  grantExecuteTokenRole: string;
 }
 
 /** @param installation prefixes every name: 1 to 20 lower-case letters and digits, beginning with a letter. */
@@ -67,10 +77,17 @@ function targetNames(installation: string, target: string): TargetNames {
     vaultLogin: `${database}_vault`,
     reader: `${database}_reader`,
     witness: `${database}_witness`,
+    owner: `${database}_owner`,
+    granter: `${database}_granter`,
+    grantViewer: `${database}_grant_viewer`,
     previewRole: `${target}-preview`,
     executeRole: `${target}-execute`,
     witnessRole: `${target}-witness`,
     previewTokenRole: `${installation}-preview-${target}`,
     executeTokenRole: `${installation}-execute-${target}`,
+    grantPreviewRole: `${target}-grant-preview`,
+    grantExecuteRole: `${target}-grant-execute`,
+    grantPreviewTokenRole: `${installation}-grant-preview-${target}`,
+    grantExecuteTokenRole: `${installation}-grant-execute-${target}`,
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { vaultAdminStatements, witnessGroupStatements } from '../../../src/operations/database-export/vault-role.js';
+import { grantAdminStatements } from '../../../src/operations/database-grant/vault-role.js';
 import type { Names, TargetSpec } from './names.js';
 import { asAdmin, createDatabase } from './postgres-admin.js';
 
@@ -55,26 +56,32 @@ const orderLineRows = `
   from generate_series(1, $1::bigint) o, generate_series(1, 3) l;`;
 
 /**
- * Makes a target: the orders of a shop, a group role that may read them, one that may only see who is logged in, and Vault's login.
+ * Makes a target: the orders of a shop and who owns them, a group role that may read them, one that may only see who is
+ * logged in, one that grants for the owner, and Vault's login.
  * @returns the password of Vault's login; Vault replaces it at once, so that only Vault knows it.
  */
 export async function installOrders(adminUrl: string, names: Names, spec: TargetSpec): Promise<string> {
   const vaultPassword = randomBytes(24).toString('base64url');
-  const { database, reader, witness, vaultLogin } = names.target(spec.name);
+  const { database, reader, witness, owner, granter, grantViewer, vaultLogin } = names.target(spec.name);
   await createDatabase(adminUrl, database);
   await asAdmin(adminUrl, database, async (client) => {
     await client.query(schema);
     for (const insert of [rows, orderRows, orderLineRows]) await client.query(insert, [spec.orders]);
     await client.query('analyze');
-    await client.query(`create role ${reader} nologin`);
+    await client.query(`
+      create role ${reader} nologin; create role ${grantViewer} nologin; create role ${owner} nologin;
+      alter schema public owner to ${owner};
+      alter table customers owner to ${owner}; alter table orders owner to ${owner};
+      alter table order_lines owner to ${owner}; alter view revenue_by_country owner to ${owner};`);
     for (const statement of [
       ...witnessGroupStatements(witness),
-      ...vaultAdminStatements(vaultLogin, [reader, witness]),
+      ...grantAdminStatements(granter, [owner]),
+      ...vaultAdminStatements(vaultLogin, [reader, witness, grantViewer, granter]),
     ])
       await client.query(statement);
     await client.query(`
       alter role ${vaultLogin} password ${pg.escapeLiteral(vaultPassword)};
-      grant connect on database ${database} to ${reader}, ${witness}, ${vaultLogin};
+      grant connect on database ${database} to ${reader}, ${witness}, ${grantViewer}, ${vaultLogin};
       revoke all on schema public from public;
       grant usage on schema public to ${reader};
       grant select on all tables in schema public to ${reader};`);

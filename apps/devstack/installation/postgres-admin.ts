@@ -38,7 +38,9 @@ export async function dropDatabasesAndRoles(
       "select rolname from pg_roles where rolname like $1 || '%'",
       [rolePrefix.replaceAll('_', '\\_')],
     );
-    for (const { rolname } of rows) await client.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`);
+    // All in one: roles that granted memberships to each other go only together.
+    const roles = rows.map(({ rolname }) => pg.escapeIdentifier(rolname)).join(', ');
+    if (roles !== '') await client.query(`drop role if exists ${roles}`);
   });
 }
 

@@ -14,10 +14,43 @@ export function locateTemporalTestServer(environment: DevstackEnvironment): stri
 
 /** COUNTERSIGN_VAULT_BIN, else HashiCorp's `vault` from the PATH, else OpenBao's `bao` that setup fetched. */
 export function locateVault(environment: DevstackEnvironment): string {
-  const named = environment.vaultBinary;
-  if (named !== undefined && !isExecutable(named))
-    throw new Error(`COUNTERSIGN_VAULT_BIN names ${named}, which is not an executable file.`);
-  return named ?? onPath('vault', environment) ?? fetched('bao');
+  return named('COUNTERSIGN_VAULT_BIN', environment.vaultBinary) ?? onPath('vault', environment) ?? fetched('bao');
+}
+
+/** COUNTERSIGN_TOFU_BIN, else `tofu` or `terraform` from the PATH, else the one that `setup --with=tofu` built. */
+export function locateTofu(environment: DevstackEnvironment): string {
+  const own = named('COUNTERSIGN_TOFU_BIN', environment.tofuBinary);
+  return own ?? onPath('tofu', environment) ?? onPath('terraform', environment) ?? builtFromGo('tofu');
+}
+
+/** HashiCorp's Vault and no other: COUNTERSIGN_VAULT_BIN, else what `setup --with=vault` took from the PATH or built. */
+export function locateHashicorpVault(environment: DevstackEnvironment): string {
+  return named('COUNTERSIGN_VAULT_BIN', environment.vaultBinary) ?? builtFromGo('vault');
+}
+
+/** The folder of Python packages with moto in it, that `setup --with=aws` fetched: PYTHONPATH of `python3 -m moto.server`. */
+export function locateMoto(): string {
+  const folder = join(repositoryRoot(), '.services', 'aws');
+  if (existsSync(join(folder, 'moto'))) return folder;
+  throw new Error(`moto is not at ${folder}. Run: node scripts/setup.mjs --with=aws`);
+}
+
+/** The folder of OpenSSH that `setup --with=ssh` fetched: `bin/ssh`, `bin/ssh-keygen`, `usr/sbin/sshd`. */
+export function locateSsh(): string {
+  const folder = join(repositoryRoot(), '.services', 'ssh');
+  if (existsSync(join(folder, 'version'))) return folder;
+  throw new Error(`OpenSSH is not at ${folder}. Run: node scripts/setup.mjs --with=ssh (it needs apt-get)`);
+}
+
+function named(variable: string, file: string | undefined): string | undefined {
+  if (file === undefined || isExecutable(file)) return file;
+  throw new Error(`${variable} names ${file}, which is not an executable file.`);
+}
+
+function builtFromGo(name: string): string {
+  const file = join(repositoryRoot(), '.services', 'go-programs', name);
+  if (isExecutable(file)) return file;
+  throw new Error(`${name} is neither on the PATH nor at ${file}. Run: node scripts/setup.mjs --with=${name}`);
 }
 
 function onPath(name: string, environment: DevstackEnvironment): string | undefined {

@@ -3,6 +3,7 @@ import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 /** Names of the ways to sign in, as routes refer to them. */
 export const PERSON = { person: [] };
 export const AGENT = { agent: [] };
+export const WORKLOAD = { workload: [] };
 
 /** The parts of the OpenAPI document that no route says. */
 export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
@@ -19,11 +20,22 @@ export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']
   tags: [
     { name: 'actions', description: 'Ask, look, wait, withdraw, fetch.' },
     { name: 'decisions', description: 'People only.' },
+    {
+      name: 'incidents',
+      description: 'Effects that were not what had been declared, and agents frozen for it. People only.',
+    },
     { name: 'operations', description: 'Whether the gateway lives.' },
   ],
   components: {
     securitySchemes: {
       person: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A person's OIDC access token." },
+      workload: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description:
+          'The OIDC or SPIFFE token of an agent without a key, of an issuer that the gateway is configured with.',
+      },
       agent: {
         type: 'apiKey',
         in: 'header',

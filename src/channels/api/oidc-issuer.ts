@@ -21,12 +21,24 @@ export interface OidcIssuer {
   verify(token: string, options: Pick<JWTVerifyOptions, 'audience' | 'requiredClaims'>): Promise<JWTVerifyResult>;
 }
 
+export interface IssuerOptions {
+  /** Where its keys are. Default: its discovery document says so. */
+  jwksUrl?: string | undefined;
+  /** Default: RS256, PS256, ES256 and Ed25519. */
+  algorithms?: readonly string[];
+}
+
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const TIMEOUT_MS = 5_000;
 const CLOCK_TOLERANCE_SECONDS = 60;
 
 /** Keys and endpoints come from the issuer's discovery document, fetched when first needed. */
-export function createOidcIssuer(issuer: string, clock: () => number): OidcIssuer {
+export function createOidcIssuer(
+  issuer: string,
+  clock: () => number,
+  { jwksUrl, algorithms = ALGORITHMS }: IssuerOptions = {},
+): OidcIssuer {
+  const knownKeys = jwksUrl === undefined ? undefined : keysAt(new URL(jwksUrl));
   let found: Promise<{ discovery: Discovery; keys: ReturnType<typeof createRemoteJWKSet> }> | undefined;
 
   const provider = async (): ReturnType<typeof fetchProvider> => {
@@ -43,12 +55,12 @@ export function createOidcIssuer(issuer: string, clock: () => number): OidcIssue
     issuer,
     discover: async () => (await provider()).discovery,
     async verify(token, options) {
-      const { keys } = await provider();
+      const keys = knownKeys ?? (await provider()).keys;
       try {
         return await jwtVerify(token, keys, {
           ...options,
           issuer,
-          algorithms: ALGORITHMS,
+          algorithms: [...algorithms],
           clockTolerance: CLOCK_TOLERANCE_SECONDS,
           currentDate: new Date(clock()),
         });
@@ -65,7 +77,11 @@ async function fetchProvider(
   const discovery = await fetchDiscovery(issuer);
   const jwksUri = new URL(discovery.jwks_uri);
   if (issuer.startsWith('https:') && jwksUri.protocol !== 'https:') throw fault('names keys without TLS');
-  return { discovery, keys: createRemoteJWKSet(jwksUri, { timeoutDuration: TIMEOUT_MS }) };
+  return { discovery, keys: keysAt(jwksUri) };
+}
+
+function keysAt(url: URL): ReturnType<typeof createRemoteJWKSet> {
+  return createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS });
 }
 
 async function fetchDiscovery(issuer: string): Promise<Discovery> {

@@ -7,14 +7,26 @@ export async function buildOpenApi(): Promise<string> {
   };
   const app = await createApi({
     policy: unused,
-    record: { append: unused, appendAgentStatement: unused, ofAction: unused, listActions: unused, close: unused },
-    intake: { submit: unused },
+    record: {
+      append: unused,
+      appendAgentStatement: unused,
+      ofAction: unused,
+      listActions: unused,
+      freezesOf: unused,
+      listIncidents: unused,
+      close: unused,
+    },
+    contents: { get: unused },
+    intake: { submit: unused, attach: unused },
     decisions: { decide: unused },
     withdrawals: { withdraw: unused },
+    unfreezing: { unfreeze: unused },
+    workloads: { isOurs: unused, read: unused },
     refusals: { put: unused },
     ready: unused,
     clock: unused,
     log: false,
+    trustedProxies: [],
     publicUrl: 'http://127.0.0.1:8480',
     oidc: {
       issuer: 'http://127.0.0.1',

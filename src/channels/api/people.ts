@@ -1,3 +1,4 @@
+import type { JWTPayload } from 'jose';
 import { Refusal } from '../../core/errors.js';
 import type { Person } from '../../directory/directory.js';
 import type { Policy } from '../../policy/policy.js';
@@ -29,17 +30,57 @@ export function createPersonTokens({ issuer, audience, tokenTypes, policy }: Per
       requiredClaims: ['exp', 'iat', 'sub'],
     });
     // An ID token says who signed in at a page; it is no permission to act. Its type is `JWT`, or not said.
-    const type = (protectedHeader.typ ?? 'JWT').toLowerCase().replace(/^application\//, '');
+    const type = typeOf(protectedHeader);
     if (!tokenTypes.includes(type)) {
       throw unauthenticated(`The token is not an access token (its type must be ${tokenTypes.join(' or ')}).`);
     }
-    const { sub } = payload;
-    if (sub === undefined || sub === '') throw unauthenticated('The token names no subject.');
-    if ([payload['client_id'], payload['azp']].includes(sub)) {
-      throw unauthenticated('The token is of a program, not of a person.');
-    }
-    return findPerson(policy(), sub);
+    return findPerson(policy(), subjectOf(payload));
   };
+}
+
+export interface PrompterTokensOptions {
+  issuer: OidcIssuer;
+  /** `aud` of the tokens that agents are handed: clients or resources of their own. */
+  audiences: readonly string[];
+  /** `aud` of the tokens that people decide with. */
+  audience: string;
+  policy: () => Policy;
+}
+
+/** An ID token, or an access token (RFC 9068); nothing else names a person who prompts. */
+const PROMPTER_TOKEN_TYPES = ['jwt', 'at+jwt'];
+
+/**
+ * Reads the token of a person on whose behalf an agent asks.
+ * @returns who it is. A token by which the person could also decide is refused: an agent must never hold one.
+ */
+export function createPrompterTokens({ issuer, audiences, audience, policy }: PrompterTokensOptions) {
+  return async (token: string): Promise<Person> => {
+    const { payload, protectedHeader } = await issuer.verify(token, {
+      audience: [...audiences],
+      requiredClaims: ['exp', 'iat', 'sub'],
+    });
+    if (!PROMPTER_TOKEN_TYPES.includes(typeOf(protectedHeader))) {
+      throw unauthenticated('The token is neither an ID token nor an access token.');
+    }
+    if ([payload.aud].flat().includes(audience)) {
+      throw unauthenticated('The person could decide with this token: never hand such a one to an agent.');
+    }
+    return findPerson(policy(), subjectOf(payload)).person;
+  };
+}
+
+function typeOf({ typ = 'JWT' }: { typ?: string }): string {
+  return typ.toLowerCase().replace(/^application\//, '');
+}
+
+function subjectOf(payload: JWTPayload): string {
+  const { sub } = payload;
+  if (sub === undefined || sub === '') throw unauthenticated('The token names no subject.');
+  if ([payload['client_id'], payload['azp']].includes(sub)) {
+    throw unauthenticated('The token is of a program, not of a person.');
+  }
+  return sub;
 }
 
 /** The directory's entry of an OIDC subject. @throws Refusal `person_unknown`. */

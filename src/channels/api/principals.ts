@@ -4,6 +4,7 @@ import type { ActionView } from '../../record/action-view.js';
 import { unauthenticated } from './oidc-issuer.js';
 import type { AgentTokenUse } from './agent-tokens.js';
 import type { SignedInPerson } from './people.js';
+import type { WorkloadTokens } from './workload-tokens.js';
 
 /** Who sent a request, proven. */
 export type Principal = ({ kind: 'person' } & SignedInPerson) | { kind: 'agent'; agent: string };
@@ -11,22 +12,33 @@ export type Principal = ({ kind: 'person' } & SignedInPerson) | { kind: 'agent';
 export interface PrincipalsOptions {
   readPerson: (token: string) => Promise<SignedInPerson>;
   readAgent: (token: string, use: AgentTokenUse) => Promise<string>;
+  /** For agents without a key. */
+  workloads: WorkloadTokens;
 }
 
-/** Reads the `Authorization` header: `Bearer` for people, `Countersign-Agent` for agents. */
-export function createPrincipals({ readPerson, readAgent }: PrincipalsOptions) {
+/** Reads the `Authorization` header: `Bearer` for people and for agents without a key, `Countersign-Agent` for the others. */
+export function createPrincipals({ readPerson, readAgent, workloads }: PrincipalsOptions) {
   return async (request: FastifyRequest): Promise<Principal> => {
     const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
     if (token === undefined || token === '' || rest.length > 0) {
       throw unauthenticated('Sign in: send Authorization: Bearer <token>, or Countersign-Agent <token>.');
     }
-    if (scheme?.toLowerCase() === 'bearer') return { kind: 'person', ...(await readPerson(token)) };
+    if (scheme?.toLowerCase() === 'bearer') {
+      // The issuer alone tells which it is: people's and workloads' are never the same one.
+      if (workloads.isOurs(token)) return { kind: 'agent', agent: await workloads.read(token) };
+      return { kind: 'person', ...(await readPerson(token)) };
+    }
     if (scheme?.toLowerCase() !== 'countersign-agent') {
       throw unauthenticated('The Authorization scheme must be Bearer or Countersign-Agent.');
     }
     const [path = ''] = request.url.split('?');
     return { kind: 'agent', agent: await readAgent(token, { method: request.method, path }) };
   };
+}
+
+/** The token by which an agent without a key hands in what it does not sign; null when no `Bearer` header came. */
+export function workloadTokenIn({ headers }: FastifyRequest): string | null {
+  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? null;
 }
 
 /** How records name a principal. */

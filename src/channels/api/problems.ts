@@ -31,6 +31,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   key_unknown: 403,
   signature_invalid: 403,
   agent_unknown: 403,
+  agent_frozen: 403,
   person_unknown: 403,
   forbidden: 403,
   policy_forbids: 403,
@@ -41,6 +42,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   params_invalid: 422,
   target_unknown: 422,
   query_forbidden: 422,
+  source_forbidden: 422,
+  plan_failed: 422,
   request_expired: 422,
   request_not_yet_valid: 422,
   reason_missing: 422,
@@ -50,6 +53,10 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   method_not_allowed: 405,
   artefact_gone: 410,
   artefact_corrupt: 500,
+  content_too_large: 413,
+  content_missing: 500,
+  content_corrupt: 500,
+  tainted_unreviewed: 403,
   statement_missing: 500,
   statement_invalid: 500,
   lease_intercepted: 500,
@@ -128,6 +135,7 @@ const SERVICE_NAMES: Record<ServiceFault['service'], string> = {
   slack: 'Slack',
   oidc: 'The identity provider',
   gateway: 'The gateway',
+  host: 'The machine',
 };
 
 function describe(parts: Pick<Problem, 'status' | 'code' | 'detail' | 'field'>): Problem {

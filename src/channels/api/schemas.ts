@@ -11,10 +11,12 @@ import {
   actionIdSchema,
   digestSchema,
   envelopeSchema,
+  recordedEnvelopeSchema,
   jsonSchema,
   nameSchema,
   timeMsSchema,
 } from '../../core/schemas/primitives.js';
+import { differenceSchema, reviewContextSchema } from '../../core/schemas/statements.js';
 import type { ActionView } from '../../record/action-view.js';
 
 // Named, because it holds itself: the OpenAPI document must refer to it.
@@ -46,6 +48,31 @@ const leaseSchema = z.object({
   proofs: z.array(z.object({ asked: z.string(), answer: z.string() })),
 });
 
+const redactionsSchema = z
+  .array(z.object({ rule: z.string(), count: z.int() }))
+  .describe('How often which rule replaced a secret.');
+
+const logsSchema = z.object({
+  sentSha256: digestSchema.describe('As the signed request names it.'),
+  stored: z
+    .object({ sha256: digestSchema, bytes: z.int(), redactions: redactionsSchema })
+    .nullable()
+    .describe('What is kept; null when the agent named a log but did not send it. Its text: `/v1/actions/{id}/logs`.'),
+});
+
+const incidentSchema = z.object({
+  code: z.string(),
+  severity: severitySchema,
+  sentence: z.string(),
+  openedAtMs: timeMsSchema,
+});
+
+const freezeSchema = z.object({
+  agent: nameSchema,
+  frozenAtMs: timeMsSchema,
+  lifted: z.object({ person: z.string(), reason: z.string(), atMs: timeMsSchema }).nullable(),
+});
+
 /** An action, whole: what `ActionView` says. */
 export const actionSchema = z
   .object({
@@ -53,6 +80,8 @@ export const actionSchema = z
     requestDigest: digestSchema,
     state: stateSchema,
     request: requestSchema,
+    logs: logsSchema.nullable().describe('Null when the agent named no log.'),
+    context: reviewContextSchema.nullable().describe('Owners of the target, and what the agent did before.'),
     target: targetRefSchema.nullable(),
     preview: previewSchema.nullable(),
     flags: z.array(flagSchema),
@@ -61,8 +90,12 @@ export const actionSchema = z
     plan: reviewPlanSchema.nullable(),
     policy: z.object({ digest: digestSchema, number: z.int() }).nullable(),
     actionDigest: digestSchema.nullable().describe('What a decision must name: the version that was shown.'),
+    provenance: z
+      .object({ prompters: z.array(z.string()), schedulers: z.array(z.string()) })
+      .nullable()
+      .describe('On whose behalf it was asked for, by their verified tokens; null when none came with the request.'),
     barred: z.array(z.object({ person: z.string(), because: z.string() })),
-    reopened: z.object({ code: z.string(), message: z.string() }).nullable(),
+    reopened: z.object({ code: z.string(), message: z.string(), difference: differenceSchema.nullable() }).nullable(),
     openedAtMs: timeMsSchema.nullable(),
     expiresAtMs: timeMsSchema,
     decisions: z.array(decisionSchema),
@@ -70,6 +103,8 @@ export const actionSchema = z
     quorum: quorumSchema.nullable(),
     leases: z.array(leaseSchema),
     outcome: outcomeSchema.nullable(),
+    incidents: z.array(incidentSchema).describe('Findings that made the effect another one than was declared.'),
+    freeze: freezeSchema.nullable().describe('When its agent was frozen for what this action did.'),
     lease: leaseStateSchema,
     receipt: z.object({ digest: digestSchema, concludedAtMs: timeMsSchema, closing: z.boolean() }).nullable(),
     refusals: z.array(
@@ -150,10 +185,41 @@ export const decisionHeadersSchema = z.looseObject({
 
 export const decisionAnswerSchema = z.object({ state: z.enum(['waiting', 'filled', 'denied']), open: placesSchema });
 
+/** The body of a request: the envelope, and beside its members the log that the request names. */
+export const requestBodySchema = envelopeSchema.extend({
+  logs: z
+    .string()
+    .optional()
+    .describe(
+      'Text of the log that the signed request names: at most 65,536 bytes of UTF-8. Its secrets are left out.',
+    ),
+});
+
+const tokensSchema = z.array(z.string()).optional();
+const besideSchema = {
+  prompterTokens: tokensSchema.describe('Tokens of people who prompted the agent to ask, for `aud` of their own.'),
+  schedulerTokens: tokensSchema.describe('Tokens of people who scheduled it.'),
+};
+
+/** The body of a submission: a signed request, or the plain one of an agent without a key, and what travels beside it. */
+export const submissionSchema = z.union([
+  requestBodySchema.extend(besideSchema),
+  z.strictObject({ request: requestSchema, logs: requestBodySchema.shape.logs, ...besideSchema }),
+]);
+
+export const attachedSchema = z.object({
+  actionId: actionIdSchema,
+  storedSha256: digestSchema,
+  bytes: z.int(),
+  redactions: redactionsSchema,
+});
+
 export const withdrawnSchema = z.object({ actionId: actionIdSchema, state: z.literal('withdrawn') });
 
 export const statementsSchema = z.object({
-  statements: z.array(envelopeSchema).describe('Oldest first; each is a DSSE envelope around an in-toto statement.'),
+  statements: z
+    .array(recordedEnvelopeSchema)
+    .describe('Oldest first; each is a DSSE envelope around an in-toto statement.'),
 });
 
 /** The view, as the schema types it: the same fields, read-only there. */

@@ -27,18 +27,21 @@ export interface ServerOptions {
   refusals: Refusals;
   /** Who sent a request, as records name them; null while nobody is proven. */
   senderOf: (request: FastifyRequest) => string | null;
+  /** Addresses or CIDR ranges of the proxies whose `X-Forwarded-For` is believed; empty: nobody's is. */
+  trustedProxies: readonly string[];
   /** With TLS in front, browsers are told to keep to it. */
   publicUrl: string;
 }
 
 /** The HTTP server, without routes of its own: limits, headers, errors, and the OpenAPI document. */
-export async function createServer({ log, refusals, senderOf, publicUrl }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, refusals, senderOf, trustedProxies, publicUrl } = options;
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const app = fastify({
     ...(log === false ? { logger: false } : { loggerInstance: withoutQueries(log) }),
     bodyLimit: REQUEST_LIMITS.bodyBytes,
-    // A proxy's word about addresses would let anyone choose whom the rate limit counts.
-    trustProxy: false,
+    // Anyone else's word about addresses would let them choose whom the rate limit counts.
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: 30_000,
     keepAliveTimeout: 65_000,
     genReqId: () => randomUUID(),

@@ -33,6 +33,7 @@ export function isDenied(view: ActionView): boolean {
 // Signs that need no variation selector: as any invisible character, it would be shown by name.
 const OUTCOME_SIGNS: Readonly<Record<Outcome['status'], string>> = {
   succeeded: '✅ Done',
+  effect_mismatch: '🚨 Not what was declared',
   failed: '❌ Failed',
   denied: '⛔ Denied',
   expired: '⌛ Expired, so denied',
@@ -57,8 +58,23 @@ export function endBlocks(view: ActionView, directory: Directory, room: Room): R
         facts.slice(0, room.facts).map(([name, value]) => [...bold(`${clip(name, 60)}: `), ...text(clip(value, 120))]),
       ),
     );
+  parts.push(...incidentParts(view, room));
   parts.push(section(...bold('Lease: '), ...text(leaseWords(view))));
   return [richText(...parts)];
+}
+
+/** What was observed and not declared, and whether the agent was frozen for it. */
+function incidentParts({ incidents, freeze }: ActionView, room: Room): ReturnType<typeof section>[] {
+  if (incidents.length === 0) return [];
+  const told = incidents.slice(0, room.facts).map(({ severity, sentence }) => `${severity}: ${sentence}`);
+  const parts = [section(...bold('Incident: '), ...text(clip(told.join(' '), 2 * room.textBytes)))];
+  if (freeze !== null) parts.push(section(...bold('Agent frozen: '), ...text(clip(freezeWords(freeze), 400))));
+  return parts;
+}
+
+function freezeWords({ agent, lifted }: NonNullable<ActionView['freeze']>): string {
+  if (lifted !== null) return `${agent} was frozen for this, and unfrozen by ${lifted.person}.`;
+  return `nothing that ${agent} asks for runs until somebody unfreezes it (countersign unfreeze ${agent}).`;
 }
 
 /** E.g. `Asked by Data bot, approved by Ada Fischer and Bo Lind.` */

@@ -1,15 +1,37 @@
-import type { Severity } from '../../core/schemas/action.js';
+import { DIFFERENCE_WORDS, itemsLeftOut } from '../../core/difference-words.js';
+import type { Flag, Severity } from '../../core/schemas/action.js';
+import type { Difference } from '../../core/schemas/statements.js';
+import { gravestFirst } from '../../core/severity.js';
 import type { Directory } from '../../directory/directory.js';
 import { describePlan } from '../../policy/review-plan.js';
 import type { ActionView } from '../../record/action-view.js';
-import { bold, clip, date, emoji, list, richText, section, text, type Inline, type RichTextBlock } from './blocks.js';
+import { visibleText } from '../../core/visible-text.js';
+import {
+  bold,
+  bytesOf,
+  clip,
+  date,
+  emoji,
+  list,
+  preformatted,
+  richText,
+  section,
+  text,
+  type Inline,
+  type RichTextBlock,
+  type RichTextPart,
+} from './blocks.js';
 
 /** How much room the parts around the content may take; a message takes the widest that fits. */
 export interface Room {
+  /** How many risks, how much of each in bytes. */
   flags: number;
+  flagBytes: number;
+  /** Of what differs from the round before: how many facts and risks, how much of each, how many bytes of lines. */
+  differences: { items: number; textBytes: number; lineBytes: number };
   decisions: number;
   facts: number;
-  /** Longest single text from agents, targets, people or policy, in bytes. */
+  /** Longest other text from agents, targets, people or policy, in bytes. */
   textBytes: number;
 }
 
@@ -32,25 +54,20 @@ export function askedBlock(view: ActionView, directory: Directory): RichTextBloc
   return richText(section(...who), ...summary);
 }
 
-const SEVERITY_SIGNS: Readonly<Record<Severity, { emoji: string; rank: number }>> = {
-  critical: { emoji: 'rotating_light', rank: 0 },
-  high: { emoji: 'red_circle', rank: 1 },
-  medium: { emoji: 'large_orange_circle', rank: 2 },
-  low: { emoji: 'large_yellow_circle', rank: 3 },
-  info: { emoji: 'information_source', rank: 4 },
+const SEVERITY_SIGNS: Readonly<Record<Severity, string>> = {
+  critical: 'rotating_light',
+  high: 'red_circle',
+  medium: 'large_orange_circle',
+  low: 'large_yellow_circle',
+  info: 'information_source',
 };
 
-/** Risks, gravest first; those that do not fit are counted by severity. */
+/** Risks, gravest first; those that do not fit are counted. */
 export function flagsBlock(view: ActionView, url: string, room: Room): RichTextBlock[] {
   if (view.flags.length === 0) return [];
-  const sorted = [...view.flags].sort((a, b) => SEVERITY_SIGNS[a.severity].rank - SEVERITY_SIGNS[b.severity].rank);
+  const sorted = gravestFirst(view.flags);
   const shown = sorted.slice(0, room.flags);
-  const items = shown.map((flag): Inline[] => [
-    emoji(SEVERITY_SIGNS[flag.severity].emoji),
-    ...bold(` ${flag.severity} `),
-    ...text(flag.code, { code: true }),
-    ...text(` ${clip(flag.sentence, room.textBytes)}`),
-  ]);
+  const items = shown.map((flag) => riskLine(flag, room.flagBytes));
   const left = sorted.slice(shown.length);
   const [gravest] = left;
   const rest =
@@ -58,7 +75,9 @@ export function flagsBlock(view: ActionView, url: string, room: Room): RichTextB
       ? []
       : [
           section(
-            ...text(`Left out here: ${String(left.length)} more risks, the gravest ${gravest.severity}; see `),
+            ...text(
+              `Left out here: ${String(left.length)} more risk${left.length === 1 ? '' : 's'}, the gravest ${gravest.severity}; see `,
+            ),
             { type: 'link', url, text: 'the full view' },
             ...text('.'),
           ),
@@ -66,24 +85,90 @@ export function flagsBlock(view: ActionView, url: string, room: Room): RichTextB
   return [richText(section(...bold('Risks found')), list(items), ...rest)];
 }
 
-/** What policy demands, and why the review is open again. */
+function riskLine({ severity, code, sentence }: Flag, maxBytes: number): Inline[] {
+  return [
+    emoji(SEVERITY_SIGNS[severity]),
+    ...bold(` ${severity} `),
+    ...text(code, { code: true }),
+    ...text(` ${clip(sentence, maxBytes)}`),
+  ];
+}
+
+/** What policy demands. */
 export function policyBlock(view: ActionView, room: Room): RichTextBlock[] {
   if (view.plan === null) return [];
   const names = clip(shortList(view.plan.policies), room.textBytes);
   const bundle = view.policy === null ? '' : ` of bundle ${String(view.policy.number)}`;
   const because = view.plan.policies.length === 0 ? '' : ` By ${names}${bundle}.`;
-  const parts = [
-    section(...bold('Policy: '), ...text(`${clip(describePlan(view.plan), 2 * room.textBytes)}${because}`)),
+  return [
+    richText(section(...bold('Policy: '), ...text(`${clip(describePlan(view.plan), 2 * room.textBytes)}${because}`))),
   ];
-  if (view.reopened !== null) {
-    parts.push(
-      section(
-        ...bold(`Review ${String(view.round)}: `),
-        ...text(`${clip(view.reopened.message, room.textBytes)} Earlier decisions no longer count.`),
-      ),
-    );
-  }
-  return [richText(...parts)];
+}
+
+/** Why the review is open again, and what differs from the round before. */
+export function reopenedBlock({ reopened, round }: ActionView, url: string, room: Room): RichTextBlock[] {
+  if (reopened === null) return [];
+  const why = `${clip(reopened.message, room.textBytes)} ${DIFFERENCE_WORDS.decisions}`;
+  return [
+    richText(
+      section(...bold(`Review ${String(round)}: `), ...text(why)),
+      ...(reopened.difference === null ? [] : differenceParts(reopened.difference, url, room.differences)),
+    ),
+  ];
+}
+
+/** What would happen now against what people were shown before; what does not fit is counted. */
+function differenceParts(
+  { flagsAdded, facts, flagsGone, itemsLeftOut: unrecorded, content, contentLinesLeftOut }: Difference,
+  url: string,
+  room: Room['differences'],
+): RichTextPart[] {
+  const told = (value: string | null): string =>
+    value === null ? DIFFERENCE_WORDS.absent : clip(value, room.textBytes);
+  const items: Inline[][] = [
+    ...flagsAdded.map((flag) => [...bold(`${DIFFERENCE_WORDS.riskAdded}: `), ...riskLine(flag, room.textBytes)]),
+    ...facts.map(({ label, before, now }) => [
+      ...bold(`${clip(label, room.textBytes)}: `),
+      ...text(`${DIFFERENCE_WORDS.before} ${told(before)}\n${DIFFERENCE_WORDS.now} ${told(now)}`),
+    ]),
+    ...flagsGone.map((flag) => [...bold(`${DIFFERENCE_WORDS.riskGone}: `), ...riskLine(flag, room.textBytes)]),
+  ];
+  const shown = items.slice(0, room.items);
+  const lines = content === null ? [] : content.split('\n');
+  const fitting = linesWithin(lines, room.lineBytes);
+  const left = [
+    items.length === shown.length ? '' : `${(items.length - shown.length).toLocaleString('en-US')} more differences`,
+    lines.length === fitting.length
+      ? ''
+      : `${(lines.length - fitting.length).toLocaleString('en-US')} lines of what differs in the content`,
+  ].filter((words) => words !== '');
+  const notes = [
+    itemsLeftOut(unrecorded),
+    contentLinesLeftOut === 0 ? '' : `${contentLinesLeftOut.toLocaleString('en-US')} more lines of the content differ.`,
+  ].filter((words) => words !== '');
+  const same = items.length + unrecorded === 0 && content === null;
+  return [
+    section(...bold(DIFFERENCE_WORDS.title)),
+    ...(same ? [section(...text(DIFFERENCE_WORDS.same))] : []),
+    ...(shown.length === 0 ? [] : [list(shown)]),
+    ...(fitting.length === 0 ? [] : [preformatted(fitting.join('\n'))]),
+    ...notes.map((words) => section(...text(words))),
+    ...(left.length === 0
+      ? []
+      : [
+          section(
+            ...text(`Left out here: ${left.join(', ')}; see `),
+            { type: 'link', url, text: 'the full view' },
+            ...text('.'),
+          ),
+        ]),
+  ];
+}
+
+function linesWithin(lines: readonly string[], maxBytes: number): string[] {
+  let bytes = 0;
+  const end = lines.findIndex((line) => (bytes += bytesOf([visibleText(line)])) > maxBytes);
+  return lines.slice(0, end === -1 ? lines.length : end);
 }
 
 /** The decisions that count so far, and the places still open. */

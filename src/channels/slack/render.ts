@@ -1,26 +1,33 @@
+import { visibleText } from '../../core/visible-text.js';
 import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
+import type { LogText } from '../../record/log-text.js';
 import {
   BLOCK_LIMITS,
   bold,
   bytesOf,
   clip,
-  cut,
-  list,
   plain,
   preformatted,
-  quote,
   richText,
   section,
   text,
   type ActionsBlock,
   type Block,
-  type Inline,
   type RichTextBlock,
 } from './blocks.js';
 import { escapeMrkdwn, mrkdwnDate } from './escape.js';
 import { buttonValue, SLACK_NAMES } from './interaction.js';
-import { askedBlock, flagsBlock, personName, policyBlock, waitingBlock, type Room } from './render-parts.js';
+import { backgroundForms, count, factForms, logForms, reasonForms } from './render-forms.js';
+import {
+  askedBlock,
+  flagsBlock,
+  personName,
+  policyBlock,
+  reopenedBlock,
+  waitingBlock,
+  type Room,
+} from './render-parts.js';
 import { endBlocks, headline, isDenied } from './render-end.js';
 
 /** A message as Slack is sent it. */
@@ -40,6 +47,11 @@ export interface RenderContext {
   publicUrl: string;
 }
 
+/** And what can be shown of the agent's log; null when it named none. */
+export interface ActionContext extends RenderContext {
+  log: LogText | null;
+}
+
 /** Address of the page that shows all of an action. */
 function viewUrl(publicUrl: string, actionId: string): string {
   return `${publicUrl}/view/${encodeURIComponent(actionId)}`;
@@ -51,11 +63,11 @@ export function revisionOf(view: ActionView): number {
 }
 
 /**
- * The message that shows an action. The executable content (query and remaining parameters) is shown whole or, when it
- * does not fit, only its marked beginning: then there is no Approve button but a link to the full view.
- * What else does not fit is left out with a count and the link.
+ * The message that shows an action. The executable content (query and remaining parameters), every risk and what differs
+ * from the round before are shown whole, or there is no Approve button but a link to the full view, and of the content
+ * only its marked beginning. What else does not fit is left out with a count and the link.
  */
-export function renderAction(view: ActionView, context: RenderContext): RenderedMessage {
+export function renderAction(view: ActionView, context: ActionContext): RenderedMessage {
   return renderAs(view, context, layOut);
 }
 
@@ -69,9 +81,13 @@ export function renderNotice(view: ActionView, context: RenderContext): Rendered
   ]);
 }
 
-type Layout = (view: ActionView, context: RenderContext, title: string, url: string) => Block[];
+type Layout<Context> = (view: ActionView, context: Context, title: string, url: string) => Block[];
 
-function renderAs(view: ActionView, context: RenderContext, lay: Layout): RenderedMessage {
+function renderAs<Context extends RenderContext>(
+  view: ActionView,
+  context: Context,
+  lay: Layout<Context>,
+): RenderedMessage {
   const url = viewUrl(context.publicUrl, view.actionId);
   const title = headline(view);
   return {
@@ -93,7 +109,7 @@ export function isDecidable(view: ActionView): boolean {
 
 type Compose = (body: RichTextBlock[], whole: boolean) => Block[];
 
-function layOut(view: ActionView, context: RenderContext, title: string, url: string): Block[] {
+function layOut(view: ActionView, context: ActionContext, title: string, url: string): Block[] {
   const composeIn =
     (room: Room): Compose =>
     (body, whole) => [
@@ -101,6 +117,7 @@ function layOut(view: ActionView, context: RenderContext, title: string, url: st
       askedBlock(view, context.directory),
       // Of a closed action people want to know how it ended.
       ...endBlocks(view, context.directory, room),
+      ...reopenedBlock(view, url, room),
       ...body,
       ...flagsBlock(view, url, room),
       ...policyBlock(view, room),
@@ -110,28 +127,55 @@ function layOut(view: ActionView, context: RenderContext, title: string, url: st
     ];
   const { compose, body: shown, whole } = fitContent(executableContent(view), url, composeIn);
   let body = shown;
-  for (const forms of [reasonForms(view, url), factForms(view, url), logForms(view, url)]) {
+  const all = [
+    reasonForms(view, url),
+    factForms(view, url),
+    backgroundForms(view, url, context.directory),
+    logForms(view, url, context.log),
+  ];
+  for (const forms of all) {
     const fitting = forms.find((form) => bytesOf(compose([...body, form], whole)) <= BLOCK_LIMITS.messageBytes);
     if (fitting !== undefined) body = [...body, fitting];
   }
   return compose(body, whole);
 }
 
-/** Widest first. */
-const ROOMS: readonly Room[] = [
-  { flags: 12, decisions: 8, facts: 12, textBytes: 600 },
-  { flags: 6, decisions: 6, facts: 8, textBytes: 300 },
-  { flags: 4, decisions: 3, facts: 4, textBytes: 150 },
-  { flags: 2, decisions: 2, facts: 2, textBytes: 90 },
+/** All risks, and all that differs from the round before: nobody approves here what they could not read here. */
+const WHOLE = {
+  flags: Infinity,
+  flagBytes: Infinity,
+  differences: { items: Infinity, textBytes: Infinity, lineBytes: Infinity },
+};
+
+/** In which Approve may stand, widest first. */
+const ROOMS_TO_APPROVE_IN: readonly Room[] = [
+  { ...WHOLE, decisions: 8, facts: 12, textBytes: 600 },
+  { ...WHOLE, decisions: 6, facts: 8, textBytes: 300 },
 ];
 
-/** Below this room too little of the risks would be readable beside an Approve button. */
-const ROOMS_TO_APPROVE_IN = 2;
+/** The others, widest first. */
+const ROOMS: readonly Room[] = [
+  roomOf({ flags: 12, differences: 12, decisions: 8, facts: 12, textBytes: 600, lineBytes: 3_000 }),
+  roomOf({ flags: 6, differences: 8, decisions: 6, facts: 8, textBytes: 300, lineBytes: 1_500 }),
+  roomOf({ flags: 4, differences: 4, decisions: 3, facts: 4, textBytes: 150, lineBytes: 500 }),
+  roomOf({ flags: 2, differences: 2, decisions: 2, facts: 2, textBytes: 90, lineBytes: 0 }),
+  roomOf({ flags: 1, differences: 0, decisions: 1, facts: 1, textBytes: 60, lineBytes: 0 }),
+];
 
-/** Kept for the shortest forms of reason, facts and logs, so that they are never crowded out without a word. */
+interface Measures extends Omit<Room, 'flagBytes' | 'differences'> {
+  differences: number;
+  lineBytes: number;
+}
+
+function roomOf({ differences: items, lineBytes, ...room }: Measures): Room {
+  const { textBytes } = room;
+  return { ...room, flagBytes: textBytes, differences: { items, textBytes, lineBytes } };
+}
+
+/** Kept for the shortest forms of reason, facts, background and log, so that they are never crowded out without a word. */
 const CONTEXT_RESERVE_BYTES = 1_500;
 
-/** The content whole where it fits, else its beginning, in the widest room that lets it. */
+/** The content whole where all that must be read fits, else its beginning, in the widest room that lets it. */
 function fitContent(
   content: Part[],
   url: string,
@@ -142,7 +186,7 @@ function fitContent(
   const whole = {
     body: tooLong ? [] : contentBlocks(content),
     whole: true,
-    rooms: tooLong ? [] : ROOMS.slice(0, ROOMS_TO_APPROVE_IN),
+    rooms: tooLong ? [] : ROOMS_TO_APPROVE_IN,
   };
   const beginning = { body: beginningBlocks(content, url), whole: false, rooms: ROOMS };
   for (const { body, whole: isWhole, rooms } of [whole, beginning]) {
@@ -190,69 +234,23 @@ function contentBlocks(parts: Part[]): RichTextBlock[] {
 
 const BEGINNING_BYTES = 1_500;
 
+/** For a message that does not hold all that whoever approves must read. */
 function beginningBlocks(parts: Part[], url: string): RichTextBlock[] {
   if (parts.length === 0) return [];
   const all = parts.map(({ body }) => body).join('\n');
-  return [
-    richText(
-      section(
-        ...bold('Not shown whole. '),
-        ...text(
-          `This is only the beginning of ${count(all.length)} characters, too many for a message. All of it is in `,
-        ),
-        { type: 'link', url, text: 'the full view' },
-        ...text('; whoever approves must read it there.'),
-      ),
-      preformatted(clip(all, BEGINNING_BYTES)),
-    ),
-  ];
-}
-
-/** Forms of the reason, longest first. */
-function reasonForms(view: ActionView, url: string): RichTextBlock[] {
-  const { reason } = view.request;
-  const head = section(...text("The agent's reason, in its own words and unverified:", { italic: true }));
-  const forms = [reason.length, 1_000, 400, 120, 0].filter((chars) => chars <= reason.length);
-  return forms.map((chars) => {
-    const shown = cut(reason, chars);
-    const left = reason.length - shown.length;
-    const parts = shown === '' ? [] : [head, quote(shown)];
-    return left === 0
-      ? richText(...parts)
-      : richText(...parts, leftOut(`${count(left)} characters of the agent's reason`, url));
-  });
-}
-
-function factForms(view: ActionView, url: string): RichTextBlock[] {
-  const facts = view.preview?.facts ?? [];
-  if (facts.length === 0) return [];
-  const forms = [facts.length, 20, 10, 5, 2, 0].filter((number) => number <= facts.length);
-  return [...new Set(forms)].map((number) => {
-    const items = facts.slice(0, number).map(({ label, value }): Inline[] => [...bold(`${label}: `), ...text(value)]);
-    const parts = items.length === 0 ? [] : [section(...bold('What the preview found')), list(items)];
-    const left = facts.length - number;
-    return left === 0
-      ? richText(...parts)
-      : richText(...parts, leftOut(`${count(left)} more facts of the preview`, url));
-  });
-}
-
-function logForms(view: ActionView, url: string): RichTextBlock[] {
-  const lines = (view.request.logs ?? '').replace(/\n+$/, '').split('\n');
-  if (lines.length === 1 && lines[0] === '') return [];
-  const head = section(...text("The end of the agent's own log, unverified:", { italic: true }));
-  const forms = [20, 10, 5, 2, 0].map((number) => Math.min(number, lines.length));
-  return [...new Set(forms)].map((number) => {
-    const left = lines.length - number;
-    const parts = number === 0 ? [] : [head, preformatted(lines.slice(-number).join('\n'))];
-    return left === 0
-      ? richText(...parts)
-      : richText(...parts, leftOut(`${count(left)} earlier lines of the agent's log`, url));
-  });
-}
-
-function leftOut(what: string, url: string) {
-  return section(...text(`Left out here: ${what}; see `), { type: 'link', url, text: 'the full view' }, ...text('.'));
+  const isShort = bytesOf([visibleText(all)]) <= BEGINNING_BYTES;
+  const why = isShort
+    ? 'Risks or differences are too many for a message. All of them are in '
+    : `This is only the beginning of ${count(all.length)} characters, too many for a message. All of it is in `;
+  const note = section(
+    ...bold('Not shown whole. '),
+    ...text(why),
+    { type: 'link', url, text: 'the full view' },
+    ...text('; whoever approves must read it there.'),
+  );
+  return isShort
+    ? [richText(note), ...contentBlocks(parts)]
+    : [richText(note, preformatted(clip(all, BEGINNING_BYTES)))];
 }
 
 function buttons(view: ActionView, url: string, whole: boolean): ActionsBlock[] {
@@ -306,8 +304,4 @@ function agentName(view: ActionView, { directory }: RenderContext): string {
   const agent = directory.agent(view.request.agent);
   if (agent === undefined) return view.request.agent;
   return `${agent.name} for ${personName(directory, agent.owner)}`;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
 }

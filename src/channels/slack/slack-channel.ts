@@ -1,6 +1,7 @@
 import { ServiceFault } from '../../core/errors.js';
 import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
+import type { LogText } from '../../record/log-text.js';
 import { Overtaken, type Channel } from '../channel.js';
 import type { MessageKey, MessageStore } from './message-store.js';
 import { isDecidable, renderAction, renderNotice, revisionOf, type RenderedMessage } from './render.js';
@@ -26,6 +27,8 @@ export interface SlackChannelOptions {
     /** Without a trailing slash. */
     publicUrl: string;
   };
+  /** The agent's log, as far as it can be shown. */
+  readLog: (view: ActionView) => Promise<LogText | null>;
   clock: () => number;
 }
 
@@ -185,12 +188,12 @@ async function checkLatest({ key, view, options }: Attempt): Promise<void> {
 
 async function withNotice<T>(
   view: ActionView,
-  { directory, config }: SlackChannelOptions,
+  { directory, config, readLog }: SlackChannelOptions,
   send: (message: RenderedMessage) => Promise<T>,
 ): Promise<T> {
   const context = { directory: directory(), publicUrl: config.publicUrl };
   try {
-    return await send(renderAction(view, context));
+    return await send(renderAction(view, { ...context, log: await readLog(view) }));
   } catch (error) {
     if (!(error instanceof SlackFault) || !BLOCKS_REFUSED.has(error.slackCode)) throw error;
     return send(renderNotice(view, context));

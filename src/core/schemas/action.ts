@@ -3,14 +3,36 @@ import { actionIdSchema, digestSchema, jsonObjectSchema, nameSchema, timeMsSchem
 
 /** Limits on what an agent may send; each is refused by name when it is exceeded. */
 export const REQUEST_LIMITS = {
-  bodyBytes: 262_144,
+  /** Of a request with its log beside it, whose every byte JSON may write as six. */
+  bodyBytes: 655_360,
   reasonChars: 2_000,
-  logChars: 65_536,
+  /** Of a log, in UTF-8. */
+  logBytes: 65_536,
+  linkChars: 500,
   /** A request older than this is not admitted, whatever expiry it names. */
   lifetimeMs: 14 * 24 * 60 * 60 * 1000,
   /** How far an agent's clock may run ahead of ours. */
   clockSkewMs: 60_000,
 } as const;
+
+/** A log as it was sent: SHA-256 and length of its UTF-8 text. */
+const logsRefSchema = z.strictObject({
+  sha256: digestSchema,
+  bytes: z.int().min(1).max(REQUEST_LIMITS.logBytes),
+});
+
+const linkSchema = z
+  .string()
+  .max(REQUEST_LIMITS.linkChars)
+  .regex(/^https:\/\/[\x21-\x7e]+$/, 'must be an https address in ASCII')
+  // The request is on record in clear: a password must not be in it.
+  .refine(isLinkWithoutPassword, 'must be an https address without user name and password');
+
+function isLinkWithoutPassword(link: string): boolean {
+  if (!URL.canParse(link)) return false;
+  const { username, password } = new URL(link);
+  return username === '' && password === '';
+}
 
 /** What an agent signs: one privileged operation with exact parameters, asked for once. */
 export const requestSchema = z.strictObject({
@@ -20,8 +42,12 @@ export const requestSchema = z.strictObject({
   params: jsonObjectSchema,
   /** The agent's own words: untrusted, shown as such, bound to nothing. */
   reason: z.string().min(1).max(REQUEST_LIMITS.reasonChars),
-  /** The agent's own log lines, untrusted context for the reviewer. */
-  logs: z.string().max(REQUEST_LIMITS.logChars).optional(),
+  /** Names the agent's own log, untrusted context for the reviewer. Its text travels beside the request, never in it. */
+  logs: logsRefSchema.optional(),
+  /** Where the agent's run or trace can be seen: untrusted, shown as text. */
+  link: linkSchema.optional(),
+  /** The agent's own word that it read untrusted input before it asked: then this is never automatic. Default: false. */
+  tainted: z.boolean().optional(),
   requestedAtMs: timeMsSchema,
   /** After this the action may neither be admitted nor begin to run. */
   expiresAtMs: timeMsSchema,
@@ -67,6 +93,8 @@ export const reviewPlanSchema = z.strictObject({
   leaseTtlSeconds: z.int().min(10).max(86_400),
   /** How an approver must have proven who they are. */
   assurance: z.enum(['any']),
+  /** What freezes the agent, besides people; absent: nothing. An absent field leaves the digests of older plans as they are. */
+  freeze: z.enum(['effect_mismatch']).optional(),
   /** Ids of the permits that determined this plan, sorted. */
   policies: z.array(z.string().max(200)).max(100),
 });
@@ -90,6 +118,8 @@ export type ActionSnapshot = z.infer<typeof actionSnapshotSchema>;
 export const outcomeSchema = z.strictObject({
   status: z.enum([
     'succeeded',
+    /** It ran, and what was observed is not what was declared. */
+    'effect_mismatch',
     'failed',
     'denied',
     'expired',

@@ -18,9 +18,16 @@ export const nameSchema = z
 export const jsonSchema: z.ZodType<Json> = z.json();
 export const jsonObjectSchema = z.record(z.string(), jsonSchema);
 
-/** A DSSE envelope with exactly one signature. */
-export const envelopeSchema = z.strictObject({
-  payloadType: z.literal('application/vnd.in-toto+json'),
-  payload: z.base64().max(262_144),
-  signatures: z.tuple([z.strictObject({ keyid: z.string().max(200), sig: z.base64().max(100) })]),
-});
+/** A DSSE envelope with exactly one signature, as anybody may send one. */
+export const envelopeSchema = envelopeUpTo(262_144);
+
+/** The same as it stands on record: a preview with its whole content is the largest. */
+export const recordedEnvelopeSchema = envelopeUpTo(900_000);
+
+function envelopeUpTo(payloadChars: number) {
+  return z.strictObject({
+    payloadType: z.literal('application/vnd.in-toto+json'),
+    payload: z.base64().max(payloadChars),
+    signatures: z.tuple([z.strictObject({ keyid: z.string().max(200), sig: z.base64().max(100) })]),
+  });
+}

@@ -21,9 +21,63 @@ export const chainSchema = z.strictObject({
 /** A target that is away for days is tried thousands of times: the receipt must fit into one envelope all the same. */
 export const RECEIPT_STATEMENTS = 10_000;
 
+/** How many people's tokens may come with one request. */
+export const PROMPTER_TOKENS = 5;
+
+/**
+ * Largest difference that is put on record, as JSON in UTF-8: a plan must fit into one envelope with all else in it.
+ * What is shown now is on record whole beside it.
+ */
+export const DIFFERENCE_BYTES = { items: 40_000, content: 40_000 } as const;
+
+/** What would happen now against what people were shown in the round before. */
+export const differenceSchema = z.strictObject({
+  /** Null where the fact was not there. */
+  facts: z
+    .array(
+      z.strictObject({
+        label: z.string().max(80),
+        before: z.string().max(2_000).nullable(),
+        now: z.string().max(2_000).nullable(),
+      }),
+    )
+    .max(81),
+  flagsAdded: z.array(flagSchema).max(51),
+  flagsGone: z.array(flagSchema).max(51),
+  /** How many facts and flags differ beyond these. */
+  itemsLeftOut: z.int().nonnegative(),
+  /** Unified diff of the executable contents, without its heading; null when they are the same. */
+  content: z.string().max(DIFFERENCE_BYTES.content).nullable(),
+  contentLinesLeftOut: z.int().nonnegative(),
+});
+export type Difference = z.infer<typeof differenceSchema>;
+
 const personSchema = nameSchema;
 
-/** The body of each kind of statement. `request` and `withdrawal` are signed by the agent, the others by a process. */
+/** Who else is affected, and what the agent did before. */
+export const reviewContextSchema = z.strictObject({
+  /** Owners of the target, as the bundle lists them. */
+  owners: z.array(personSchema).max(50),
+  /** The agent's last ended actions, newest first. */
+  recent: z
+    .array(
+      z.strictObject({
+        actionId: actionIdSchema,
+        operation: nameSchema,
+        /** Null when it ended before its target was known. */
+        target: nameSchema.nullable(),
+        outcome: outcomeSchema.shape.status,
+        concludedAtMs: timeMsSchema,
+      }),
+    )
+    .max(10),
+});
+export type ReviewContext = z.infer<typeof reviewContextSchema>;
+
+/**
+ * The body of each kind of statement. `request` and `withdrawal` are signed by the agent, or by the gateway for an agent
+ * without a key; the others by a process.
+ */
 export const statementBodySchemas = {
   request: requestSchema,
   withdrawal: z.strictObject({
@@ -31,6 +85,12 @@ export const statementBodySchemas = {
     agent: nameSchema,
     reason: z.string().min(1).max(2_000),
     withdrawnAtMs: timeMsSchema,
+  }),
+  /** On whose behalf the agent asked: canonical people, each proven by their own token at the gateway. */
+  provenance: z.strictObject({
+    prompters: z.array(personSchema).max(PROMPTER_TOKENS),
+    schedulers: z.array(personSchema).max(PROMPTER_TOKENS),
+    verifiedAtMs: timeMsSchema,
   }),
   /** An attempt that was turned away: nothing was started or changed. */
   refusal: z.strictObject({
@@ -48,8 +108,11 @@ export const statementBodySchemas = {
     requestDigest: digestSchema,
     target: targetRefSchema,
     preview: previewSchema,
-    flags: z.array(flagSchema).max(50),
+    /** 50 of the operation's, and one of the request's own. */
+    flags: z.array(flagSchema).max(51),
     gatheredAtMs: timeMsSchema,
+    /** For people to judge by; in no digest that they approve. */
+    context: reviewContextSchema.optional(),
   }),
   plan: z.strictObject({
     round: z.int().min(1),
@@ -59,8 +122,14 @@ export const statementBodySchemas = {
     barred: z.array(z.strictObject({ person: personSchema, because: z.string().max(200) })).max(500),
     snapshot: actionSnapshotSchema,
     actionDigest: digestSchema,
-    /** Why the review opened again; null in the first round. */
-    reopened: z.strictObject({ code: z.string().max(80), message: z.string().max(2_000) }).nullable(),
+    /** Why the review opened again, and what differs from the round before; null in the first round. */
+    reopened: z
+      .strictObject({
+        code: z.string().max(80),
+        message: z.string().max(2_000),
+        difference: differenceSchema.nullable(),
+      })
+      .nullable(),
     openedAtMs: timeMsSchema,
   }),
   decision: z.strictObject({
@@ -77,6 +146,18 @@ export const statementBodySchemas = {
     }),
     via: z.strictObject({ channel: nameSchema, subject: z.string().max(200), eventId: z.string().max(200) }),
     decidedAtMs: timeMsSchema,
+  }),
+  /** What the agent sent beside its request: kept in the content store, its secrets left out. */
+  attachment: z.strictObject({
+    kind: z.literal('logs'),
+    /** As the signed request names it. */
+    sentSha256: digestSchema,
+    /** Of what is kept: the text with its secrets replaced. */
+    storedSha256: digestSchema,
+    /** Length of what is kept. */
+    bytes: z.int().nonnegative(),
+    /** How often which rule replaced something; rules that found nothing are left out. */
+    redactions: z.array(z.strictObject({ rule: nameSchema, count: z.int().positive() })).max(50),
   }),
   /** A timer fired: from now on members of `group` may fill one open place of any stage. */
   escalation: z.strictObject({
@@ -107,7 +188,8 @@ export const statementBodySchemas = {
   /** What was issued under the token. */
   credential: z.strictObject({
     accessor: z.string().max(200),
-    leaseId: z.string().max(500),
+    /** Null when it has no lease of its own: it ends with its token, or by its own expiry. */
+    leaseId: z.string().max(500).nullable(),
     vaultRole: z.string().max(200),
     username: z.string().max(200),
     target: nameSchema,
@@ -126,6 +208,40 @@ export const statementBodySchemas = {
     outcome: outcomeSchema,
     findings: z.array(flagSchema).max(20),
     finishedAtMs: timeMsSchema,
+  }),
+  /** What was observed of an effect is gravely not what was declared: somebody must look. */
+  incident: z.strictObject({
+    actionId: actionIdSchema,
+    agent: nameSchema,
+    /** Of the finding. */
+    code: flagSchema.shape.code,
+    severity: flagSchema.shape.severity,
+    sentence: flagSchema.shape.sentence,
+    openedAtMs: timeMsSchema,
+  }),
+  /** From now on nothing that the agent asks for is admitted or run. */
+  freeze: z.strictObject({
+    agent: nameSchema,
+    /** What of the plan said so. */
+    because: z.enum(['effect_mismatch']),
+    /** Code of the action's incident. */
+    incident: flagSchema.shape.code,
+    frozenAtMs: timeMsSchema,
+  }),
+  /** A person lifted one freeze, under the action that it came from. */
+  unfreeze: z.strictObject({
+    agent: nameSchema,
+    /** Digest of the freeze: it lifts no other. */
+    freeze: digestSchema,
+    reason: z.string().min(1).max(2_000),
+    by: z.strictObject({
+      /** Canonical person. */
+      person: personSchema,
+      /** The group that the gateway's bundle lets unfreeze agents. */
+      group: nameSchema,
+    }),
+    via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+    unfrozenAtMs: timeMsSchema,
   }),
   revocation: z.strictObject({
     accessor: z.string().max(200),
@@ -178,7 +294,7 @@ export const artefactSchema = z.strictObject({
   sha256: digestSchema,
   bytes: z.int().nonnegative(),
   rows: z.int().nonnegative(),
-  format: z.enum(['csv', 'ndjson']),
+  format: z.enum(['csv', 'ndjson', 'txt']),
   retainUntilMs: timeMsSchema,
   details: jsonObjectSchema.optional(),
 });

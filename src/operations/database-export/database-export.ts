@@ -1,3 +1,5 @@
+import type { PostgresTarget } from '../../targets/postgres.js';
+import { databaseLogin, type DatabaseLogin } from '../../vault/credentials/database.js';
 import type { Operation } from '../operation.js';
 import { effectFlags, grewSince } from './effect.js';
 import { executeExport } from './execute.js';
@@ -10,7 +12,7 @@ import { withReadOnlySession } from './session.js';
 const PREVIEW_TIMEOUT_MS = 15_000;
 
 /** Exports the rows of one SELECT to a CSV or NDJSON file. See docs/operations/database-export.md. */
-export const databaseExport: Operation<DatabaseExportParams> = {
+export const databaseExport: Operation<DatabaseExportParams, PostgresTarget, DatabaseLogin> = {
   name: 'database.export',
   description: 'Exports the rows of one SELECT from a PostgreSQL database to a CSV or NDJSON file.',
   paramsSchema,
@@ -21,10 +23,10 @@ export const databaseExport: Operation<DatabaseExportParams> = {
     await guardSelect(query, parameters?.length ?? 0, target.allowedFunctions);
   },
 
-  credentialFor(purpose, { vault }) {
+  credentialFor(purpose, { target: { vault } }) {
     return purpose === 'preview'
-      ? { tokenRole: vault.previewTokenRole, credentialPath: `${vault.mount}/creds/${vault.previewRole}` }
-      : { tokenRole: vault.executeTokenRole, credentialPath: `${vault.mount}/creds/${vault.executeRole}` };
+      ? databaseLogin({ tokenRole: vault.previewTokenRole, mount: vault.mount, role: vault.previewRole })
+      : databaseLogin({ tokenRole: vault.executeTokenRole, mount: vault.mount, role: vault.executeRole });
   },
 
   momentaryFlags: ['unusual_hour', 'first_time'],

@@ -19,7 +19,13 @@ export interface Definitions {
 }
 
 interface RelationRow extends Relation {
-  definition: Json;
+  definition: {
+    view: string | null;
+    policies: Json;
+    /** Name, type, not null, collation, and the expression of a generated one. */
+    columns: [string, string, boolean, string | null, string | null][] | null;
+    [part: string]: Json;
+  };
 }
 
 const DIRECT = `
@@ -80,10 +86,10 @@ export async function readDefinitions(
     names.map(({ name }) => name),
   ]);
   const reached = await client.query<RelationRow>(CLOSURE, [direct.rows.map(({ oid }) => oid)]);
-  const functions = await client.query<{ definition: Json }>(FUNCTIONS, [
-    reached.rows.map(({ oid }) => oid),
-    functionOids,
-  ]);
+  const functions =
+    functionOids.length > 0 || reached.rows.some(mayCallFunctions)
+      ? await client.query<{ definition: Json }>(FUNCTIONS, [reached.rows.map(({ oid }) => oid), functionOids])
+      : { rows: [] };
   return {
     relations: reached.rows.map(({ oid, schema, name, direct: isDirect, columns }) => ({
       oid,
@@ -97,4 +103,9 @@ export async function readDefinitions(
       functions: functions.rows.map(({ definition }) => definition),
     }),
   };
+}
+
+/** Whether reading it can run a function that the query does not name. */
+function mayCallFunctions({ definition: { view, policies, columns } }: RelationRow): boolean {
+  return view !== null || policies !== null || (columns ?? []).some(([, , , , generated]) => generated !== null);
 }

@@ -11,13 +11,20 @@ export function grewSince(approved: Preview, now: Preview): string | null {
   return `The export would now have about ${after.toLocaleString('en-US')} rows; about ${before.toLocaleString('en-US')} were approved.`;
 }
 
-/** A flag when far more rows left than the preview said: over ten times as many, and over 10,000 more. */
+// The planner errs by a factor of a few; beyond this it is no longer its error that people could reckon with.
+const GRAVE_FACTOR = 10;
+
+/**
+ * A finding when more rows left than the preview said, over 10,000 more: medium beyond twice as many, which is as far as
+ * an estimate may grow unasked; high beyond ten times.
+ */
 export function effectFlags(preview: Preview, result: JsonObject): Flag[] {
   const expected = rowsOf(preview.estimate, 0);
   const exported = rowsOf(result, Number.POSITIVE_INFINITY);
-  if (exported <= Math.max(10 * expected, expected + SLACK_ROWS)) return [];
+  if (exported <= Math.max(2 * expected, expected + SLACK_ROWS)) return [];
   const sentence = `${exported.toLocaleString('en-US')} rows were exported; the preview had said about ${expected.toLocaleString('en-US')}.`;
-  return [{ code: 'effect_larger_than_preview', severity: 'high', sentence }];
+  const severity = exported > GRAVE_FACTOR * expected ? 'high' : 'medium';
+  return [{ code: 'effect_larger_than_preview', severity, sentence }];
 }
 
 function rowsOf(facts: JsonObject, ifMissing: number): number {

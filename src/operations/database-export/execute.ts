@@ -3,12 +3,16 @@ import type { Client } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { ServiceFault } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
+import type { PostgresTarget } from '../../targets/postgres.js';
+import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import { createArtefactWriter } from '../artefacts.js';
 import type { ExecuteContext } from '../operation.js';
 import { encoderFor, type RowEncoder, type TextRow } from './encode-rows.js';
 import { EXPORT_LIMITS, type DatabaseExportParams } from './params.js';
 import { previewInSession, type ExportPreview } from './preview.js';
 import { withReadOnlySession } from './session.js';
+
+type ExportContext = ExecuteContext<DatabaseExportParams, PostgresTarget, DatabaseLogin>;
 
 const CHUNK_CHARS = 65_536;
 const BATCH_BYTES = 1_048_576;
@@ -18,7 +22,7 @@ const PROGRESS_ROWS = 50_000;
  * Exports under the leased user: previews again in the same transaction, begins the effect, then streams into the file.
  * A failure leaves no file. Messages after the effect began name the SQLSTATE only, for the server's quote data.
  */
-export async function executeExport(context: ExecuteContext<DatabaseExportParams>): Promise<JsonObject> {
+export async function executeExport(context: ExportContext): Promise<JsonObject> {
   const { params, target, credential, signal } = context;
   const nowMs = Date.now();
   let begun = false;
@@ -33,7 +37,7 @@ export async function executeExport(context: ExecuteContext<DatabaseExportParams
 
 async function writeFile(
   client: Client,
-  context: ExecuteContext<DatabaseExportParams>,
+  context: ExportContext,
   { preview, output }: ExportPreview,
 ): Promise<JsonObject> {
   const { actionId, artefactsDir, params, retainUntilMs } = context;
@@ -63,7 +67,7 @@ async function* encode(
   rows: AsyncIterable<TextRow>,
   encoder: RowEncoder,
   count: Count,
-  { params, signal, progress }: Pick<ExecuteContext<DatabaseExportParams>, 'params' | 'signal' | 'progress'>,
+  { params, signal, progress }: Pick<ExportContext, 'params' | 'signal' | 'progress'>,
 ): AsyncGenerator<Uint8Array> {
   const maxRows = params.maxRows ?? EXPORT_LIMITS.rows;
   const flush = (text: string): Uint8Array => {

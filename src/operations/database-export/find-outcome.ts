@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { JsonObject } from '../../core/json.js';
 import { deleteArtefact, readArtefact } from '../artefacts.js';
+import type { FoundOutcome } from '../operation.js';
 
 /** What came of an export whose process died: `done` only for a complete file of the digest that its manifest names. */
 export async function findExportOutcome({
@@ -12,7 +12,7 @@ export async function findExportOutcome({
 }: {
   actionId: string;
   artefactsDir: string;
-}): Promise<{ kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string }> {
+}): Promise<FoundOutcome> {
   const artefact = await readArtefact(artefactsDir, actionId).catch(() => undefined);
   if (artefact !== undefined) {
     const file = `${actionId}.${artefact.format}`;

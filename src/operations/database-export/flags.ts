@@ -1,7 +1,7 @@
-import type { Flag, Severity } from '../../core/schemas/action.js';
-import type { PostgresTarget } from '../../directory/targets.js';
+import type { Flag } from '../../core/schemas/action.js';
+import type { PostgresTarget } from '../../targets/postgres.js';
+import { flag, listNames, productionFlag, unusualHourFlag } from '../common-flags.js';
 import type { Inspection } from './inspect.js';
-import { nameForPeople } from './names-for-people.js';
 
 /** What the flags are decided by. */
 export interface FlagInput {
@@ -46,10 +46,8 @@ export function findFlags(input: FlagInput): Flag[] {
           rows >= VERY_MANY_ROWS ? 'high' : 'medium',
           `About ${rows.toLocaleString('en-US')} rows would leave the database.`,
         ),
-    target.environment !== 'production'
-      ? null
-      : flag('production', 'medium', `${target.name} is a production database.`),
-    unusualHour(target, nowMs),
+    productionFlag(target, 'database'),
+    unusualHourFlag(target, nowMs),
     pastExports > 0 ? null : flag('first_time', 'info', `This agent has not exported from ${target.name} before.`),
     inspection.hasStar
       ? flag('select_star', 'low', 'Asks for all columns with a star instead of naming those it needs.')
@@ -79,36 +77,4 @@ function personalData(touched: Inspection['touched'], rows: number): Flag | null
     rows >= MANY_ROWS ? 'critical' : 'high',
     `Reads columns that look like personal data or secrets: ${listNames(found)}.`,
   );
-}
-
-function unusualHour({ name, hours }: FlagInput['target'], nowMs: number): Flag | null {
-  const at = new Intl.DateTimeFormat('en-GB', {
-    timeZone: hours.timeZone,
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).format(nowMs);
-  const hour = Number(at.slice(0, 2));
-  // `from` after `to` means hours across midnight.
-  const isUsual = hours.from < hours.to ? hour >= hours.from && hour < hours.to : hour >= hours.from || hour < hours.to;
-  if (isUsual) return null;
-  return flag(
-    'unusual_hour',
-    'medium',
-    `It is ${at} in ${hours.timeZone}; ${name} is usually worked on from ${String(hours.from)} to ${String(hours.to)} o'clock.`,
-  );
-}
-
-function listNames(names: readonly string[]): string {
-  const shown: string[] = [];
-  for (const name of names.map(nameForPeople)) {
-    if (shown.join(', ').length + name.length > 300) break;
-    shown.push(name);
-  }
-  const more = names.length - shown.length;
-  return more === 0 ? shown.join(', ') : `${shown.join(', ')} and ${String(more)} more`;
-}
-
-function flag(code: string, severity: Severity, sentence: string): Flag {
-  return { code, severity, sentence };
 }

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { z } from 'zod';
 import { Refusal, ServiceFault } from '../../core/errors.js';
 import { digestOf } from '../../core/json.js';
-import type { PostgresTarget } from '../../directory/targets.js';
+import type { PostgresTarget } from '../../targets/postgres.js';
 import { readDefinitions } from './definitions.js';
 import { describeStatement, type OutputColumn } from './describe-statement.js';
 import { nameForPeople } from './names-for-people.js';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { Flag, Preview } from '../../core/schemas/action.js';
-import type { PostgresTarget } from '../../directory/targets.js';
+import type { PostgresTarget } from '../../targets/postgres.js';
 import { findFlags } from './flags.js';
 import { inspect, type Inspection } from './inspect.js';
 import { nameForPeople, visibleJson } from './names-for-people.js';

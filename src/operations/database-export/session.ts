@@ -1,21 +1,38 @@
 import pg from 'pg';
-import { Refusal, ServiceFault } from '../../core/errors.js';
-import type { PostgresTarget } from '../../directory/targets.js';
+import { Refusal, ServiceFault, type RefusalCode } from '../../core/errors.js';
+import type { PostgresTarget } from '../../targets/postgres.js';
+import { connectionConfig } from '../../targets/postgres/connection.js';
+import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { LeasedCredential } from '../../vault/leases.js';
-import { connectionConfig } from '../postgres-connection.js';
 
 const CANCEL_TIMEOUT_MS = 2_000;
 const SUPPORTED_VERSION = 170_000;
 
 export interface SessionOptions {
   target: PostgresTarget;
-  credential: Pick<LeasedCredential, 'username' | 'password'>;
+  credential: Pick<LeasedCredential<DatabaseLogin>, 'username' | 'material'>;
   /** Limit of each statement and of the whole transaction. */
   timeoutMs: number;
   signal: AbortSignal;
   /** Whether messages of the server may be repeated: they quote the query, and during execution also data. */
   quoteServer(): boolean;
 }
+
+/** What distinguishes the sessions of operations. */
+export interface SessionKind {
+  /** The operation, as the target's own log and its views of sessions show it. */
+  operation: string;
+  /** Begins the first transaction. */
+  begin: string;
+  /** What the server refuses before it runs is refused by this code, at this field. */
+  refused: { code: RefusalCode; field: string };
+}
+
+const READ_ONLY: SessionKind = {
+  operation: 'database.export',
+  begin: 'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY',
+  refused: { code: 'query_forbidden', field: 'params.query' },
+};
 
 /**
  * Runs `work` as the leased user in one read-only transaction, which is always rolled back.
@@ -27,9 +44,25 @@ export async function withReadOnlySession<T>(
   options: SessionOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
+  return withSession(READ_ONLY, options, work);
+}
+
+/**
+ * Runs `work` as the leased user in a session of a kind, with its first transaction begun. What `work` does not commit is
+ * rolled back.
+ */
+export async function withSession<T>(
+  kind: SessionKind,
+  options: SessionOptions,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const { target, credential, signal } = options;
   signal.throwIfAborted();
-  const config = connectionConfig(target, credential, 'countersign database.export');
+  const config = connectionConfig(
+    target,
+    { username: credential.username, password: credential.material.password },
+    `countersign ${kind.operation}`,
+  );
   const client = new pg.Client(config);
   client.on('error', () => undefined); // reported by the call that fails
   let pid: number | undefined;
@@ -40,7 +73,7 @@ export async function withReadOnlySession<T>(
   signal.addEventListener('abort', stop, { once: true });
   try {
     await client.connect();
-    pid = await enter(client, options);
+    pid = await enter(client, kind, options);
     return await work(client);
   } catch (error) {
     // The server may still be computing what nobody will read.
@@ -50,7 +83,7 @@ export async function withReadOnlySession<T>(
       throw new ServiceFault('target', `The work at ${target.name} was stopped before it was complete.`, false, {
         cause: signal.reason,
       });
-    throw translate(error, options);
+    throw translate(error, kind, options);
   } finally {
     signal.removeEventListener('abort', stop);
     if (stopping === undefined) await leave(client);
@@ -58,7 +91,11 @@ export async function withReadOnlySession<T>(
   }
 }
 
-async function enter(client: pg.Client, { target, credential, timeoutMs }: SessionOptions): Promise<number> {
+async function enter(
+  client: pg.Client,
+  { begin }: SessionKind,
+  { target, credential, timeoutMs }: SessionOptions,
+): Promise<number> {
   const { rows } = await client.query<{
     current: string;
     session: string;
@@ -108,7 +145,7 @@ async function enter(client: pg.Client, { target, credential, timeoutMs }: Sessi
       .map(([name, value]) => `SET ${name} = ${value};`)
       .join(' '),
   );
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY');
+  await client.query(begin);
   return who.pid;
 }
 
@@ -128,7 +165,8 @@ async function cancelAtServer(config: pg.ClientConfig, pid: number | undefined):
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query('SELECT pg_catalog.pg_terminate_backend($1)', [pid]);
+    // Waits until it is gone: who reads next must see what it left.
+    await client.query('SELECT pg_catalog.pg_terminate_backend($1, 1000)', [pid]);
   } catch {
     // The user may be gone already: then its revocation has ended the session.
   } finally {
@@ -136,7 +174,7 @@ async function cancelAtServer(config: pg.ClientConfig, pid: number | undefined):
   }
 }
 
-function translate(error: unknown, { target, ...options }: SessionOptions): unknown {
+function translate(error: unknown, { refused }: SessionKind, { target, ...options }: SessionOptions): unknown {
   const quoteServer = options.quoteServer();
   if (error instanceof Refusal || error instanceof ServiceFault) return error;
   if (!(error instanceof pg.DatabaseError)) {
@@ -147,7 +185,7 @@ function translate(error: unknown, { target, ...options }: SessionOptions): unkn
   const quoted = quoteServer ? `: ${error.message.slice(0, 300)}` : '';
   // Classes 42 and 22 are about what was written: names, types, rights, values.
   if (quoteServer && /^(42|22)/.test(code))
-    return new Refusal('query_forbidden', `${target.name} refuses the query (${code})${quoted}.`, 'params.query');
+    return new Refusal(refused.code, `${target.name} refuses it (${code})${quoted}.`, refused.field);
   if (code === '57P01')
     return new ServiceFault(
       'target',

@@ -65,14 +65,16 @@ export function vaultAdminStatements(admin: string, groups: readonly string[]): 
   ];
 }
 
-function loginRole(): string {
+/** The first of each `creation_statements`: a user with no right but to log in, for as long as the lease. */
+export function loginRole(): string {
   return (
     `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' INHERIT NOSUPERUSER NOCREATEDB ` +
     `NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${String(SESSIONS)}`
   );
 }
 
-function quoted(role: string): string {
+/** @throws TypeError for what is no plain role name. */
+export function quoted(role: string): string {
   if (!IDENTIFIER.test(role)) throw new TypeError(`"${role}" is no plain role name: 1 to 63 of a-z 0-9 _`);
   return `"${role}"`;
 }

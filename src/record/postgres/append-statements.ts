@@ -5,6 +5,7 @@ import type { ProcessName, Statement, StatementKind } from '../../core/schemas/s
 import { buildStatement } from '../../core/statement.js';
 import type { AnyDraft, AnyRecorded } from '../record.js';
 import type { VerifiedStatement } from '../verify-statement.js';
+import { query, RecordFault } from './pool.js';
 import { STATEMENT_COLUMNS, recordedFrom, type StatementRow } from './statement-rows.js';
 
 /** What the numbering and signing of drafts needs. */
@@ -19,9 +20,24 @@ interface HeadRow {
   digest: string;
 }
 
-interface ChainHead {
+/** The last statement of a process's chain. */
+export interface ChainHead {
   number: number;
   digest: string;
+}
+
+/** Where the chain ends, and what is on record under the drafts' keys. */
+interface Found {
+  head: ChainHead;
+  known: Map<string | AnyDraft, AnyRecorded>;
+}
+
+type RunInsert = (values: unknown[]) => Promise<PlacedRow[]>;
+
+interface PlacedRow {
+  number: string;
+  sequence: string;
+  recorded_at_ms: string;
 }
 
 /** A draft with its place in the chain; `digest` is that of the payload. */
@@ -31,28 +47,77 @@ interface Numbered {
   digest: string;
 }
 
+const UNIQUE_VIOLATION = '23505';
+
 /** What the first statement of a chain names as its previous one. */
 export const EMPTY_DIGEST = sha256Hex('');
 
+/** Statements on record, one for each draft, and where the chain then ends. */
+export interface Appended {
+  statements: AnyRecorded[];
+  /** Before and after. */
+  previous: ChainHead;
+  head: ChainHead;
+}
+
 /**
- * Numbers, chains, signs (one call per key) and inserts drafts in the transaction that it begins; the caller commits.
- * Drafts whose key is on record are answered with the statement that is there.
+ * Numbers, chains and signs (one call per key) drafts behind what this process wrote last, and inserts them in one round
+ * trip. @returns null when the chain has grown meanwhile, or a draft's key is on record: then nothing was written.
  */
-export async function appendStatements(
+export async function appendBehind(
+  pool: pg.Pool,
+  drafts: readonly AnyDraft[],
+  head: ChainHead,
+  appending: Appending,
+): Promise<Appended | null> {
+  try {
+    return await appendFresh((values) => query(pool, INSERT, values), drafts, { head, known: new Map() }, appending);
+  } catch (error) {
+    if (isDuplicate(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * The same in a transaction that it begins and the caller commits, behind a lock on the chain. Drafts whose key is on
+ * record are answered with the statement that is there.
+ */
+export async function appendLocked(
   client: pg.PoolClient,
   drafts: readonly AnyDraft[],
   appending: Appending,
-): Promise<AnyRecorded[]> {
-  const { head, known } = await lockChain(client, drafts, appending);
+): Promise<Appended> {
+  const found = await lockChain(client, drafts, appending);
+  const run: RunInsert = async (values) => (await client.query<PlacedRow>({ ...INSERT, values })).rows;
+  return appendFresh(run, drafts, found, appending);
+}
+
+async function appendFresh(
+  run: RunInsert,
+  drafts: readonly AnyDraft[],
+  { head, known }: Found,
+  appending: Appending,
+): Promise<Appended> {
   const fresh = new Map<string | AnyDraft, AnyDraft>();
   for (const draft of drafts) {
     const name = keyOf(draft) ?? draft;
     if (!fresh.has(name) && !known.has(name)) fresh.set(name, draft);
   }
   const numbered = numberDrafts([...fresh.values()], head, appending.process);
-  const inserted = await insertNumbered(client, numbered, await sealNumbered(numbered, appending));
+  const envelopes = await sealNumbered(numbered, appending);
+  const inserted = await insertNumbered(run, numbered, envelopes, appending.process);
   for (const [index, name] of [...fresh.keys()].entries()) known.set(name, present(inserted[index]));
-  return drafts.map((draft) => present(known.get(keyOf(draft) ?? draft)));
+  const last = numbered.at(-1);
+  return {
+    statements: drafts.map((draft) => present(known.get(keyOf(draft) ?? draft))),
+    previous: head,
+    head: last === undefined ? head : { number: head.number + numbered.length, digest: last.digest },
+  };
+}
+
+/** Whether another process wrote what this one would have: the same place of the chain, or the same key. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof RecordFault && error.sqlState === UNIQUE_VIOLATION;
 }
 
 /** An in-toto statement (https://in-toto.io/Statement/v1) for a draft at a place of the chain. */
@@ -71,11 +136,11 @@ async function lockChain(
   client: pg.PoolClient,
   drafts: readonly AnyDraft[],
   { process, verify }: Appending,
-): Promise<{ head: ChainHead; known: Map<string | AnyDraft, AnyRecorded> }> {
+): Promise<Found> {
   const keys = drafts.map(keyOf).filter((key) => key !== undefined);
   // One round trip. The lock is a statement of its own: the next ones then see what its last holder committed.
-  const answers: unknown = await client.query(`begin;
-    select pg_advisory_xact_lock(hashtextextended('countersign.chain/${process}', 0));
+  const answers: unknown = await client.query(`begin isolation level read committed;
+    select pg_advisory_xact_lock(hashtextextended('${lockOf(process)}', 0));
     select number, digest from countersign.statements where process = '${process}' order by number desc limit 1;
     select ${STATEMENT_COLUMNS} from countersign.statements
     where (coalesce(action_id, ''), kind, key) in
@@ -120,10 +185,25 @@ async function sealNumbered(numbered: readonly Numbered[], { signerFor }: Append
   return envelopes;
 }
 
+// The lock lets nobody number from a head that is about to change, and is let go when the rows are committed.
+const INSERT = {
+  name: 'append-statements',
+  text: `with locked as materialized (select pg_advisory_xact_lock(hashtextextended($2, 0)))
+    insert into countersign.statements (kind, action_id, digest, process, number, previous, key, envelope)
+    select kind, action_id, digest, process, number, previous, key, envelope
+    from locked, jsonb_to_recordset($1) as r (kind text, action_id text, digest text, process text, number bigint, previous text, key text, envelope text)
+    order by number returning number, sequence, recorded_at_ms`,
+};
+
+function lockOf(process: ProcessName): string {
+  return `countersign.chain/${process}`;
+}
+
 async function insertNumbered(
-  client: pg.PoolClient,
+  run: RunInsert,
   numbered: readonly Numbered[],
   envelopes: readonly Envelope[],
+  process: ProcessName,
 ): Promise<AnyRecorded[]> {
   if (numbered.length === 0) return [];
   const rows = numbered.map(({ draft, statement, digest }, index) => ({
@@ -134,13 +214,7 @@ async function insertNumbered(
     key: draft.key ?? null,
     envelope: JSON.stringify(envelopes[index]),
   }));
-  const { rows: placed } = await client.query<{ number: string; sequence: string; recorded_at_ms: string }>(
-    `insert into countersign.statements (kind, action_id, digest, process, number, previous, key, envelope)
-     select kind, action_id, digest, process, number, previous, key, envelope
-     from jsonb_to_recordset($1) as r (kind text, action_id text, digest text, process text, number bigint, previous text, key text, envelope text)
-     order by number returning number, sequence, recorded_at_ms`,
-    [JSON.stringify(rows)],
-  );
+  const placed = await run([JSON.stringify(rows), lockOf(process)]);
   const byNumber = new Map(placed.map((row) => [Number(row.number), row]));
   return numbered.map(({ draft, statement, digest }, index) => {
     const place = present(byNumber.get(statement.predicate.chain?.number ?? 0));

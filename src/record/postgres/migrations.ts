@@ -1,4 +1,6 @@
 import { channelMessagesSql } from '../../channels/slack/message-store.js';
+import { contentsSql } from './contents-table.js';
+import { freezesSql } from './freezes-table.js';
 
 /** The four processes' login roles, by the prefix that the installation gives them. */
 export interface RecordRoles {
@@ -157,6 +159,19 @@ function rights({ gateway, worker, executor, notary }: RecordRoles): string {
   create policy closes on countersign.lease_closures for insert to ${notary} with check (true);`;
 }
 
+// Not all that Vault issues has a lease of its own: SSH certificates, or the token itself.
+const oneCredentialPerLease = `
+  alter table countersign.lease_credentials drop constraint lease_credentials_pkey;
+  alter table countersign.lease_credentials alter column lease_id drop not null;
+  alter table countersign.lease_credentials add primary key (accessor);
+  alter table countersign.lease_credentials add unique (lease_id);
+  drop index if exists countersign.lease_credentials_accessor_idx;`;
+
+/** The gateway states on whose behalf an agent asked. */
+const provenance = `
+  alter policy gateway_says on countersign.statements with check (
+    (process = 'gateway' and kind in ('decision', 'fetch', 'provenance', 'refusal')) or (process is null and kind in ('request', 'withdrawal')));`;
+
 /** The schema of the record, in order. */
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'statements', sql: () => statements },
@@ -164,4 +179,8 @@ export const migrations: readonly Migration[] = [
   { number: 3, name: 'append only', sql: () => appendOnly },
   { number: 4, name: 'rights', sql: rights },
   { number: 5, name: 'channel messages', sql: channelMessagesSql },
+  { number: 6, name: 'one credential per lease', sql: () => oneCredentialPerLease },
+  { number: 7, name: 'provenance', sql: () => provenance },
+  { number: 8, name: 'contents', sql: contentsSql },
+  { number: 9, name: 'incidents and freezes', sql: freezesSql },
 ];

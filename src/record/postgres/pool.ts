@@ -56,13 +56,20 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
   }
 }
 
+/** A query that each connection plans once. */
+export interface PreparedQuery {
+  name: string;
+  text: string;
+}
+
 /** Runs one query; translates what PostgreSQL or the network answers. */
 export async function query<Row extends pg.QueryResultRow>(
   pool: pg.Pool,
-  text: string,
+  prepared: string | PreparedQuery,
   values: unknown[],
 ): Promise<Row[]> {
-  return (await reachable(pool.query<Row>(text, values))).rows;
+  const config = typeof prepared === 'string' ? { text: prepared } : prepared;
+  return (await reachable(pool.query<Row>({ ...config, values }))).rows;
 }
 
 async function reachable<T>(answer: Promise<T>): Promise<T> {

@@ -20,7 +20,8 @@ export interface StatementRow {
 export const STATEMENT_COLUMNS =
   'sequence, kind, action_id, digest, process, number, previous, key, envelope, recorded_at_ms';
 
-type Verify = (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement;
+/** Judges one statement; see src/record/verify-statement.ts. */
+export type Verify = (kind: StatementKind, actionId: string | null, envelope: Envelope) => VerifiedStatement;
 
 /**
  * A row as a statement on record.

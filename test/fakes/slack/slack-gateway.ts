@@ -105,6 +105,7 @@ function hands(slack: FakeSlack, url: string, pool: pg.Pool, { api, clock }: Sla
         store: createMessageStore(pool),
         directory: () => directory,
         config,
+        readLog: async () => null,
         clock,
       });
       await worker.announce('opened', view, 1);

@@ -3,11 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { IN_TOTO_PAYLOAD_TYPE, preAuthEncoding, type Envelope } from '../../../src/core/dsse.js';
 import { digestOf, sha256Hex } from '../../../src/core/json.js';
 import type { Directory } from '../../../src/directory/directory.js';
-import { openRequest } from '../../../src/operations/admit.js';
-import { makeKey, newActionId } from '../../support/signing.js';
+import { openRequest, type RequestSigners } from '../../../src/operations/admit.js';
+import { makeKey, newActionId, type TestKey } from '../../support/signing.js';
 
 const key = makeKey('agent/export-bot');
-const directory = { agentKey: (id: string) => (id === 'export-bot' ? key.publicKey : undefined) } as Directory;
+const intake = makeKey('intake/1');
+const directory = {
+  agentKey: (id: string) => (id === 'export-bot' ? key.publicKey : undefined),
+  signsByIntake: (id: string) => id === 'token-bot',
+} as Partial<Directory> as Directory;
+const signers: RequestSigners = { directory, intakeKeys: [intake.publicKey] };
 
 const actionId = newActionId();
 const body = {
@@ -21,13 +26,13 @@ const body = {
 };
 
 /** Signs exactly this text: also what our own client would never write. */
-async function signText(text: string): Promise<Envelope> {
+async function signText(text: string, by: TestKey = key): Promise<Envelope> {
   const payload = new TextEncoder().encode(text);
-  const [sig] = await key.signer.sign([preAuthEncoding(IN_TOTO_PAYLOAD_TYPE, payload)]);
+  const [sig] = await by.signer.sign([preAuthEncoding(IN_TOTO_PAYLOAD_TYPE, payload)]);
   return {
     payloadType: IN_TOTO_PAYLOAD_TYPE,
     payload: base64.encode(payload),
-    signatures: [{ keyid: 'agent/export-bot', sig: base64.encode(sig ?? new Uint8Array()) }],
+    signatures: [{ keyid: by.signer.keyid, sig: base64.encode(sig ?? new Uint8Array()) }],
   };
 }
 
@@ -42,7 +47,7 @@ const withParams = (params: string): string => JSON.stringify(body).replace('{"t
 describe('openRequest', () => {
   it('gives the request and its digest, whatever the order and spacing of the signed text', async () => {
     const spaced = JSON.stringify(Object.fromEntries(Object.entries(body).reverse()), null, 3);
-    const opened = openRequest(await signText(statement({ body: spaced })), directory);
+    const opened = openRequest(await signText(statement({ body: spaced })), signers);
     expect(opened).toMatchObject({ request: body, requestDigest: digestOf(body), agentKey: key.publicKey });
   });
 
@@ -70,8 +75,51 @@ describe('openRequest', () => {
 
   it.each(odd)('refuses %s', async (_name, text, field) => {
     const envelope = await signText(text);
-    expect(() => openRequest(envelope, directory)).toThrow(
+    expect(() => openRequest(envelope, signers)).toThrow(
       expect.objectContaining({ code: 'field_invalid', field }) as Error,
+    );
+  });
+
+  const ofTokenBot = { ...body, agent: 'token-bot' };
+  const statementOfTokenBot = statement({ body: JSON.stringify(ofTokenBot), digest: digestOf(ofTokenBot) });
+
+  it('takes what the gateway signed for an agent without a key', async () => {
+    const opened = openRequest(await signText(statementOfTokenBot, intake), signers);
+    expect(opened).toMatchObject({ request: ofTokenBot, agentKey: intake.publicKey });
+  });
+
+  const forged: [name: string, text: string, by: TestKey, code: string][] = [
+    ['of an agent with a key, signed by the gateway', statement(), intake, 'signature_invalid'],
+    ['of an agent without a key, signed by another agent', statementOfTokenBot, key, 'signature_invalid'],
+    [
+      'of an agent without a key, signed under its name',
+      statementOfTokenBot,
+      makeKey('agent/token-bot'),
+      'agent_unknown',
+    ],
+    [
+      'of an agent without a key, by a forged key of the gateway',
+      statementOfTokenBot,
+      makeKey('intake/1'),
+      'signature_invalid',
+    ],
+    [
+      'of an agent without a key, by another key of the gateway',
+      statementOfTokenBot,
+      makeKey('decision/1'),
+      'agent_unknown',
+    ],
+  ];
+
+  it.each(forged)('refuses a request %s', async (_name, text, by, code) => {
+    const envelope = await signText(text, by);
+    expect(() => openRequest(envelope, signers)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it('takes nothing that the gateway signed where only agents sign', async () => {
+    const envelope = await signText(statementOfTokenBot, intake);
+    expect(() => openRequest(envelope, { directory, intakeKeys: [] })).toThrow(
+      expect.objectContaining({ code: 'agent_unknown' }) as Error,
     );
   });
 });

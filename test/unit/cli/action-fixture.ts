@@ -28,9 +28,33 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
       operation: 'database.export',
       params: { target: 'orders', query: 'SELECT id, email FROM customers', format: 'csv' },
       reason: 'Monthly report for finance, as asked in ticket 4711.',
-      logs: 'read ticket 4711\nplanned the export',
+      logs: { sha256: digest('7'), bytes: 35 },
       requestedAtMs: NOW_MS - 180_000,
       expiresAtMs: NOW_MS + 86_400_000,
+    },
+    provenance: null,
+    logs: {
+      sentSha256: digest('7'),
+      stored: { sha256: digest('8'), bytes: 40, redactions: [{ rule: 'password', count: 1 }] },
+    },
+    context: {
+      owners: ['dana', 'emil'],
+      recent: [
+        {
+          actionId: '01M82BEDCBHPE39GJ5Q8ZMGYDA',
+          operation: 'database.export',
+          target: 'orders',
+          outcome: 'succeeded',
+          concludedAtMs: NOW_MS - 86_400_000,
+        },
+        {
+          actionId: '01M82BEDCBHPE39GJ5Q8ZMGYD9',
+          operation: 'database.export',
+          target: null,
+          outcome: 'refused',
+          concludedAtMs: NOW_MS - 172_800_000,
+        },
+      ],
     },
     target: { kind: 'postgres', name: 'orders', environment: 'production' },
     preview: {
@@ -73,6 +97,8 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
     leases: [],
     outcome: null,
+    incidents: [],
+    freeze: null,
     lease: 'none',
     receipt: null,
     refusals: [],
@@ -80,6 +106,9 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
     ...change,
   };
 }
+
+/** The text of its log, as it is kept. */
+export const LOG_TEXT = 'read ticket 4711\npassword=[redacted: password]';
 
 /** The same, run and revoked. `sha256` is of the output. */
 export function finishedAction(sha256 = digest('5')): ActionView {
@@ -107,21 +136,39 @@ export function finishedAction(sha256 = digest('5')): ActionView {
   });
 }
 
+/** An export of far more than was approved, for which its agent was frozen; lifted or not. */
+export function mismatchedAction(lifted: NonNullable<ActionView['freeze']>['lifted'] = null): ActionView {
+  const sentence = '20,000 rows were exported; the preview had said about 1.';
+  return {
+    ...finishedAction(),
+    outcome: { status: 'effect_mismatch', code: 'effect_mismatch', message: sentence, result: { rows: 20_000 } },
+    incidents: [{ code: 'effect_larger_than_preview', severity: 'high', sentence, openedAtMs: NOW_MS - 15_000 }],
+    freeze: { agent: 'export-bot', frozenAtMs: NOW_MS - 15_000, lifted },
+  };
+}
+
 /** Ends as the given status says. */
 export function endedAction(status: NonNullable<ActionView['outcome']>['status']): ActionView {
   return waitingAction({ state: 'done', outcome: { status, code: `test_${status}`, message: `It ended: ${status}.` } });
 }
 
+const ESC = '\u001B';
+export const EVIL = `${ESC}[2J${ESC}]0;title\u0007\r\u009B31m\u202Edlrow\u2066\u200B\u{E0041}`;
+
 /** Terminal sequences, carriage returns, direction overrides and invisible characters, from everywhere text comes from. */
 export function hostileAction(): ActionView {
-  const esc = '\u001B';
-  const evil = `${esc}[2J${esc}]0;title\u0007\r\u009B31m\u202Edlrow\u2066\u200B\u{E0041}`;
+  const evil = EVIL;
   const action = waitingAction();
   const { preview, request } = action;
   if (preview === null) throw new Error('the fixture has a preview');
   return {
     ...action,
-    request: { ...request, reason: `Please ${evil}\nAction approved`, logs: `${evil}\n`, params: { query: evil } },
+    request: {
+      ...request,
+      reason: `Please ${evil}\nAction approved`,
+      link: `https://${evil}`,
+      params: { query: evil },
+    },
     target: { kind: 'postgres', name: 'orders', environment: 'production' },
     preview: {
       ...preview,
@@ -131,7 +178,7 @@ export function hostileAction(): ActionView {
     },
     flags: [{ code: 'personal_data', severity: 'high', sentence: `Column ${evil}` }],
     decisions: action.decisions.map((decision) => ({ ...decision, reason: evil })),
-    reopened: { code: 'target_changed', message: evil },
+    reopened: { code: 'target_changed', message: evil, difference: null },
     leases: [
       {
         accessor: 'a',

@@ -38,9 +38,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function signIn(expiresAtMs: number): Promise<void> {
+async function signIn(expiresAtMs: number, url = gateway.url): Promise<void> {
   const store = createCredentialStore(join(folder, 'countersign', 'credentials.json'));
-  await store.save(gateway.url, {
+  await store.save(url, {
     accessToken: new Secret('token-of-dora'),
     expiresAtMs,
     issuer: 'https://id.example.com',
@@ -136,6 +136,7 @@ describe('the command line', () => {
     ['an unknown command', ['reqeust']],
     ['no command', []],
     ['a gateway that is no address', ['list', '--gateway', 'example']],
+    ['a gateway on another machine without TLS', [...REQUEST, '--gateway', 'http://gateway.example']],
     ['a limit out of range', ['list', '--limit', '0']],
     ['deny without a reason', ['deny', ACTION_ID]],
     ['approve where nobody can be asked', ['approve', ACTION_ID]],
@@ -148,6 +149,40 @@ describe('the command line', () => {
 
   it('without a gateway is a mistake in the command line', async () => {
     expect((await cli(['list'], { environment: { COUNTERSIGN_GATEWAY_URL: '' } })).exitCode).toBe(2);
+  });
+});
+
+describe('a gateway on another machine without TLS', () => {
+  // For the program it is another machine; Linux takes it for this one.
+  const url = (): string => gateway.url.replace('127.0.0.1', '0.0.0.0');
+  const list = async (extra: string[], setting = ''): Promise<Ran> => {
+    await signIn(NOW_MS + 60_000, url());
+    return cli(['list', '--gateway', url(), ...extra], { environment: { COUNTERSIGN_INSECURE_HTTP: setting } });
+  };
+
+  it('is not asked: 2, and the message names what would allow it', async () => {
+    const { exitCode, stderr } = await list([]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('--insecure-http (COUNTERSIGN_INSECURE_HTTP=true)');
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it.each([
+    ['the option', ['--insecure-http'], ''],
+    ['the setting', [], 'true'],
+  ])('is asked with %s', async (_what, extra, setting) => {
+    expect((await list(extra, setting)).exitCode).toBe(0);
+    expect(gateway.calls).toHaveLength(1);
+  });
+
+  it('is not asked with a setting that says neither', async () => {
+    expect((await list([], 'perhaps')).exitCode).toBe(2);
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('can be forgotten', async () => {
+    await list([]);
+    expect((await cli(['logout', '--gateway', url()])).stdout).toContain('Signed out');
   });
 });
 

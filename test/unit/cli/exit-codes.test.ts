@@ -12,6 +12,7 @@ describe('exit codes', () => {
     ['expired', 4],
     ['withdrawn', 4],
     ['cancelled', 4],
+    ['effect_mismatch', 9],
     ['failed', 5],
     ['unknown', 5],
     ['interrupted', 5],

@@ -14,6 +14,13 @@ import {
   waitSchema,
   withdrawnSchema,
 } from '../../../src/channels/api/schemas.js';
+import {
+  incidentsQuerySchema,
+  incidentsSchema,
+  unfreezeBodySchema,
+  unfrozenSchema,
+} from '../../../src/channels/api/incident-schemas.js';
+import { requireNamedLogs, splitBody } from '../../../src/channels/attachments.js';
 import { open } from '../../../src/core/dsse.js';
 import { Refusal } from '../../../src/core/errors.js';
 import { parseOrRefuse } from '../../../src/core/invalid-field.js';
@@ -47,6 +54,9 @@ export async function answer(gateway: LocalGateway, exchange: Exchange): Promise
     const route = ROUTES[part];
     if (route !== undefined) return { status: 200, body: await route(gateway, exchange, actionId) };
   }
+  if (url.pathname === '/v1/incidents') return { status: 200, body: await incidents(gateway, exchange) };
+  const [, agent] = /^\/v1\/agents\/([^/]+)\/unfreeze$/.exec(url.pathname) ?? [];
+  if (agent !== undefined) return { status: 200, body: await unfreeze(gateway, exchange, agent) };
   throw new Refusal('not_found', 'There is nothing at this address.');
 }
 
@@ -84,6 +94,12 @@ const ROUTES: Record<string, Route | undefined> = {
     await authenticate(gateway, exchange, 'either');
     return statementsSchema.parse({ statements: gateway.statements.get(actionId) ?? [] });
   },
+  logs: async (gateway, exchange, actionId) => {
+    await authenticate(gateway, exchange, 'either');
+    const text = gateway.logs.get(actionId);
+    if (text === undefined) throw new Refusal('not_found', 'The agent sent no log.', 'actionId');
+    return Buffer.from(text);
+  },
   output: async (gateway, exchange, actionId) => {
     await authenticate(gateway, exchange, 'agent');
     const output = gateway.outputs.get(actionId);
@@ -96,6 +112,9 @@ function submit(gateway: LocalGateway, exchange: Exchange): Answer {
   const { predicate, subject } = openAs(gateway, exchange, 'request');
   if (gateway.accept === null)
     throw new Refusal('policy_forbids', 'No policy lets this agent ask for this.', 'operation');
+  const { logs } = splitBody(JSON.parse(exchange.body));
+  if (logs !== null) requireNamedLogs(predicate.body, logs);
+  if (logs !== null) gateway.logs.set(predicate.body.actionId, logs);
   gateway.put(gateway.accept(predicate.body));
   const accepted = { actionId: predicate.body.actionId, requestDigest: subject[0].digest.sha256, state: 'preparing' };
   return { status: 202, body: acceptedSchema.parse(accepted) };
@@ -113,8 +132,26 @@ async function list(gateway: LocalGateway, exchange: Exchange): Promise<Answer> 
   };
 }
 
+async function incidents(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  const { agent, limit } = parseOrRefuse(incidentsQuerySchema, queryOf(exchange));
+  const all = gateway.incidents.filter((incident) => (agent ?? incident.agent) === incident.agent);
+  const next = all.length > limit ? String(limit) : null;
+  return incidentsSchema.parse({ incidents: all.slice(0, limit), unreadable: [], next });
+}
+
+async function unfreeze(gateway: LocalGateway, exchange: Exchange, agent: string): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  const { reason } = parseOrRefuse(unfreezeBodySchema, JSON.parse(exchange.body));
+  gateway.unfrozen.push({ agent, reason });
+  const lifted = gateway.incidents
+    .filter((incident) => incident.frozen && incident.agent === agent)
+    .map(({ actionId, digest }) => ({ actionId, freeze: digest }));
+  return unfrozenSchema.parse({ agent, lifted });
+}
+
 function openAs<K extends StatementKind>(gateway: LocalGateway, { body }: Exchange, kind: K) {
-  const opened = open(parseOrRefuse(envelopeSchema, JSON.parse(body)), gateway.options.agents);
+  const opened = open(parseOrRefuse(envelopeSchema, splitBody(JSON.parse(body)).envelope), gateway.options.agents);
   if (!opened.ok) throw new Refusal(opened.fault, 'The envelope does not verify.');
   return parseOrRefuse(statementSchema(kind), opened.payload);
 }

@@ -6,6 +6,7 @@ import { createAgentTokens } from '../../../src/channels/api/agent-tokens.js';
 import { problemOf } from '../../../src/channels/api/problems.js';
 import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
 import type { Refusal, ServiceFault } from '../../../src/core/errors.js';
+import type { IncidentPage } from '../../../src/client/answers.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { answer, type Exchange } from './local-gateway-routes.js';
@@ -34,9 +35,14 @@ export class LocalGateway {
   readonly agentOf: ReturnType<typeof createAgentTokens>;
   readonly actions = new Map<string, { view: ActionView; revision: number }>();
   readonly outputs = new Map<string, Buffer>();
+  /** Logs, by action; the real gateway leaves secrets out. */
+  readonly logs = new Map<string, string>();
   readonly statements = new Map<string, Envelope[]>();
   readonly decisions: Arrived[] = [];
   readonly withdrawals: string[] = [];
+  readonly incidents: IncidentPage['incidents'] = [];
+  /** Who was unfrozen, and why, as it came. */
+  readonly unfrozen: { agent: string; reason: string }[] = [];
   /** Method and path of each call, as it came. */
   readonly calls: string[] = [];
   /** How many of the next calls get a closed connection instead of an answer. */

@@ -7,7 +7,19 @@ import { relative, span } from '../../../apps/cli/render/time.js';
 import type { ActionPage } from '../../../src/client/answers.js';
 import { actionSummarySchema } from '../../../src/client/answers.js';
 import { toSummary } from '../../../src/channels/api/schemas.js';
-import { finishedAction, hostileAction, NOW_MS, waitingAction } from './action-fixture.js';
+import type { LogText } from '../../../src/record/log-text.js';
+import {
+  EVIL,
+  finishedAction,
+  hostileAction,
+  LOG_TEXT,
+  mismatchedAction,
+  NOW_MS,
+  waitingAction,
+} from './action-fixture.js';
+
+const LOG: LogText = { ok: true, text: LOG_TEXT };
+const HOSTILE_LOG: LogText = { ok: true, text: `${EVIL}\n` };
 
 const plain = (width: number): Look => ({ width, style: createStyle(false), nowMs: NOW_MS, logs: 'tail' });
 const page: ActionPage = {
@@ -19,20 +31,27 @@ const WIDTHS = [60, 120];
 
 describe('an action', () => {
   it.each(WIDTHS)('that waits, at width %i', (width) => {
-    expect(renderAction(waitingAction(), plain(width)).join('\n')).toMatchSnapshot();
+    expect(renderAction(waitingAction(), LOG, plain(width)).join('\n')).toMatchSnapshot();
   });
 
   it.each(WIDTHS)('that has run, at width %i', (width) => {
-    expect(renderAction(finishedAction(), plain(width)).join('\n')).toMatchSnapshot();
+    expect(renderAction(finishedAction(), LOG, plain(width)).join('\n')).toMatchSnapshot();
+  });
+
+  it.each(WIDTHS)('that did other than declared, at width %i', (width) => {
+    expect(renderAction(mismatchedAction(), LOG, plain(width)).join('\n')).toMatchSnapshot();
+    const lifted = { person: 'erin', reason: `Loaded on purpose.${EVIL}\nTicket 4711.`, atMs: NOW_MS - 5_000 };
+    const shown = renderAction(mismatchedAction(lifted), LOG, plain(width));
+    expect(shown.slice(shown.indexOf('Incident')).join('\n')).toMatchSnapshot();
   });
 
   it.each(WIDTHS)('full of tricks, at width %i', (width) => {
-    expect(renderAction(hostileAction(), plain(width)).join('\n')).toMatchSnapshot();
+    expect(renderAction(hostileAction(), HOSTILE_LOG, plain(width)).join('\n')).toMatchSnapshot();
   });
 
   it.each(WIDTHS)('is never wider than %i', (width) => {
     for (const action of [waitingAction(), finishedAction(), hostileAction()]) {
-      const wide = renderAction(action, plain(width)).filter(
+      const wide = renderAction(action, HOSTILE_LOG, plain(width)).filter(
         (line) => widthOfText(line) > width && !line.startsWith('Action '),
       );
       expect(wide).toEqual([]);
@@ -42,15 +61,19 @@ describe('an action', () => {
   it.each(WIDTHS)('shows all of what will run, at width %i', (width) => {
     const lines = Array.from({ length: 500 }, (_, line) => `  ${'abcdefgh'.repeat(line % 40)}${String(line)}`);
     const preview = { ...waitingAction().preview, content: { language: 'sql', text: lines.join('\n') } };
-    const shown = renderAction(waitingAction({ preview } as Partial<ReturnType<typeof waitingAction>>), plain(width));
+    const shown = renderAction(
+      waitingAction({ preview } as Partial<ReturnType<typeof waitingAction>>),
+      null,
+      plain(width),
+    );
     const start = shown.findIndex((line) => line.startsWith('What will run'));
     const end = shown.findIndex((line) => line === 'Parameters');
-    const content = shown.slice(start + 1, end - 1).map((line) => line.replace(/^ {2}\| ?/, ''));
+    const content = shown.slice(start + 1, end - 1).map((line) => line.replace(/^ {2}[|:] ?/, ''));
     expect(content.join('').replaceAll(' ', '')).toBe(lines.join('').replaceAll(' ', ''));
   });
 
   it('lets nothing through to the terminal but our own colours', () => {
-    const text = renderAction(hostileAction(), { ...plain(80), style: createStyle(true) }).join('\n');
+    const text = renderAction(hostileAction(), HOSTILE_LOG, { ...plain(80), style: createStyle(true) }).join('\n');
     const ours = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
     const codes = new Set(text.match(ours));
     expect([...codes].sort()).toEqual(['\u001B[1m', '\u001B[22m', '\u001B[31m', '\u001B[33m', '\u001B[39m']);
@@ -58,15 +81,26 @@ describe('an action', () => {
   });
 
   it('says how much of the agent’s log it leaves out, and where the rest is', () => {
-    const request = {
-      ...waitingAction().request,
-      logs: Array.from({ length: 50 }, (_, line) => `line ${String(line)}`).join('\n'),
-    };
-    const text = (logs: Look['logs']): string =>
-      renderAction(waitingAction({ request }), { ...plain(100), logs }).join('\n');
+    const log: LogText = { ok: true, text: Array.from({ length: 50 }, (_, line) => `line ${String(line)}`).join('\n') };
+    const text = (logs: Look['logs']): string => renderAction(waitingAction(), log, { ...plain(100), logs }).join('\n');
     expect(text('tail')).toContain('30 earlier lines: countersign show');
     expect(text('tail')).not.toContain('line 29\n');
     expect(text('all')).toContain('line 0\n');
+  });
+});
+
+describe('what the agent says', () => {
+  it('about untrusted input and its run is shown, the link as text', () => {
+    const link = 'https://traces.example/run/1';
+    const request = { ...waitingAction().request, tainted: true, link };
+    const text = renderAction(waitingAction({ request }), null, plain(100)).join('\n');
+    expect(text).toContain('untrusted input  was read by the agent before it asked');
+    expect(text).toContain(`Untrusted link to its run\n  | ${link}`);
+  });
+
+  it('in a log that cannot be shown is replaced by why', () => {
+    const log: LogText = { ok: false, because: 'The agent named a log but did not send it.' };
+    expect(renderAction(waitingAction(), log, plain(100)).join('\n')).toContain(`The agent's log\n  ${log.because}`);
   });
 });
 

@@ -97,6 +97,32 @@ describe('an agent at the gateway', () => {
   });
 });
 
+describe('the address of a gateway', () => {
+  it.each([
+    'http://localhost:8480',
+    'http://127.0.0.1',
+    'http://127.9.8.7:1',
+    'http://[::1]:8480',
+    'https://g.example',
+  ])('%s is taken', (url) => {
+    expect(() => createGatewayAgent({ url, signer })).not.toThrow();
+  });
+
+  it.each([
+    'http://gateway.example',
+    'http://127.0.0.1.example',
+    'http://localhost.example',
+    'http://[::ffff:127.0.0.1]',
+    'http://0.0.0.0:8480',
+    'http://10.0.0.1',
+  ])('%s is refused by the name of the setting, unless that is switched on', (url) => {
+    expect(() => createGatewayAgent({ url, signer })).toThrow(
+      expect.objectContaining({ name: 'Refusal', code: 'field_invalid', field: 'insecureHttp' }) as Error,
+    );
+    expect(() => createGatewayAgent({ url, signer, insecureHttp: true })).not.toThrow();
+  });
+});
+
 describe('downloading', () => {
   const output = Buffer.from('id,total\n1,9.50\n');
   const sha256 = createHash('sha256').update(output).digest('hex');

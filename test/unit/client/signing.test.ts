@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,8 +29,9 @@ const signer = createAgentSigner({ agentId: 'export-bot', privateKey: newPem() }
 
 describe('an agent’s signature', () => {
   it('makes a request that opens with the agent’s key and is what the schema says', async () => {
-    const { actionId, requestDigest, envelope } = await signRequest(
-      { ...input, logs: 'line', lifetimeMs: 60_000 },
+    const context = { link: 'https://traces.example/run/1', tainted: true };
+    const { actionId, requestDigest, envelope, logs } = await signRequest(
+      { ...input, ...context, logs: 'größer', lifetimeMs: 60_000 },
       signer,
     );
     const opened = open(envelope, [signer.publicKey]);
@@ -40,7 +41,12 @@ describe('an agent’s signature', () => {
     expect(subject).toEqual([{ name: `action/${actionId}`, digest: { sha256: requestDigest } }]);
     expect(requestDigest).toBe(digestOf(predicate.body));
     expect(predicate.chain).toBeNull();
-    expect(predicate.body).toMatchObject({ logs: 'line', requestedAtMs: NOW_MS, expiresAtMs: NOW_MS + 60_000 });
+    const named = { sha256: createHash('sha256').update('größer').digest('hex'), bytes: 8 };
+    const times = { requestedAtMs: NOW_MS, expiresAtMs: NOW_MS + 60_000 };
+    expect(predicate.body).toMatchObject({ logs: named, ...context, ...times });
+    // Its text travels beside what was signed.
+    expect(logs).toBe('größer');
+    expect(JSON.stringify(opened.payload)).not.toContain('größer');
   });
 
   it('makes a withdrawal of that request', async () => {
@@ -89,6 +95,13 @@ describe('an agent’s signature', () => {
     ['reason', { reason: '' }],
     ['reason', { reason: 'x'.repeat(2_001) }],
     ['logs', { logs: 'x'.repeat(65_537) }],
+    ['logs', { logs: 'ö'.repeat(32_769) }],
+    ['link', { link: 'http://traces.example' }],
+    ['link', { link: 'https://user:pass@traces.example' }],
+    ['link', { link: 'https://' }],
+    ['link', { link: 'javascript:alert(1)' }],
+    ['link', { link: 'https://traces.example/a b' }],
+    ['link', { link: `https://${'x'.repeat(493)}` }],
     ['lifetimeMs', { lifetimeMs: 0 }],
     ['lifetimeMs', { lifetimeMs: 15 * 86_400_000 }],
     ['lifetimeMs', { lifetimeMs: Number.NaN }],

@@ -14,15 +14,21 @@ import {
   type AnyBody,
   type Facts,
 } from '../enforcement/evidence.js';
+import type { AnyRecorded } from '../../../src/record/record.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
+import { incident } from '../enforcement/effect-fixture.js';
 
 const example = await loadPolicy(EXAMPLE);
 const AT_MS = OPENED_AT_MS + 2 * MINUTE_MS;
 
-function viewOf(change: (facts: Facts) => void, more: (facts: Facts) => AnyBody[] = () => []): ActionView {
+function viewOf(
+  change: (facts: Facts) => void,
+  more: (facts: Facts) => AnyBody[] = () => [],
+  store: (statements: AnyRecorded[]) => AnyRecorded[] = (statements) => statements,
+): ActionView {
   const facts = honestFacts(example);
   change(facts);
-  const view = viewAction(statementsOf(facts, more(facts)));
+  const view = viewAction(store(statementsOf(facts, more(facts))));
   if (view === undefined) throw new Error('there is no view');
   return view;
 }
@@ -185,6 +191,62 @@ describe('the decisions of an action', () => {
   });
 });
 
+describe('after a reset', () => {
+  /** As the worker stores plans: under `<run>/<round>`. */
+  const keyedBy = (runs: readonly string[]) => (statements: AnyRecorded[]) => {
+    const left = [...runs];
+    return statements.map((each) => (each.kind === 'plan' ? { ...each, key: `${left.shift() ?? ''}/1` } : each));
+  };
+  const planAgain = (facts: Facts): void => {
+    facts.rounds.push(planRound(facts.policy, facts.request, 1));
+  };
+  const twoPlaces = (facts: Facts): void => {
+    const [stage] = lastRound(facts).plan.plan.stages;
+    if (stage === undefined) throw new Error('the plan has no stage');
+    stage.quorum = 2;
+    renameAll(facts);
+  };
+
+  test('to the very beginning, the new plan waits for all of its people again', () => {
+    const view = viewOf(planAgain, () => [], keyedBy(['run-1', 'run-2']));
+    expect(view.decisions.map(({ current }) => current)).toEqual([false]);
+    expect(view).toMatchObject({ state: 'waiting', quorum: { filled: false } });
+  });
+
+  test('the same plan twice by one run takes nothing away', () => {
+    const { runId } = honestFacts(example);
+    expect(viewOf(planAgain, () => [], keyedBy([runId, runId]))).toMatchObject({ state: 'approved' });
+  });
+
+  test.each<[string, ActionView['state'], string, [string, boolean][]]>([
+    [
+      'to the open review, approvals of the old run fill no place beside those of the new',
+      'waiting',
+      'run-2',
+      [
+        ['ben', false],
+        ['carol', true],
+      ],
+    ],
+    [
+      'approvals of one run fill the plan together',
+      'approved',
+      'same',
+      [
+        ['ben', true],
+        ['carol', true],
+      ],
+    ],
+  ])('%s', (_, state, run, decisions) => {
+    const view = viewOf((facts) => {
+      twoPlaces(facts);
+      approve(facts, 'carol', run === 'same' ? {} : { runId: run });
+    });
+    expect(view.decisions.map(({ person, current }) => [person, current])).toEqual(decisions);
+    expect(view.state).toBe(state);
+  });
+});
+
 describe('the leases of an action', () => {
   test.each<[string, ActionView['lease'], AnyBody[], (string | null)[]]>([
     ['none', 'none', [], []],
@@ -207,6 +269,41 @@ describe('the leases of an action', () => {
   });
 });
 
+describe('what people judge by', () => {
+  const sent = 'a'.repeat(64);
+  const redactions = [{ rule: 'password', count: 2 }];
+  const attachment = (sentSha256: string): AnyBody => ({
+    kind: 'attachment',
+    body: { kind: 'logs', sentSha256, storedSha256: 'b'.repeat(64), bytes: 7, redactions },
+  });
+  const naming = (facts: Facts): void => {
+    facts.request.logs = { sha256: sent, bytes: 9 };
+  };
+  const kept = { sha256: 'b'.repeat(64), bytes: 7, redactions };
+
+  test.each<[what: string, change: (facts: Facts) => void, statements: AnyBody[], logs: ActionView['logs']]>([
+    ['a log that nobody named', asItIs, [], null],
+    ['a log that was kept without being named', asItIs, [attachment(sent)], null],
+    ['a log that was named and not sent', naming, [], { sentSha256: sent, stored: null }],
+    ['a log of another text', naming, [attachment('c'.repeat(64))], { sentSha256: sent, stored: null }],
+    ['the log that was named', naming, [attachment(sent)], { sentSha256: sent, stored: kept }],
+  ])('is %s', (_, change, statements, logs) => {
+    expect(viewOf(change, () => statements).logs).toEqual(logs);
+  });
+
+  test('is the background that the last preview holds, which no digest covers', () => {
+    const context = { owners: ['dana'], recent: [] };
+    const plain = viewOf(asItIs);
+    const told = viewOf((facts) => {
+      facts.rounds[0].preview.context = context;
+      renameAll(facts);
+    });
+    expect(plain.context).toBeNull();
+    expect(told.context).toEqual(context);
+    expect(told.actionDigest).toBe(plain.actionDigest);
+  });
+});
+
 describe('the end of an action', () => {
   test('is told by its result until there is a receipt, and by the last receipt', () => {
     expect(viewOf(asItIs, () => [result])).toMatchObject({ outcome, receipt: null });
@@ -216,11 +313,40 @@ describe('the end of an action', () => {
     });
   });
 
+  test('names its incidents, whom it froze, and who lifted that', () => {
+    const { agent, openedAtMs, ...found } = incident;
+    const frozen = { agent, because: 'effect_mismatch' as const, incident: incident.code, frozenAtMs: AT_MS };
+    const freeze: AnyBody = { kind: 'freeze', body: frozen };
+    const before = viewOf(asItIs, () => [result, { kind: 'incident', body: incident }, freeze]);
+    expect(before.incidents).toEqual([{ code: found.code, severity: 'high', sentence: found.sentence, openedAtMs }]);
+    expect(before.freeze).toEqual({ agent, frozenAtMs: AT_MS, lifted: null });
+
+    const named = before.timeline.at(-1)?.digest ?? '';
+    const lift = (change: object = {}): AnyBody => ({
+      kind: 'unfreeze',
+      body: {
+        agent,
+        freeze: named,
+        reason: 'Fine.',
+        by: { person: 'erin', group: 'security-oncall' },
+        via: { channel: 'api', subject: 'erin' },
+        unfrozenAtMs: AT_MS + 1,
+        ...change,
+      },
+    });
+    const shown = (body: AnyBody) => viewOf(asItIs, () => [result, { kind: 'incident', body: incident }, freeze, body]);
+    expect(shown(lift()).freeze?.lifted).toEqual({ person: 'erin', reason: 'Fine.', atMs: AT_MS + 1 });
+    expect(shown(lift({ freeze: '0'.repeat(64) })).freeze?.lifted).toBeNull();
+    expect(shown(lift({ agent: 'other-bot' })).freeze?.lifted).toBeNull();
+    expect(viewOf(asItIs)).toMatchObject({ incidents: [], freeze: null });
+  });
+
   test('names every statement, in order, with who signed it', () => {
     const view = viewOf(asItIs, (facts) => [claim(facts), result]);
-    expect(view.timeline.map(({ kind, signedBy }) => `${kind} ${signedBy}`)).toEqual(
-      ['request', 'preview', 'plan', 'decision', 'claim', 'result'].map((kind) => `${kind} ${kind}/1`),
-    );
+    expect(view.timeline.map(({ kind, signedBy }) => `${kind} ${signedBy}`)).toEqual([
+      'request agent/export-bot',
+      ...['preview', 'plan', 'decision', 'claim', 'result'].map((kind) => `${kind} ${kind}/1`),
+    ]);
     expect(new Set(view.timeline.map(({ digest }) => digest)).size).toBe(6);
   });
 

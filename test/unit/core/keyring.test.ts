@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seal, type Envelope } from '../../../src/core/dsse.js';
 import {
+  createKeyringReader,
   KEY_PURPOSES,
   keysFor,
   openKeyring,
@@ -57,10 +58,38 @@ describe('a keyring', () => {
   });
 });
 
+describe('the keyrings that a process reads one after the other', () => {
+  const numbered = (number: number) => sealKeyring({ ...keyring, number }, root.signer);
+
+  test.each<[string, number[], boolean]>([
+    ['the first, whatever its number', [7], true],
+    ['the same again', [7, 7], true],
+    ['a newer one', [7, 8], true],
+    ['an older one', [7, 6], false],
+    ['an older one after two newer', [1, 3, 2], false],
+  ])('%s', async (_, numbers, opens) => {
+    const read = createKeyringReader(root.publicKey);
+    const envelopes = await Promise.all(numbers.map(numbered));
+    for (const envelope of envelopes.slice(0, -1)) read(envelope);
+    const last = () => read(envelopes.at(-1)).number;
+    if (opens) expect(last()).toBe(numbers.at(-1));
+    else expect(last).toThrow(expect.objectContaining({ code: 'statement_invalid' }));
+  });
+
+  test('one that does not open leaves the one in force', async () => {
+    const read = createKeyringReader(root.publicKey);
+    read(await numbered(2));
+    expect(() => read(keyring)).toThrow('is not signed by the root key');
+    expect(read(await numbered(2)).number).toBe(2);
+  });
+});
+
 describe('who may sign what', () => {
   test.each<[StatementKind, string[]]>([
-    ['request', []],
-    ['withdrawal', []],
+    // Beside the agents' own keys, and for agents without one only: see verify-statement.test.ts.
+    ['request', ['intake']],
+    ['withdrawal', ['intake']],
+    ['provenance', ['intake']],
     ['preview', ['worker']],
     ['plan', ['worker']],
     ['escalation', ['worker']],

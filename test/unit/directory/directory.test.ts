@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Directory } from '../../../src/directory/directory.js';
+import type { Directory, Provenance } from '../../../src/directory/directory.js';
 import { loadDirectory } from '../../../src/directory/load-directory.js';
 import { formatProblem } from '../../../src/directory/yaml-source.js';
 
@@ -18,6 +18,7 @@ groups:
 agents:
   - { id: bot, name: Bot, owner: ann-root, prompters: [bob], groups: [bots], publicKey: ${KEY_A} }
   - { id: cat, name: Cat, owner: bob, prompters: [bob, zoe], groups: [], publicKey: ${KEY_B} }
+  - { id: dog, name: Dog, owner: bob, prompters: [bob, zoe], groups: [], jwt: { issuer: cluster, subject: 'spiffe://x/dog' } }
 `;
 
 function load(text: string): Directory {
@@ -77,6 +78,64 @@ describe('a directory', () => {
     expect(directory.barredFor(agent)).toEqual(barred);
   });
 
+  const alone = 'owns agent cat';
+  test.each<[string, Provenance, [string, string][]]>([
+    [
+      'the one who prompted, beside the owner',
+      { prompters: ['ann'], schedulers: [] },
+      [
+        ['ann', 'prompted this action'],
+        ['bob', alone],
+      ],
+    ],
+    [
+      'the owner who prompted',
+      { prompters: ['bob'], schedulers: [] },
+      [['bob', 'owns agent cat and prompted this action']],
+    ],
+    [
+      'who scheduled it too',
+      { prompters: ['bob'], schedulers: ['ann'] },
+      [
+        ['ann', 'scheduled this action'],
+        ['bob', 'owns agent cat and prompted this action'],
+      ],
+    ],
+    [
+      'everyone when only the scheduler is proven',
+      { prompters: [], schedulers: ['ann'] },
+      [
+        ['ann', 'scheduled this action'],
+        ['bob', 'owns and may prompt agent cat'],
+      ],
+    ],
+    [
+      'everyone when a prompter is not listed',
+      { prompters: ['bob', 'stranger'], schedulers: [] },
+      [
+        ['ann', 'alias of zoe, who may prompt agent cat'],
+        ['bob', 'owns and may prompt agent cat and prompted this action'],
+        ['stranger', 'prompted this action'],
+      ],
+    ],
+  ])('with verified tokens bars %s', (_, provenance, barred) => {
+    expect(directory.barredFor('cat', provenance)).toEqual(barred.map(([person, because]) => ({ person, because })));
+  });
+
+  test('knows by any account who may prompt an agent', () => {
+    const may = (person: string): boolean => directory.mayPrompt('cat', person);
+    expect(['bob', 'zoe', 'ann', 'ann-root', 'stranger'].map(may)).toEqual([true, true, true, true, false]);
+    expect(directory.mayPrompt('ghost', 'bob')).toBe(false);
+  });
+
+  test('finds an agent without a key by issuer and exact subject only', () => {
+    expect(directory.agentByToken('cluster', 'spiffe://x/dog')?.id).toBe('dog');
+    expect(directory.agentByToken('cluster', 'spiffe://X/dog')).toBeUndefined();
+    expect(directory.agentByToken('other', 'spiffe://x/dog')).toBeUndefined();
+    expect(['dog', 'cat', 'ghost'].map((id) => directory.signsByIntake(id))).toEqual([true, false, false]);
+    expect(directory.agentKey('dog')).toBeUndefined();
+  });
+
   test('refuses to say who is barred from an unknown agent', () => {
     expect(() => directory.barredFor('ghost')).toThrow(expect.objectContaining({ code: 'agent_unknown' }));
   });
@@ -124,6 +183,21 @@ const FAULTS: [string, string, string, number, string][] = [
     'Slack identity of "bob" already belongs to "ann"',
   ],
   ['mailbox twice', 'bob@example.com', 'ANN@example.com', 3, 'list the other under its aliases'],
+  ['neither key nor token', `, publicKey: ${KEY_B}`, '', 12, 'agent "cat" has neither a publicKey nor a jwt'],
+  [
+    'key and token',
+    `publicKey: ${KEY_B}`,
+    `publicKey: ${KEY_B}, jwt: { issuer: cluster, subject: cat }`,
+    12,
+    'agent "cat" has both a publicKey and a jwt',
+  ],
+  [
+    'token identity twice, for another audience',
+    `publicKey: ${KEY_B}`,
+    "jwt: { issuer: cluster, subject: 'spiffe://x/dog', audience: other }",
+    13,
+    'agent "dog" has the token identity of "cat"',
+  ],
   ['agent twice', 'id: cat', 'id: bot', 12, 'agent "bot" is listed twice'],
   ['key twice', KEY_B, KEY_A, 12, 'agent "cat" has the public key of "bot"'],
   [
@@ -140,6 +214,14 @@ const FAULTS: [string, string, string, number, string][] = [
   ['unknown field', 'name: Bob', 'name: Bob, nick: B', 3, 'people.1.nick: is not a known field'],
   ['missing field', 'name: Bob, ', '', 3, 'people.1.name: '],
   ['repeated YAML key', 'lead: [zoe]', 'dba: [zoe]', 8, 'not valid YAML'],
+  [
+    'unfreeze by an unknown group',
+    'agents:',
+    'unfreeze: leads\nagents:',
+    10,
+    'unfreeze names group "leads"; the directory has "lead"',
+  ],
+  ['unfreeze by nobody', 'agents:', 'unfreeze: empty\nagents:', 10, 'unfreeze names group "empty", which holds nobody'],
   ['broken YAML', 'lead: [zoe]', 'lead: [zoe', 9, 'not valid YAML'],
 ];
 

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RefusalCode } from '../../../src/core/errors.js';
 import { digestOf } from '../../../src/core/json.js';
-import { editedBundle, type Edit } from '../policy/bundle-folders.js';
+import { editedBundle, EXAMPLE, type Edit } from '../policy/bundle-folders.js';
 import {
   ACTION_ID,
   approve,
@@ -138,6 +140,35 @@ const SWAPS: Attack[] = [
     answer: 'Refusal',
     code: 'digest_mismatch',
   },
+];
+
+const SIGNED = 'the request is signed by its agent, or by the gateway for one without a key';
+
+/** Attacks that have somebody else sign for an agent. */
+const SIGNERS: Attack[] = [
+  ...(['intake/1', 'decision/1', 'worker/1', 'agent/other-bot', 'agent/export-bot2', ''] as const).map(
+    (keyid): Attack => ({
+      check: SIGNED,
+      what: `a request of an agent with a key, signed by "${keyid}"`,
+      forge(facts) {
+        facts.requestKeyId = keyid;
+      },
+      answer: 'Refusal',
+      code: 'signature_invalid',
+    }),
+  ),
+  ...(['agent/export-bot', 'decision/1', 'worker/1', 'intake'] as const).map((keyid): Attack => ({
+    check: SIGNED,
+    what: `a request of an agent without a key, signed by "${keyid}"`,
+    async forge(facts) {
+      const key = /publicKey: .*$/m.exec(await readFile(join(EXAMPLE, 'directory.yaml'), 'utf8'))?.[0] ?? '';
+      const to = 'jwt: { issuer: cluster, subject: export-bot }';
+      facts.policy = await loadPolicy(await editedBundle([{ file: 'directory.yaml', from: key, to }]));
+      facts.requestKeyId = keyid;
+    },
+    answer: 'Refusal',
+    code: 'signature_invalid',
+  })),
 ];
 
 /** Attacks that run an action too late, twice, or after it was ended. */
@@ -284,6 +315,32 @@ const POLICY: Attack[] = [
     code: 'plan_stricter',
   },
   {
+    check: 'people review what an agent asked for after it read untrusted input',
+    what: 'an automatic action whose agent read untrusted input',
+    forge(facts) {
+      facts.request.params = { target: 'orders-staging', query: 'SELECT 1', format: 'csv' };
+      facts.request.tainted = true;
+      facts.rounds = [planRound(facts.policy, facts.request, 1)];
+    },
+    answer: 'Refusal',
+    code: 'tainted_unreviewed',
+  },
+  {
+    check: 'policy still permits it, and asks for no more than was approved',
+    what: 'a flag of the request itself that the worker kept back',
+    async forge(facts) {
+      facts.request.tainted = true;
+      renameAll(facts);
+      await putInForce(facts, {
+        file: 'stop.cedar',
+        from: null,
+        to: '@id("stop")\nforbid (principal, action == Action::"database.export", resource) when { context.flags.contains("untrusted_input") };\n',
+      });
+    },
+    answer: 'Refusal',
+    code: 'policy_forbids',
+  },
+  {
     check: 'policy still permits it, and asks for no more than was approved',
     what: 'one approval when policy has come to demand two',
     forge: (facts) =>
@@ -319,4 +376,4 @@ const POLICY: Attack[] = [
   },
 ];
 
-export const ATTACKS: readonly Attack[] = [...SWAPS, ...TIMES, ...POLICY];
+export const ATTACKS: readonly Attack[] = [...SWAPS, ...SIGNERS, ...TIMES, ...POLICY];

@@ -9,6 +9,7 @@ import {
   MINUTE_MS,
   OPENED_AT_MS,
   planRound,
+  promptedBy,
   renameAll,
   type Facts,
 } from './evidence.js';
@@ -29,6 +30,19 @@ function withOnly(
 ): void {
   lastRound(facts).decisions = [];
   for (const [person, change] of planted) approve(facts, person, change);
+}
+
+/** Lets ben, a DBA, prompt the agent, beside olivia and paul. */
+async function alsoPrompting(facts: Facts): Promise<void> {
+  const edit = { file: 'directory.yaml', from: 'prompters: [olivia, paul]', to: 'prompters: [olivia, paul, ben]' };
+  facts.policy = await loadPolicy(await editedBundle([edit]));
+}
+
+/** A plan that bars nobody, as whoever holds the worker's key could sign, and one approval of it. */
+function planAgain(facts: Facts, approver = 'ben'): void {
+  lastRound(facts).plan.barred = [];
+  renameAll(facts);
+  withOnly(facts, [approver]);
 }
 
 /** Opens the review again; the digest of the new round is that of the first, as nothing that it names has changed. */
@@ -109,6 +123,102 @@ const DUTIES: Attack[] = [
     },
     answer: 'ReviewAgain',
     code: 'not_an_approver',
+  },
+];
+
+/** Ways to have fewer people barred than the record proves. */
+const PROMPTERS: Attack[] = [
+  ...(
+    [
+      ['signed by the worker', { keyid: 'worker/1' }],
+      ['signed by the agent', { keyid: 'agent/export-bot' }],
+      ['signed by the gateway’s other key', { keyid: 'decision/1' }],
+      ['of another request', { requestDigest: digestOf('another request') }],
+    ] as const
+  ).map(([what, change]): Attack => ({
+    check: 'who prompted it is said by the gateway, of this request',
+    what: `a prompter, to have another one approve, ${what}`,
+    async forge(facts) {
+      await alsoPrompting(facts);
+      promptedBy(facts, ['paul'], change);
+      planAgain(facts);
+    },
+    answer: 'Refusal',
+    code: 'statement_invalid',
+  })),
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'the verified prompter by a second account',
+    async forge(facts) {
+      const alias =
+        '  - { id: paul-admin, name: Paul Park, email: p@example.com, oidcSubject: paul-admin, aliases: [paul] }\n';
+      facts.policy = await loadPolicy(
+        await editedBundle([
+          { file: 'directory.yaml', from: '\n# Groups hold', to: `\n${alias}\n# Groups hold` },
+          { file: 'directory.yaml', from: '[ben, carol,', to: '[ben, carol, paul-admin,' },
+        ]),
+      );
+      promptedBy(facts, ['paul']);
+      planAgain(facts, 'paul-admin');
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
+  },
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'the verified scheduler',
+    async forge(facts) {
+      await alsoPrompting(facts);
+      const body = { prompters: ['paul'], schedulers: ['ben'], verifiedAtMs: OPENED_AT_MS };
+      promptedBy(facts, [], { body });
+      planAgain(facts);
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
+  },
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'somebody who may prompt, when only a scheduler is proven',
+    async forge(facts) {
+      await alsoPrompting(facts);
+      const body = { prompters: [], schedulers: ['paul'], verifiedAtMs: OPENED_AT_MS };
+      promptedBy(facts, [], { body });
+      planAgain(facts);
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
+  },
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'somebody who may prompt, when the proven prompter is none whom the directory lists',
+    async forge(facts) {
+      await alsoPrompting(facts);
+      promptedBy(facts, ['erin']);
+      planAgain(facts);
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
+  },
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'somebody who may prompt, when the prompter was stated after the plan',
+    async forge(facts) {
+      await alsoPrompting(facts);
+      promptedBy(facts, ['paul'], { early: false });
+      planAgain(facts);
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
+  },
+  {
+    check: 'policy and separation of duties let each approver approve',
+    what: 'the owner, when somebody else is the proven prompter',
+    forge(facts) {
+      promptedBy(facts, ['paul']);
+      planAgain(facts, 'olivia-admin');
+    },
+    answer: 'Refusal',
+    code: 'self_approval',
   },
 ];
 
@@ -221,6 +331,7 @@ const QUORUM: Omit<Attack, 'check' | 'answer' | 'code'>[] = [
 /** Ways to have something run without the right people's decisions. */
 export const DECISION_ATTACKS: readonly Attack[] = [
   ...DUTIES,
+  ...PROMPTERS,
   ...QUORUM.map((attack): Attack => ({
     ...attack,
     check: 'approvals of this run, round and digest by members of the bundle fill the plan',

@@ -13,6 +13,7 @@ import type { AnyRecorded } from '../../../src/record/record.js';
 export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
 export const OTHER_ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDK';
 const RUN_ID = 'run-that-asks';
+const OTHER_REQUEST = digestOf('the request of the other action');
 export const OPENED_AT_MS = Date.UTC(2026, 10, 23, 9);
 export const MINUTE_MS = 60_000;
 
@@ -24,6 +25,16 @@ export interface Round {
   decisions: StatementBody<'decision'>[];
 }
 
+/** A statement of who prompted the action, as the record has it. */
+export interface StatedProvenance {
+  body: StatementBody<'provenance'>;
+  keyid: string;
+  /** Of the request that it is about. */
+  requestDigest: string;
+  /** Whether it was stated before anything was planned. */
+  early: boolean;
+}
+
 /** What the record says, as bodies that an attack may change before they become evidence. */
 export interface Facts {
   actionId: string;
@@ -33,10 +44,15 @@ export interface Facts {
   nowMs: number;
   policy: Policy;
   request: StatementBody<'request'>;
+  /** Id of the key that signed the request. */
+  requestKeyId: string;
+  provenance: StatedProvenance[];
   rounds: [Round, ...Round[]];
   /** Previews after which policy forbade the action, so that no plan followed. */
   forbidden: StatementBody<'preview'>[];
   withdrawals: StatementBody<'withdrawal'>[];
+  /** What froze agents, and what lifted it, under whatever actions. */
+  freezes: AnyBody[];
   receipts: StatementBody<'receipt'>[];
 }
 
@@ -62,9 +78,12 @@ export function honestFacts(policy: Policy): Facts {
     nowMs: OPENED_AT_MS + 2 * MINUTE_MS,
     policy,
     request,
+    requestKeyId: 'agent/export-bot',
+    provenance: [],
     rounds: [planRound(policy, request, 1)],
     forbidden: [],
     withdrawals: [],
+    freezes: [],
     receipts: [],
   };
   approve(facts, 'ben');
@@ -101,7 +120,10 @@ export function planRound(policy: Policy, request: Facts['request'], round: numb
     barred: policy.directory.barredFor(request.agent),
     snapshot,
     actionDigest: digestOf(snapshot),
-    reopened: round === 1 ? null : { code: 'target_changed', message: 'The target changed after the approval.' },
+    reopened:
+      round === 1
+        ? null
+        : { code: 'target_changed', message: 'The target changed after the approval.', difference: null },
     openedAtMs,
   };
   return { preview, plan, escalations: [], decisions: [] };
@@ -174,13 +196,26 @@ export function escalate(facts: Facts, change: Partial<StatementBody<'escalation
   escalations.push({ firedAtMs: plan.openedAtMs + escalation.afterMs, ...escalation });
 }
 
+/** States, as the gateway would before the plan, that these people prompted it; `change` says how it differs. */
+export function promptedBy(facts: Facts, prompters: string[], change: Partial<StatedProvenance> = {}): void {
+  const body = { prompters, schedulers: [], verifiedAtMs: OPENED_AT_MS - 900 };
+  const requestDigest = digestOf(facts.request);
+  facts.provenance.push({ body, keyid: 'intake/1', requestDigest, early: true, ...change });
+}
+
 /** Any statement's kind and body. */
-export type AnyBody = { [K in StatementKind]: { kind: K; body: StatementBody<K> } }[StatementKind];
+export type AnyBody = {
+  [K in StatementKind]: { kind: K; body: StatementBody<K>; keyid?: string; requestDigest?: string };
+}[StatementKind];
 
 /** The facts, then more, in order, as they are read from the record: signatures were verified there. */
 export function statementsOf(facts: Facts, more: readonly AnyBody[] = []): AnyRecorded[] {
   const requestDigest = digestOf(facts.request);
-  const bodies: AnyBody[] = [{ kind: 'request', body: facts.request }];
+  const stated = (early: boolean): AnyBody[] =>
+    facts.provenance
+      .filter((one) => one.early === early)
+      .map(({ body, keyid, requestDigest: about }) => ({ kind: 'provenance', body, keyid, requestDigest: about }));
+  const bodies: AnyBody[] = [{ kind: 'request', body: facts.request, keyid: facts.requestKeyId }, ...stated(true)];
   for (const { preview, plan, escalations, decisions } of facts.rounds) {
     bodies.push({ kind: 'preview', body: preview }, { kind: 'plan', body: plan });
     bodies.push(...escalations.map((body) => ({ kind: 'escalation' as const, body })));
@@ -189,24 +224,67 @@ export function statementsOf(facts: Facts, more: readonly AnyBody[] = []): AnyRe
   bodies.push(...facts.forbidden.map((body) => ({ kind: 'preview' as const, body })));
   bodies.push(...facts.withdrawals.map((body) => ({ kind: 'withdrawal' as const, body })));
   bodies.push(...facts.receipts.map((body) => ({ kind: 'receipt' as const, body })));
-  return [...bodies, ...more].map(({ kind, body }, index) => {
-    const statement = buildStatement(kind, { actionId: facts.actionId, requestDigest, body, chain: null });
+  bodies.push(...stated(false));
+  return recordedAs(facts.actionId, requestDigest, [...bodies, ...more]);
+}
+
+/** Bodies under an action's id, in order. */
+function recordedAs(actionId: string, requestDigest: string, bodies: readonly AnyBody[]): AnyRecorded[] {
+  return bodies.map(({ kind, body, keyid, requestDigest: about = requestDigest }, index) => {
+    const statement = buildStatement(kind, { actionId, requestDigest: about, body, chain: null });
     return {
       sequence: index + 1,
       kind,
-      actionId: facts.actionId,
+      actionId,
       digest: digestOf(statement),
       body,
       statement,
-      envelope: { payloadType: IN_TOTO_PAYLOAD_TYPE, payload: '', signatures: [{ keyid: `${kind}/1`, sig: '' }] },
+      envelope: {
+        payloadType: IN_TOTO_PAYLOAD_TYPE,
+        payload: '',
+        signatures: [{ keyid: keyid ?? `${kind}/1`, sig: '' }],
+      },
       key: null,
       recordedAtMs: OPENED_AT_MS + index + 1,
     } as unknown as AnyRecorded;
   });
 }
 
+/** What is on record of freezes, under another action of the agent's. */
+function freezesOf({ freezes }: Facts): AnyRecorded[] {
+  return recordedAs(OTHER_ACTION_ID, OTHER_REQUEST, freezes);
+}
+
+/** Freezes an agent for what came of its other action; with the digest that an `unfreeze` must name. */
+export function freeze(facts: Facts, change: Partial<StatementBody<'freeze'>> = {}): string {
+  const body = {
+    agent: facts.request.agent,
+    because: 'effect_mismatch' as const,
+    incident: 'effect_larger_than_preview',
+    frozenAtMs: OPENED_AT_MS,
+    ...change,
+  };
+  facts.freezes.push({ kind: 'freeze', body });
+  return freezesOf(facts).at(-1)?.digest ?? '';
+}
+
+/** States that somebody lifted a freeze of this digest. */
+export function unfreeze(facts: Facts, digest: string, change: Partial<StatementBody<'unfreeze'>> = {}): void {
+  const body = {
+    agent: facts.request.agent,
+    freeze: digest,
+    reason: 'The table had been loaded on purpose.',
+    by: { person: 'erin', group: 'security-oncall' },
+    via: { channel: 'api', subject: 'erin' },
+    unfrozenAtMs: OPENED_AT_MS + 1,
+    ...change,
+  };
+  facts.freezes.push({ kind: 'unfreeze', body });
+}
+
 /** What the executor judges from. */
 export function evidenceOf(facts: Facts): Evidence {
   const { actionId, runId, round, nowMs, policy } = facts;
-  return { actionId, runId, round, statements: statementsOf(facts), policy, operations, nowMs };
+  const statements = statementsOf(facts);
+  return { actionId, runId, round, statements, freezes: freezesOf(facts), policy, operations, nowMs };
 }

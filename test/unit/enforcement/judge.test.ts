@@ -1,23 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checks } from '../../../src/enforcement/checks.js';
 import type { Evidence } from '../../../src/enforcement/evidence.js';
 import { judge, judgeBy } from '../../../src/enforcement/judge.js';
-import { EXAMPLE } from '../policy/bundle-folders.js';
+import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
 import {
   approve,
   escalate,
   evidenceOf,
+  freeze,
   honestFacts,
   lastRound,
   loadPolicy,
   MINUTE_MS,
   OPENED_AT_MS,
   planRound,
+  promptedBy,
   renameAll,
+  unfreeze,
   type Facts,
 } from './evidence.js';
 
 const example = await loadPolicy(EXAMPLE);
+const directory = await readFile(join(EXAMPLE, 'directory.yaml'), 'utf8');
+const withoutKey = await loadPolicy(
+  await editedBundle([
+    {
+      file: 'directory.yaml',
+      from: /publicKey: .*$/m.exec(directory)?.[0] ?? '',
+      to: 'jwt: { issuer: cluster, subject: export-bot }',
+    },
+  ]),
+);
+const benPrompts = await loadPolicy(
+  await editedBundle([
+    { file: 'directory.yaml', from: 'prompters: [olivia, paul]', to: 'prompters: [olivia, paul, ben]' },
+  ]),
+);
 
 function factsWith(change: (facts: Facts) => void): Facts {
   const facts = honestFacts(example);
@@ -28,6 +48,21 @@ function factsWith(change: (facts: Facts) => void): Facts {
 describe('what has a right to run, runs', () => {
   test.each<[string, string[], (facts: Facts) => void]>([
     ['an approval by one DBA', ['ben'], () => undefined],
+    [
+      'an action whose agent was frozen twice, and unfrozen',
+      ['ben'],
+      (facts) => {
+        unfreeze(facts, freeze(facts));
+        unfreeze(facts, freeze(facts, { frozenAtMs: OPENED_AT_MS + 2 }));
+      },
+    ],
+    [
+      'an action beside a freeze of another agent',
+      ['ben'],
+      (facts) => {
+        freeze(facts, { agent: 'other-bot' });
+      },
+    ],
     [
       'an approval at the instant the review opened, asked for a millisecond before the expiry',
       ['ben'],
@@ -74,6 +109,27 @@ describe('what has a right to run, runs', () => {
         plan.plan = { ...plan.plan, stages: [{ group: 'dba', quorum: 2 }] };
         renameAll(facts);
         approve(facts, 'carol');
+      },
+    ],
+    [
+      'somebody who may prompt the agent, when another one is proven to have prompted this action',
+      ['ben'],
+      (facts) => {
+        facts.policy = benPrompts;
+        promptedBy(facts, ['paul']);
+        lastRound(facts).plan.barred = benPrompts.directory.barredFor('export-bot', {
+          prompters: ['paul'],
+          schedulers: [],
+        });
+        renameAll(facts);
+      },
+    ],
+    [
+      'what the gateway signed for an agent without a key',
+      ['ben'],
+      (facts) => {
+        facts.policy = withoutKey;
+        facts.requestKeyId = 'intake/3';
       },
     ],
   ])('%s', async (_, approvers, change) => {

@@ -6,10 +6,11 @@ import { judge, judgeBy } from '../../../src/enforcement/judge.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
 import { ATTACKS } from './attacks.js';
 import { DECISION_ATTACKS } from './decision-attacks.js';
+import { FREEZE_ATTACKS } from './freeze-attacks.js';
 import { evidenceOf, honestFacts, loadPolicy, type Facts } from './evidence.js';
 
 const example = await loadPolicy(EXAMPLE);
-const attacks = [...ATTACKS, ...DECISION_ATTACKS];
+const attacks = [...ATTACKS, ...DECISION_ATTACKS, ...FREEZE_ATTACKS];
 
 async function forged(forge: (facts: Facts) => void | Promise<void>): Promise<Facts> {
   const facts = honestFacts(example);

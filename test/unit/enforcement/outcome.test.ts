@@ -46,6 +46,17 @@ interface Row {
 
 const rows: Row[] = [
   {
+    name: 'a mismatch on record is told as it is, whatever the workflow says',
+    ended: notRun('cancelled'),
+    statements: (facts) => {
+      const outcome = { status: 'effect_mismatch', code: 'effect_mismatch', message: 'More than declared.' } as const;
+      const body = { step: 'execute', outcome, findings: [], finishedAtMs: 1 };
+      return statementsOf(facts, [{ kind: 'result', body }]);
+    },
+    status: 'effect_mismatch',
+    code: 'effect_mismatch',
+  },
+  {
     name: 'a denial that nobody made is not repeated',
     ended: notRun('denied'),
     status: 'interrupted',

@@ -72,4 +72,20 @@ describe('just before the effect, when', () => {
       checkUnchanged(judged, now, { policy, nowMs: 0 });
     }).toThrow(ReviewAgain);
   });
+
+  it('policy is asked about a known risk that became graver', () => {
+    const [known] = judged.preview.flags;
+    if (known === undefined) throw new Error('the honest case has a flag');
+    const graver: Flag = { ...known, severity: 'critical' };
+    const asked: Flag[][] = [];
+    const spying: Policy = {
+      ...policy,
+      review: (question) => {
+        asked.push([...question.flags]);
+        return policy.review(question);
+      },
+    };
+    checkUnchanged(judged, { preview: judged.preview.preview, flags: [graver] }, { policy: spying, nowMs: 0 });
+    expect(asked).toEqual([[known, graver]]);
+  });
 });

@@ -142,12 +142,23 @@ describe('the effect of database.export', () => {
   });
 
   it.each([
-    [0, 10_000, 0],
-    [0, 10_001, 1],
-    [2_000, 20_000, 0],
-    [2_000, 20_001, 1],
-  ])('estimate %i, exported %i: %i findings', (estimate, rows, findings) => {
-    expect(effectFlags(previewOf(estimate), { rows })).toHaveLength(findings);
+    [0, 10_000, []],
+    [0, 10_001, ['high']],
+    [2_000, 12_000, []],
+    [2_000, 12_001, ['medium']],
+    [2_000, 20_000, ['medium']],
+    [2_000, 20_001, ['high']],
+    [20_000, 40_000, []],
+    [20_000, 40_001, ['medium']],
+    [20_000, 5, []],
+  ])('estimate %i, exported %i: findings %j', (estimate, rows, severities) => {
+    expect(effectFlags(previewOf(estimate), { rows }).map(({ severity }) => severity)).toEqual(severities);
+  });
+
+  it('says what was declared and what was observed', () => {
+    expect(effectFlags(previewOf(1), { rows: 20_000 })[0]?.sentence).toBe(
+      '20,000 rows were exported; the preview had said about 1.',
+    );
   });
 
   it('takes a missing number for too large', () => {

@@ -23,6 +23,16 @@ const permit = (annotations: string, rest = 'action == Action::"database.export"
   `${annotations}\npermit (principal, ${rest});\n`;
 const add = (text: string): Edit[] => [{ file: 'extra.cedar', from: null, to: `// first line\n${text}` }];
 const inExports = (from: string, to: string): Edit[] => [{ file: EXPORTS, from, to }];
+const VAULT_TARGET = `
+  - kind: vault
+    name: vault
+    environment: production
+    owners: []
+    vault: { previewTokenRole: policies-preview, executeTokenRole: policies-execute }
+    policies: [orders-s*]
+    protectedPolicies: [orders-staging-execute]
+    hours: { timeZone: Europe/Berlin, from: 0, to: 24 }
+`;
 const SOUND = '@expire("1h") @lease("5m")';
 
 const POLICY_FAULTS: [string, Edit[], string][] = [
@@ -123,6 +133,21 @@ const POLICY_FAULTS: [string, Edit[], string][] = [
     'unknown assurance',
     inExports('@remind("10m")', '@assurance("passkey")'),
     'database-export.cedar:{@assurance}: @assurance is "passkey"; only "any" is known',
+  ],
+  [
+    'unknown freeze',
+    inExports('@remind("10m")', '@freeze("any")'),
+    'database-export.cedar:{@freeze("any")}: @freeze is "any"; only "effect_mismatch" is known',
+  ],
+  [
+    'freeze without a word',
+    inExports('@remind("10m")', '@freeze'),
+    'database-export.cedar:{@freeze#2}: @freeze is "null"; only "effect_mismatch" is known',
+  ],
+  [
+    'freeze on a forbid',
+    add('@id("x") @freeze("effect_mismatch")\nforbid (principal, action == Action::"database.export", resource);\n'),
+    'extra.cedar:2: @freeze on a forbid has no effect',
   ],
   ['no review', add(permit(`@id("x") ${SOUND}`)), 'extra.cedar:2: permits an operation without @review'],
   [
@@ -281,12 +306,17 @@ const OTHER_FAULTS: [string, Edit[], string][] = [
   [
     'database under two names',
     [{ file: 'targets.yaml', from: 'orders_staging', to: 'orders' }],
-    'targets.yaml:{database: orders#2}: target "orders-staging" is the same database as "orders"',
+    'targets.yaml:{database: orders#2}: target "orders-staging" names the database 127.0.0.1:5432/orders of target "orders"',
   ],
   [
     'Vault role of another target',
     [{ file: 'targets.yaml', from: 'orders-staging-execute', to: 'orders-execute' }],
-    'targets.yaml:{executeRole: orders-execute#2}: target "orders-staging" uses the Vault role database/orders-execute of target "orders"',
+    'targets.yaml:{executeRole: orders-execute#2}: target "orders-staging" names the Vault role database/orders-execute of target "orders"',
+  ],
+  [
+    'Vault target whose patterns a token role fits',
+    [{ file: 'targets.yaml', from: null, to: VAULT_TARGET }],
+    'targets.yaml:{policies: [orders-s}: target "vault" lists a pattern that "orders-staging-preview" fits',
   ],
   [
     'target twice',

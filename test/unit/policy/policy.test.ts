@@ -121,6 +121,23 @@ describe('the review question', () => {
     });
   });
 
+  test('takes a critical risk never without a person, whatever the bundle says', async () => {
+    const file = 'database-export.cedar';
+    const policy = await load(
+      await editedBundle([
+        { file, from: 'unless { context.severity >= 3 }', to: '' },
+        { file, from: 'when { context.severity >= 3 }', to: 'when { context.severity > 4 }' },
+      ]),
+    );
+    const staging = { ...question, target: { kind: 'postgres', name: 'orders-staging', environment: 'staging' } };
+    expect(policy.review({ ...staging, flags: [flag('volume', 'high')] })).toMatchObject({ plan: { stages: [] } });
+    expect(policy.review({ ...staging, flags: [flag('volume', 'critical')] })).toMatchObject({
+      allowed: false,
+      code: 'policy_forbids',
+      because: expect.stringContaining('critical risk (volume)') as string,
+    });
+  });
+
   test('denies by default', async () => {
     const other = {
       file: 'directory.yaml',

@@ -47,6 +47,7 @@ const UNIONS: [string, ReviewPlan[], Partial<ReviewPlan>][] = [
     ],
     { remindAfterMs: 5, expireAfterMs: 50, leaseTtlSeconds: 20 },
   ],
+  ['freezes if one plan says so', [plan(), plan({ freeze: 'effect_mismatch' })], { freeze: 'effect_mismatch' }],
   ['keeps a reminder that only one plan has', [plan(), plan({ remindAfterMs: 5 })], { remindAfterMs: 5 }],
   [
     'lets an escalation group in only if all plans do, at the latest time',
@@ -132,6 +133,8 @@ describe('what was approved still satisfies the plan now', () => {
     ['larger quorum now', plan({ stages: [{ group: 'dba', quorum: 2 }] }), plan(), false],
     ['another group now', plan({ stages: [{ group: 'owner', quorum: 1 }] }), plan(), false],
     ['shorter expiry now', plan({ expireAfterMs: MINUTE }), plan(), false],
+    ['freeze only now', plan({ freeze: 'effect_mismatch' }), plan(), false],
+    ['freeze no longer', plan(), plan({ freeze: 'effect_mismatch' }), true],
     ['longer expiry now', plan({ expireAfterMs: 999 * MINUTE }), plan(), true],
     ['shorter lease now', plan({ leaseTtlSeconds: 60 }), plan(), false],
     ['escalation gone', plan(), plan({ escalations: [lead] }), false],
@@ -145,6 +148,10 @@ describe('what was approved still satisfies the plan now', () => {
 test.each([
   [automatic, 'Automatic, without review; must begin within 2h; lease 5m.'],
   [plan(), 'Needs 1 of dba; expires after 2h; lease 5m.'],
+  [
+    plan({ freeze: 'effect_mismatch' }),
+    'Needs 1 of dba; expires after 2h; lease 5m; an effect other than declared freezes the agent.',
+  ],
   [
     plan({
       stages: [

@@ -14,8 +14,8 @@ const sql = migrations.map((migration) => migration.sql(recordRoles('x_'))).join
 
 /** The kinds that a process's role may insert under its own name. */
 function kindsOf(process: ProcessName): string[] {
-  const [, list = ''] = new RegExp(`process = '${process}' and kind in \\(([^)]*)\\)`).exec(sql) ?? [];
-  return list.split(', ').map((quoted) => quoted.slice(1, -1));
+  const lists = [...sql.matchAll(new RegExp(`process = '${process}' and kind in \\(([^)]*)\\)`, 'g'))];
+  return lists.flatMap(([, list = '']) => list.split(', ').map((quoted) => quoted.slice(1, -1)));
 }
 
 describe('the record’s rights', () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { seal, type PublicKey } from '../../../src/core/dsse.js';
+import { seal, type Envelope, type PublicKey } from '../../../src/core/dsse.js';
 import { buildStatement } from '../../../src/core/statement.js';
 import { createStatementVerifier } from '../../../src/record/verify-statement.js';
-import { makeKey, newActionId } from '../../support/signing.js';
+import { makeKey, newActionId, sealStatement, type TestKey } from '../../support/signing.js';
 import { makeRequest } from '../../support/statements.js';
 
 const agent = makeKey('agent/export-bot');
+const ACTION_ID = newActionId();
 
 function verifierWith(keys: { agent: PublicKey | undefined }) {
   return createStatementVerifier({ keyring: () => ({ number: 1, keys: [] }), agentKey: () => keys.agent });
@@ -60,5 +61,92 @@ describe('a statement that was verified before', () => {
     verify('refusal', actionId, envelope);
     keyring.keys = [];
     expect(() => verify('refusal', actionId, envelope)).toThrow(/key_unknown/);
+  });
+});
+
+describe('who signs for an agent', () => {
+  const intake = makeKey('intake/1');
+  const keyring = { number: 1, keys: [{ ...intake.publicKey, purpose: 'intake' as const }] };
+  const verify = createStatementVerifier({
+    keyring: () => keyring,
+    agentKey: (id) => (id === 'export-bot' ? agent.publicKey : undefined),
+    signsByIntake: (id) => id === 'token-bot',
+  });
+  const withdraw = (id: string, key: TestKey): Promise<Envelope> => {
+    const body = { actionId: ACTION_ID, agent: id, reason: 'Not needed.', withdrawnAtMs: 1 };
+    return sealStatement('withdrawal', ACTION_ID, '0'.repeat(64), body, key);
+  };
+
+  it.each([
+    ['its own key', 'export-bot', agent],
+    ['the gateway, when it has no key', 'token-bot', intake],
+  ])('%s', async (_, id, key) => {
+    const { actionId, envelope } = await makeRequest(key, { agent: id });
+    expect(verify('request', actionId, envelope).statement.predicate.body).toMatchObject({ agent: id });
+    expect(verify('withdrawal', ACTION_ID, await withdraw(id, key))).toBeDefined();
+  });
+
+  it.each([
+    ['the gateway for an agent with a key', 'export-bot', intake, /key_unknown/],
+    ['the agent for one that has no key', 'token-bot', agent, /key_unknown/],
+    ['a key under the name of one that has none', 'token-bot', makeKey('agent/token-bot'), /key_unknown/],
+    ['the gateway for an agent that nobody lists', 'ghost-bot', intake, /no agent "ghost-bot"/],
+  ])('not %s', async (_, id, key, why) => {
+    const { actionId, envelope } = await makeRequest(key, { agent: id });
+    expect(() => verify('request', actionId, envelope)).toThrow(why);
+    const withdrawal = await withdraw(id, key);
+    expect(() => verify('withdrawal', ACTION_ID, withdrawal)).toThrow(why);
+  });
+
+  it('a request of an agent whose key was taken away in favour of a token no longer holds by that key', async () => {
+    let hasKey = true;
+    const changing = createStatementVerifier({
+      keyring: () => keyring,
+      agentKey: () => (hasKey ? agent.publicKey : undefined),
+      signsByIntake: () => !hasKey,
+    });
+    const { actionId, envelope } = await makeRequest(agent);
+    changing('request', actionId, envelope);
+    hasKey = false;
+    expect(() => changing('request', actionId, envelope)).toThrow(/key_unknown/);
+  });
+});
+
+describe('who prompted an action', () => {
+  const keys = {
+    intake: makeKey('intake/1'),
+    worker: makeKey('worker/1'),
+    decision: makeKey('decision/1'),
+  };
+  const verify = createStatementVerifier({
+    keyring: () => ({
+      number: 1,
+      keys: (['intake', 'worker', 'decision'] as const).map((purpose) => ({ ...keys[purpose].publicKey, purpose })),
+    }),
+    agentKey: () => agent.publicKey,
+  });
+  const state = async (key: TestKey): Promise<Envelope> => {
+    const statement = buildStatement('provenance', {
+      actionId: ACTION_ID,
+      requestDigest: '0'.repeat(64),
+      body: { prompters: ['paul'], schedulers: [], verifiedAtMs: 1 },
+      chain: { process: 'gateway', number: 1, previous: '0'.repeat(64) },
+    });
+    const [envelope] = await seal([statement], key.signer);
+    if (envelope === undefined) throw new Error('nothing was sealed');
+    return envelope;
+  };
+
+  it('is said by the gateway’s key intake', async () => {
+    expect(verify('provenance', ACTION_ID, await state(keys.intake))).toBeDefined();
+  });
+
+  it.each([
+    ['the agent', agent],
+    ['the worker', keys.worker],
+    ['the gateway’s key for decisions', keys.decision],
+  ])('and not by %s', async (_, key) => {
+    const envelope = await state(key);
+    expect(() => verify('provenance', ACTION_ID, envelope)).toThrow(/key_unknown/);
   });
 });

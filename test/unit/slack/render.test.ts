@@ -3,11 +3,25 @@ import { BLOCK_LIMITS, bytesOf } from '../../../src/channels/slack/blocks.js';
 import { escapeMrkdwn } from '../../../src/channels/slack/escape.js';
 import { renderAction, renderNotice, type RenderedMessage } from '../../../src/channels/slack/render.js';
 import type { Flag } from '../../../src/core/schemas/action.js';
+import { REDACTION_RULES } from '../../../src/core/redact.js';
 import type { ActionView } from '../../../src/record/action-view.js';
+import type { LogText } from '../../../src/record/log-text.js';
 import { findBlockFault } from '../../fakes/slack/block-kit.js';
-import { decisionOf, directory, doneView, HOSTILE, PUBLIC_URL, waitingView } from './views.js';
+import {
+  decisionOf,
+  directory,
+  doneView,
+  HOSTILE,
+  LOG,
+  OPENED_AT_MS,
+  PUBLIC_URL,
+  recentAction,
+  waitingView,
+} from './views.js';
 
-const render = (view: ActionView): RenderedMessage => renderAction(view, { directory, publicUrl: PUBLIC_URL });
+const logOf = (text: string): LogText => ({ ok: true, text });
+const render = (view: ActionView, log: LogText | null = LOG): RenderedMessage =>
+  renderAction(view, { directory, publicUrl: PUBLIC_URL, log });
 const base = waitingView();
 
 function withQuery(text: string, over: Partial<ActionView> = {}): ActionView {
@@ -43,7 +57,24 @@ function fullView(character: string): ActionView {
       ...base.request,
       params: { query: fill(10_000) },
       reason: fill(2_000),
-      logs: `${fill(2_000)}\n`.repeat(32),
+      link: `https://${fill(492)}`,
+      tainted: true,
+    },
+    logs: {
+      sentSha256: '77'.repeat(32),
+      stored: {
+        sha256: '77'.repeat(32),
+        bytes: 65_536,
+        redactions: REDACTION_RULES.map((rule) => ({ rule, count: 65_536 })),
+      },
+    },
+    context: {
+      owners: Array.from({ length: 50 }, (_, n) => group(n)),
+      recent: Array.from({ length: 10 }, (_, n) => ({
+        ...recentAction(n),
+        operation: 'o'.repeat(63),
+        target: 't'.repeat(63),
+      })),
     },
     plan: {
       ...base.plan,
@@ -57,7 +88,25 @@ function fullView(character: string): ActionView {
       ...decisionOf('p'.repeat(60) + String(n), 'approve', fill(2_000)),
       groups,
     })),
-    reopened: { code: 'effect_grew', message: fill(2_000) },
+    reopened: {
+      code: 'effect_grew',
+      message: fill(2_000),
+      difference: {
+        facts: Array.from({ length: 81 }, () => ({ label: fill(80), before: fill(2_000), now: fill(2_000) })),
+        flagsAdded: flags,
+        flagsGone: flags,
+        itemsLeftOut: 1_000,
+        content: `${fill(200)}\n`.repeat(199),
+        contentLinesLeftOut: 1_000_000,
+      },
+    },
+    incidents: Array.from({ length: 20 }, () => ({
+      code: 'a'.repeat(41),
+      severity: 'critical' as const,
+      sentence: fill(500),
+      openedAtMs: 0,
+    })),
+    freeze: { agent: 'a'.repeat(63), frozenAtMs: 0, lifted: { person: 'p'.repeat(63), reason: fill(2_000), atMs: 0 } },
     outcome: {
       status: 'failed',
       code: 'target_error',
@@ -74,7 +123,7 @@ const views: Record<string, ActionView> = {
       ...base.request,
       params: { query: `SELECT '${HOSTILE}'`, note: HOSTILE },
       reason: HOSTILE,
-      logs: HOSTILE,
+      link: `https://${HOSTILE}`,
     },
     flags: [{ code: 'personal_data', severity: 'critical', sentence: HOSTILE }],
     decisions: [decisionOf('ada', 'approve', HOSTILE)],
@@ -82,7 +131,7 @@ const views: Record<string, ActionView> = {
   'a query too long for a message': withQuery(`SELECT ${'x'.repeat(20_000)} FROM t; -- the end`),
   'a second review after the effect grew': waitingView({
     round: 2,
-    reopened: { code: 'effect_grew', message: 'The export grew from 12,000 to 90,000 rows.' },
+    reopened: { code: 'effect_grew', message: 'The export grew from 12,000 to 90,000 rows.', difference: null },
   }),
   'an escalated action': waitingView({ escalated: [{ group: 'oncall', firedAtMs: 0 }] }),
   'a denied action': doneView({
@@ -93,6 +142,8 @@ const views: Record<string, ActionView> = {
   }),
   'a finished export': doneView(),
   'an export whose lease is not yet proven gone': doneView({ lease: 'open' }),
+  'an export of far more than was approved': mismatched(null),
+  'the same after its agent was unfrozen': mismatched({ person: 'di', reason: 'Fine.', atMs: OPENED_AT_MS }),
   'an expired action nobody decided': doneView({
     decisions: [],
     outcome: { status: 'expired', code: 'expired', message: 'Nobody decided in time.' },
@@ -117,9 +168,20 @@ const views: Record<string, ActionView> = {
   'an unknown agent and no names': waitingView({ request: { ...base.request, agent: 'stranger' } }),
 };
 
+const hostile = views['hostile text everywhere'] as ActionView;
+
+function mismatched(lifted: NonNullable<ActionView['freeze']>['lifted']): ActionView {
+  const sentence = `20,000 rows were exported; the preview had said about 1. ${HOSTILE}`;
+  return doneView({
+    outcome: { status: 'effect_mismatch', code: 'effect_mismatch', message: sentence, result: { rows: 20_000 } },
+    incidents: [{ code: 'effect_larger_than_preview', severity: 'high', sentence, openedAtMs: OPENED_AT_MS }],
+    freeze: { agent: 'reporter', frozenAtMs: OPENED_AT_MS, lifted },
+  });
+}
+
 describe('the Slack message of', () => {
   it.each(Object.entries(views))('%s', (_name, view) => {
-    const message = render(view);
+    const message = render(view, view === hostile ? logOf(HOSTILE) : LOG);
     expect(message).toMatchSnapshot();
     expect(findBlockFault(message.blocks, 'message')).toBeNull();
     expect(bytesOf(message.blocks)).toBeLessThanOrEqual(BLOCK_LIMITS.messageBytes);
@@ -138,7 +200,8 @@ describe('the Slack message of', () => {
       open,
       { ...open, state: 'done' as const, lease: 'revoked' as const, receipt: doneView().receipt },
     ]) {
-      for (const message of [render(view), renderNotice(view, { directory, publicUrl: PUBLIC_URL })]) {
+      const log = logOf(`${character.repeat(2_000)}\n`.repeat(32));
+      for (const message of [render(view, log), renderNotice(view, { directory, publicUrl: PUBLIC_URL })]) {
         expect(findBlockFault(message.blocks, 'message')).toBeNull();
         expect(bytesOf(message.blocks)).toBeLessThanOrEqual(BLOCK_LIMITS.messageBytes);
       }
@@ -208,13 +271,34 @@ describe('what people approve is what they can read', () => {
         request: {
           ...base.request,
           reason: 'r'.repeat(2_000),
-          logs: Array.from({ length: 500 }, (_, n) => `line ${String(n)}`).join('\n'),
         },
       }),
+      logOf(Array.from({ length: 500 }, (_, n) => `line ${String(n)}`).join('\n')),
     );
     expect(words(message)).toMatch(/more facts of the preview/);
     expect(words(message)).toMatch(/earlier lines of the agent's log/);
     expect(JSON.stringify(message.blocks)).toContain(`${PUBLIC_URL}/view/${base.actionId}`);
+  });
+
+  it('an action whose log cannot be shown says why', () => {
+    const message = render(base, { ok: false, because: 'The agent named a log but did not send it.' });
+    expect(words(message)).toContain('The agent named a log but did not send it.');
+  });
+
+  it('what was left out of the log is counted', () => {
+    const redactions = [{ rule: 'password', count: 2 }];
+    const stored = { sha256: '77'.repeat(32), bytes: 3, redactions };
+    const message = render(waitingView({ logs: { sentSha256: '77'.repeat(32), stored } }));
+    expect(words(message)).toContain('2 secrets were left out: 2 password.');
+  });
+
+  it('owners, earlier actions and the link to the run are there; the link is text', () => {
+    const link = 'https://traces.example/run/1';
+    const message = render(waitingView({ request: { ...base.request, link } }));
+    expect(words(message)).toContain('Owners of the target: Eve Without Slack.');
+    expect(words(message)).toContain('denied: database.export on orders');
+    expect(texts(message.blocks, (object) => object['type'] === 'text').join('')).toContain(link);
+    expect(JSON.stringify(message.blocks)).not.toContain(`"url":"${link}`);
   });
 
   it('only an action that waits for people has buttons', () => {
@@ -225,10 +309,8 @@ describe('what people approve is what they can read', () => {
 });
 
 describe('untrusted text', () => {
-  const hostile = views['hostile text everywhere'] as ActionView;
-
   it('appears in literal text elements only: never in mrkdwn, plain text, links or the fallback', () => {
-    const message = render(hostile);
+    const message = render(hostile, logOf(HOSTILE));
     const alive = texts(message.blocks, (object) => object['type'] !== 'text').concat(message.text);
     for (const value of alive) expect(value).not.toMatch(/evil|channel>|U0ADA|tada/);
     const literal = texts(message.blocks, (object) => object['type'] === 'text').join('');
@@ -236,7 +318,7 @@ describe('untrusted text', () => {
   });
 
   it('has its invisible and reordering characters made visible', () => {
-    const shown = texts(render(hostile).blocks, () => true).join('');
+    const shown = texts(render(hostile, logOf(HOSTILE)).blocks, () => true).join('');
     expect(shown).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
     for (const name of ['U+202E', 'U+200B', 'U+001B', 'U+000D']) expect(shown).toContain(`⟨${name}⟩`);
   });

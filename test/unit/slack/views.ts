@@ -1,6 +1,7 @@
 import { createDirectory } from '../../../src/directory/create-directory.js';
 import type { Directory } from '../../../src/directory/directory.js';
 import type { ActionView } from '../../../src/record/action-view.js';
+import type { LogText } from '../../../src/record/log-text.js';
 
 /** What the tests are about: one workspace, one app, one action. */
 export const slackIds = { teamId: 'T0TEAM', appId: 'A0APP', channel: 'C0APPROVALS', fallback: 'C0FALLBACK' } as const;
@@ -45,10 +46,13 @@ export function waitingView(over: Partial<ActionView> = {}): ActionView {
       operation: 'database.export',
       params: { target: 'orders', query, parameters: ['DE'], format: 'csv' },
       reason: 'The quarterly report needs the German customers.',
-      logs: 'connected\nplanned\nasking for approval',
+      logs: { sha256: '77'.repeat(32), bytes: 37 },
       requestedAtMs: OPENED_AT_MS - 1_000,
       expiresAtMs: OPENED_AT_MS + 7_200_000,
     },
+    provenance: null,
+    logs: { sentSha256: '77'.repeat(32), stored: { sha256: '77'.repeat(32), bytes: 37, redactions: [] } },
+    context: { owners: ['eve'], recent: [recentAction(1)] },
     target: { kind: 'postgres', name: 'orders', environment: 'production' },
     preview: {
       summary: 'Export of 1 table from orders (production), about 12,000 rows',
@@ -86,12 +90,25 @@ export function waitingView(over: Partial<ActionView> = {}): ActionView {
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
     leases: [],
     outcome: null,
+    incidents: [],
+    freeze: null,
     lease: 'none',
     receipt: null,
     refusals: [],
     timeline: timeline(3),
     ...over,
   };
+}
+
+/** The text of its log. */
+export const LOG: LogText = { ok: true, text: 'connected\nplanned\nasking for approval' };
+
+type Recent = NonNullable<ActionView['context']>['recent'][number];
+
+/** What the agent did so many days before. */
+export function recentAction(days: number): Recent {
+  const concludedAtMs = OPENED_AT_MS - days * 86_400_000;
+  return { actionId: ACTION_ID, operation: 'database.export', target: 'orders', outcome: 'denied', concludedAtMs };
 }
 
 /** A history of so many statements: later views have longer ones. */

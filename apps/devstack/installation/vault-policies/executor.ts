@@ -1,14 +1,23 @@
-import { createTokens, ownToken, revokeAccessors, revokeLeases, signWith, type PolicyScope } from './rules.js';
+import {
+  createTokens,
+  getContents,
+  ownToken,
+  revokeAccessors,
+  revokeLeases,
+  signWith,
+  type PolicyScope,
+} from './rules.js';
 
 /** Runs approved actions under leases of their own; revokes those. Never signs a decision. */
 export function executorPolicy({ names, targets }: PolicyScope): string {
   return [
     ...ownToken(),
     ...signWith(names, 'executor'),
-    ...targets.map((target) => createTokens(target.executeTokenRole)),
+    getContents(names),
+    ...targets.flatMap((target) => [target.executeTokenRole, target.grantExecuteTokenRole]).map(createTokens),
     revokeLeases(
       names,
-      targets.map((target) => target.executeRole),
+      targets.flatMap((target) => [target.executeRole, target.grantExecuteRole]),
     ),
     revokeAccessors,
   ].join('\n');

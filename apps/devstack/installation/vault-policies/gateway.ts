@@ -1,6 +1,11 @@
-import { ownToken, signWith, type PolicyScope } from './rules.js';
+import { ownToken, putAndGetContents, signWith, type PolicyScope } from './rules.js';
 
 /** Signs people's decisions and what comes in. It leases nothing. */
 export function gatewayPolicy({ names }: PolicyScope): string {
-  return [...ownToken(), ...signWith(names, 'decision'), ...signWith(names, 'intake')].join('\n');
+  return [
+    ...ownToken(),
+    ...signWith(names, 'decision'),
+    ...signWith(names, 'intake'),
+    ...putAndGetContents(names),
+  ].join('\n');
 }

@@ -1,5 +1,6 @@
 import {
   allow,
+  getContents,
   lookUpAccessors,
   lookUpLeases,
   ownToken,
@@ -9,12 +10,18 @@ import {
   type PolicyScope,
 } from './rules.js';
 
-/** Signs receipts; ends every lease of ours and proves it. It can read no data: its only database login is the witness's. */
+/** Signs receipts; ends every lease of ours and proves it. It can read no target's data: its only database login is the witness's. */
 export function notaryPolicy({ names, targets }: PolicyScope): string {
-  const leased = targets.flatMap((target) => [target.previewRole, target.executeRole]);
+  const leased = targets.flatMap((target) => [
+    target.previewRole,
+    target.executeRole,
+    target.grantPreviewRole,
+    target.grantExecuteRole,
+  ]);
   return [
     ...ownToken(),
     ...signWith(names, 'receipt'),
+    getContents(names),
     revokeLeases(names, [...leased, ...targets.map((target) => target.witnessRole)]),
     lookUpLeases(names, leased),
     revokeAccessors,

@@ -1,3 +1,4 @@
+import { CONTENT_KEY } from '../../../../src/vault/data-keys.js';
 import type { Names, TargetNames } from '../names.js';
 
 /** What a policy is written for. */
@@ -20,6 +21,16 @@ export function ownToken(): string[] {
 /** Sign with one key, and read which version of it is the newest. */
 export function signWith({ transitMount }: Names, purpose: string): string[] {
   return [allow(`${transitMount}/sign/${purpose}`, ['update']), allow(`${transitMount}/keys/${purpose}`, ['read'])];
+}
+
+/** Open what the content store keeps: unwrap the keys of single things. */
+export function getContents({ transitMount }: Names): string {
+  return allow(`${transitMount}/decrypt/${CONTENT_KEY}`, ['update']);
+}
+
+/** Keep things in the content store, and open them: have keys made for single things. */
+export function putAndGetContents(names: Names): string[] {
+  return [allow(`${names.transitMount}/datakey/plaintext/${CONTENT_KEY}`, ['update']), getContents(names)];
 }
 
 /** Create wrapped child tokens from a token role, with nothing in them but what a lease needs. */

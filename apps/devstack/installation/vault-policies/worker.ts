@@ -1,14 +1,23 @@
-import { createTokens, ownToken, revokeAccessors, revokeLeases, signWith, type PolicyScope } from './rules.js';
+import {
+  createTokens,
+  ownToken,
+  putAndGetContents,
+  revokeAccessors,
+  revokeLeases,
+  signWith,
+  type PolicyScope,
+} from './rules.js';
 
 /** Previews under leases that can read; revokes those. */
 export function workerPolicy({ names, targets }: PolicyScope): string {
   return [
     ...ownToken(),
     ...signWith(names, 'worker'),
-    ...targets.map((target) => createTokens(target.previewTokenRole)),
+    ...putAndGetContents(names),
+    ...targets.flatMap((target) => [target.previewTokenRole, target.grantPreviewTokenRole]).map(createTokens),
     revokeLeases(
       names,
-      targets.map((target) => target.previewRole),
+      targets.flatMap((target) => [target.previewRole, target.grantPreviewRole]),
     ),
     revokeAccessors,
   ].join('\n');

@@ -1,21 +1,24 @@
-import type { Flag, Severity } from '../../../core/schemas/action.js';
+import { DIFFERENCE_WORDS } from '../../../core/difference-words.js';
+import type { Flag } from '../../../core/schemas/action.js';
+import { gravestFirst } from '../../../core/severity.js';
 import { describePlan } from '../../../policy/review-plan.js';
+import { describeRedactions } from '../../../core/redact.js';
 import type { ActionView, DecisionView, LeaseView } from '../../../record/action-view.js';
+import type { LogText } from '../../../record/log-text.js';
+import { diffBlock, differenceList, lineBlock } from './diff.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
 
-const SEVERITIES: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
-
 /** An action for people: what, who, why, what may happen, what has happened. Read-only. */
-export function actionPage(view: ActionView): string {
+export function actionPage(view: ActionView, log: LogText | null): string {
   const title = view.preview?.summary ?? `${view.request.operation} by ${view.request.agent}`;
   return page(
     title,
     html`<h1>${title}</h1>
       <p>${stateOf(view)} ${waitingFor(view)}</p>
-      ${reopened(view)} ${outcome(view)} ${facts(view)} ${reason(view)} ${flags(view.flags)} ${content(view)}
-      ${previewFacts(view)} ${logs(view)} ${policy(view)} ${decisions(view.decisions)} ${refusals(view)} ${leases(view)}
-      ${timeline(view)}
+      ${reopened(view)} ${outcome(view)} ${incident(view)} ${facts(view)} ${reason(view)} ${flags(view.flags)}
+      ${content(view)} ${previewFacts(view)} ${parameters(view)} ${context(view)} ${logs(view, log)} ${policy(view)}
+      ${decisions(view.decisions)} ${refusals(view)} ${leases(view)} ${timeline(view)}
       <p class="small">
         This page only shows. Decide where you were asked, or with <code>countersign approve ${view.actionId}</code>.
       </p>`,
@@ -49,7 +52,10 @@ function waitingFor({ state, quorum, expiresAtMs }: ActionView): Html | null {
 }
 
 function reopened({ reopened: why }: ActionView): Html | null {
-  return why === null ? null : html`<p class="bad">Opened again: ${why.message} Earlier decisions do not count.</p>`;
+  if (why === null) return null;
+  const note = html`<p class="bad">Opened again: ${why.message} ${DIFFERENCE_WORDS.decisions}</p>`;
+  if (why.difference === null) return note;
+  return html`${note} ${section(DIFFERENCE_WORDS.title, differenceList(why.difference))}`;
 }
 
 function facts({ actionId, request, target, round, risk }: ActionView): Html {
@@ -68,6 +74,12 @@ function facts({ actionId, request, target, round, risk }: ActionView): Html {
       <dd class="${risk}">${risk}</dd>
       <dt>Round</dt>
       <dd>${round}</dd>
+      ${
+        request.tainted === true
+          ? html`<dt>Untrusted input</dt>
+              <dd>was read by the agent before it asked</dd>`
+          : null
+      }
       <dt>Action</dt>
       <dd><code>${actionId}</code></dd>
     </dl>`,
@@ -75,13 +87,13 @@ function facts({ actionId, request, target, round, risk }: ActionView): Html {
 }
 
 function reason({ request }: ActionView): Html {
-  return section('Why, in the agent’s words', untrusted('The agent’s own words', request.reason));
+  const link = request.link === undefined ? null : untrusted('Untrusted link to the agent’s run', request.link);
+  return section('Why, in the agent’s words', html`${untrusted('The agent’s own words', request.reason)}${link}`);
 }
 
 function flags(all: readonly Flag[]): Html | null {
   if (all.length === 0) return null;
-  const sorted = [...all].sort((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
-  const items = sorted.map(
+  const items = gravestFirst(all).map(
     ({ severity, sentence, code }) =>
       html`<li><strong class="${severity}">${severity}</strong> ${sentence} <span class="small">(${code})</span></li>`,
   );
@@ -95,10 +107,13 @@ function flags(all: readonly Flag[]): Html | null {
 
 /** Whole, never cut: it is what runs. */
 function content({ preview, request }: ActionView): Html {
-  if (preview === null)
-    return section('Parameters, as asked', html`<pre>${JSON.stringify(request.params, null, 2)}</pre>`);
-  return html`${section(`What would run (${preview.content.language})`, html`<pre>${preview.content.text}</pre>`)}
-  ${section('Exact parameters', html`<pre>${JSON.stringify(request.params, null, 2)}</pre>`)}`;
+  if (preview === null) return section('Parameters, as asked', lineBlock(JSON.stringify(request.params, null, 2)));
+  const { language, text } = preview.content;
+  return section(`What would run (${language})`, language === 'diff' ? diffBlock(text) : lineBlock(text));
+}
+
+function parameters({ preview, request }: ActionView): Html | null {
+  return preview === null ? null : section('Exact parameters', lineBlock(JSON.stringify(request.params, null, 2)));
 }
 
 function previewFacts({ preview }: ActionView): Html | null {
@@ -111,8 +126,35 @@ function previewFacts({ preview }: ActionView): Html | null {
   return section('What it would do', html`<dl>${rows}</dl>`);
 }
 
-function logs({ request }: ActionView): Html | null {
-  return request.logs === undefined ? null : section('The agent’s log', untrusted('The agent’s own log', request.logs));
+/** Who else is affected, and what the agent did before. */
+function context({ context: known }: ActionView): Html | null {
+  if (known === null) return null;
+  const owners =
+    known.owners.length === 0 ? null : html`<p>Owned by ${known.owners.join(', ')}, who may be affected.</p>`;
+  const items = known.recent.map(
+    ({ actionId, operation, target, outcome: ended, concludedAtMs }) =>
+      html`<li>
+        ${time(concludedAtMs)}: ${operation}${target === null ? '' : ` on ${target}`}: <strong>${ended}</strong>
+        <span class="small">${actionId}</span>
+      </li>`,
+  );
+  const past =
+    items.length === 0
+      ? html`<p>No earlier action of this agent has ended.</p>`
+      : html`<p>The last actions of this agent:</p>
+          <ul>
+            ${items}
+          </ul>`;
+  return section('Who else is affected, and what the agent did before', html`${owners}${past}`);
+}
+
+/** Its secrets were replaced before it was kept. */
+function logs({ logs: kept }: ActionView, log: LogText | null): Html | null {
+  if (log === null) return null;
+  const left = describeRedactions(kept?.stored?.redactions ?? []);
+  const note = left === null ? null : html`<p class="small">${left}</p>`;
+  const body = log.ok ? html`${untrusted('The agent’s own log', log.text)}${note}` : html`<p>${log.because}</p>`;
+  return section('The agent’s log', body);
 }
 
 function policy({ plan, policy: bundle, barred, escalated }: ActionView): Html | null {
@@ -182,6 +224,36 @@ function outcome({ outcome: ended, receipt }: ActionView): Html | null {
       <dl>${results}</dl>
       ${digest}`,
   );
+}
+
+function incident({ incidents, freeze }: ActionView): Html | null {
+  if (incidents.length === 0) return null;
+  const items = incidents.map(
+    ({ severity, sentence, code, openedAtMs }) =>
+      html`<li>
+        <strong class="${severity}">${severity}</strong> ${sentence}
+        <span class="small">(${code}, ${time(openedAtMs)})</span>
+      </li>`,
+  );
+  return section(
+    'Incident: the effect is not what was declared',
+    html`<ul>
+        ${items}
+      </ul>
+      ${freezeOf(freeze)}`,
+  );
+}
+
+function freezeOf(freeze: ActionView['freeze']): Html | null {
+  if (freeze === null) return null;
+  const { agent, frozenAtMs, lifted } = freeze;
+  if (lifted === null)
+    return html`<p class="bad">
+      Agent ${agent} is frozen since ${time(frozenAtMs)}. To let it act again:
+      <code>countersign unfreeze ${agent}</code>.
+    </p>`;
+  return html`<p>Agent ${agent} was frozen for it; ${lifted.person} unfroze it at ${time(lifted.atMs)}.</p>
+    <pre>${lifted.reason}</pre>`;
 }
 
 function leases({ leases: all }: ActionView): Html | null {

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { envelopeSchema } from '../../../core/schemas/primitives.js';
+import { recordedEnvelopeSchema } from '../../../core/schemas/primitives.js';
 import { viewAction } from '../../../record/action-view.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
-import { AGENT, PERSON } from '../api-description.js';
+import { AGENT, PERSON, WORKLOAD } from '../api-description.js';
 import { requireSight } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import {
@@ -27,7 +27,7 @@ export interface ActionRoutesOptions {
 /** One action: look, wait, and the statements behind it. */
 export function actionRoutes(scope: FastifyInstance, { record, watch, identify, closing }: ActionRoutesOptions): void {
   const routes = scope.withTypeProvider<ZodTypeProvider>();
-  const shared = { tags: ['actions'], security: [PERSON, AGENT], params: actionParamsSchema };
+  const shared = { tags: ['actions'], security: [PERSON, AGENT, WORKLOAD], params: actionParamsSchema };
 
   routes.get(
     '/actions/:actionId',
@@ -90,7 +90,7 @@ export function actionRoutes(scope: FastifyInstance, { record, watch, identify, 
     async (request) => {
       const statements = await record.ofAction(request.params.actionId);
       requireSight(identify.of(request), viewAction(statements));
-      return { statements: statements.map(({ envelope }) => envelopeSchema.parse(envelope)) };
+      return { statements: statements.map(({ envelope }) => recordedEnvelopeSchema.parse(envelope)) };
     },
   );
 }

@@ -1,9 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { envelopeSchema } from '../../../core/schemas/primitives.js';
+import { statementBodySchemas } from '../../../core/schemas/statements.js';
 import type { Decisions } from '../../decisions.js';
 import type { Withdrawals } from '../../withdrawals.js';
-import { PERSON } from '../api-description.js';
+import { PERSON, WORKLOAD } from '../api-description.js';
+import { workloadTokenIn } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import {
   actionParamsSchema,
@@ -73,17 +76,20 @@ export function decisionRoutes(
       schema: {
         operationId: 'withdrawAction',
         summary: 'Take an own request back',
-        description: 'The body is the DSSE envelope around the signed withdrawal; its signature is the authentication.',
+        description:
+          'The body is the DSSE envelope around the signed withdrawal; its signature is the authentication. ' +
+          'An agent without a key sends its token, and the plain withdrawal.',
         tags: ['actions'],
-        security: [],
+        security: [{}, WORKLOAD],
         params: actionParamsSchema,
-        body: envelopeSchema,
+        body: z.union([envelopeSchema, statementBodySchemas.withdrawal]),
         response: withProblems({ 200: withdrawnSchema }),
       },
     },
     async (request) => {
       const { actionId } = request.params;
-      await withdrawals.withdraw({ actionId, envelope: request.body, address: request.ip });
+      const token = workloadTokenIn(request);
+      await withdrawals.withdraw({ actionId, envelope: request.body, token, address: request.ip });
       return { actionId, state: 'withdrawn' as const };
     },
   );

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { Refusal } from '../../../core/errors.js';
 import { viewAction } from '../../../record/action-view.js';
 import type { ActionFilter, Record as ActionRecord } from '../../../record/record.js';
-import { AGENT, PERSON } from '../api-description.js';
+import { AGENT, PERSON, WORKLOAD } from '../api-description.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import { listQuerySchema, listSchema, toSummary, type ActionSummaryBody } from '../schemas.js';
 
@@ -22,7 +22,7 @@ export function listRoute(
         summary: 'List actions, newest first',
         description: 'People see all; an agent its own.',
         tags: ['actions'],
-        security: [PERSON, AGENT],
+        security: [PERSON, AGENT, WORKLOAD],
         querystring: listQuerySchema,
         response: withProblems({ 200: listSchema }),
       },

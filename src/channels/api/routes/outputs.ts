@@ -5,7 +5,7 @@ import { Refusal } from '../../../core/errors.js';
 import { openArtefact, type OpenedArtefact } from '../../../operations/artefacts.js';
 import { viewAction, type ActionView } from '../../../record/action-view.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
-import { AGENT } from '../api-description.js';
+import { AGENT, WORKLOAD } from '../api-description.js';
 import { nameOf, requireSight } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import { actionParamsSchema } from '../schemas.js';
@@ -17,7 +17,11 @@ export interface OutputRoutesOptions {
   clock: () => number;
 }
 
-const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' } as const;
+const MEDIA_TYPES = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  txt: 'text/plain; charset=utf-8',
+} as const;
 
 const FILE_CONTENT = Object.fromEntries(
   Object.values(MEDIA_TYPES).map((type) => [type.split(';')[0] ?? '', { schema: z.string() }]),
@@ -37,7 +41,7 @@ export function outputRoutes(
         summary: "Fetch an action's output",
         description: 'Repr-Digest (RFC 9530) holds its SHA-256, as the receipt does. Each fetch is on record.',
         tags: ['actions'],
-        security: [AGENT],
+        security: [AGENT, WORKLOAD],
         params: actionParamsSchema,
         response: withProblems({ 200: { description: 'The file', content: FILE_CONTENT } }),
       },
@@ -72,6 +76,10 @@ export function outputRoutes(
 }
 
 async function openOutput(folder: string, view: ActionView, nowMs: number): Promise<OpenedArtefact> {
+  if (view.outcome?.status === 'effect_mismatch') {
+    const message = 'The effect of this action was not what had been declared: its output is not handed out.';
+    throw new Refusal('forbidden', message, 'actionId');
+  }
   const recorded = view.outcome?.status === 'succeeded' ? view.outcome.result?.['sha256'] : undefined;
   if (typeof recorded !== 'string') throw new Refusal('not_found', 'This action has no output.', 'actionId');
   const opened = await openArtefact(folder, view.actionId, nowMs).catch((error: unknown) => {

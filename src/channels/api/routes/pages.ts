@@ -4,6 +4,8 @@ import { Refusal } from '../../../core/errors.js';
 import { actionIdSchema } from '../../../core/schemas/primitives.js';
 import type { Policy } from '../../../policy/policy.js';
 import { viewAction } from '../../../record/action-view.js';
+import type { Contents } from '../../../record/contents.js';
+import { readLogText } from '../../../record/log-text.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
 import { actionPage } from '../page/action-page.js';
 import { problemPage } from '../page/page.js';
@@ -17,6 +19,7 @@ import { noteFailure } from '../server.js';
 export interface PageRoutesOptions {
   policy: () => Policy;
   record: ActionRecord;
+  contents: Pick<Contents, 'get'>;
   cookies: Cookies;
   signIn: SignIn;
 }
@@ -33,7 +36,10 @@ const answerSchema = z.object({
 });
 
 /** Read-only pages for people who come from a message: they show, nothing on them decides. */
-export function pageRoutes(scope: FastifyInstance, { policy, record, cookies, signIn }: PageRoutesOptions): void {
+export function pageRoutes(
+  scope: FastifyInstance,
+  { policy, record, contents, cookies, signIn }: PageRoutesOptions,
+): void {
   const hidden = { schema: { hide: true } as object };
 
   scope.setErrorHandler(async (error, request, reply) => {
@@ -54,7 +60,7 @@ export function pageRoutes(scope: FastifyInstance, { policy, record, cookies, si
     findPerson(policy(), session.subject);
     const view = viewAction(await record.ofAction(actionId));
     if (view === undefined) throw new Refusal('action_unknown', 'There is no such action.', 'actionId');
-    return send(reply, actionPage(view));
+    return send(reply, actionPage(view, await readLogText(view, contents)));
   });
 
   scope.get('/callback', hidden, async (request, reply) => {

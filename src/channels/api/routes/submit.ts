@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Refusal } from '../../../core/errors.js';
-import { envelopeSchema } from '../../../core/schemas/primitives.js';
 import type { Intake } from '../../intake.js';
+import { WORKLOAD } from '../api-description.js';
+import { workloadTokenIn } from '../principals.js';
 import { withProblems } from '../route-parts.js';
-import { acceptedSchema } from '../schemas.js';
+import { acceptedSchema, submissionSchema } from '../schemas.js';
 import { acceptBytes } from '../server.js';
 
 /** The intake judges the bytes itself, so that each refusal is recorded with the digest of what was sent. */
@@ -20,11 +21,14 @@ export function submitRoute(raw: FastifyInstance, { intake }: { intake: Intake }
         operationId: 'requestAction',
         summary: 'Ask for a privileged action',
         description:
-          'The body is the DSSE envelope around the signed request, at most 262,144 bytes; its signature is the authentication. ' +
-          'The action id inside is the idempotency key: the same envelope again is answered the same and starts nothing twice.',
+          'The body is the DSSE envelope around the signed request, whose signature is the authentication; beside it may stand ' +
+          'the log that the request names. At most 655,360 bytes. ' +
+          'The action id inside is the idempotency key: the same envelope again is answered the same and starts nothing twice. ' +
+          'An agent without a key sends its bearer token and, as `request`, the plain request. With either may come the ' +
+          'tokens of at most 5 people who prompted or scheduled it; they are verified and dropped.',
         tags: ['actions'],
-        security: [],
-        body: envelopeSchema,
+        security: [{}, WORKLOAD],
+        body: submissionSchema,
         response: withProblems({ 202: acceptedSchema }),
       },
     },
@@ -33,7 +37,8 @@ export function submitRoute(raw: FastifyInstance, { intake }: { intake: Intake }
       const idempotencyKey = request.headers['idempotency-key'];
       if (Array.isArray(idempotencyKey))
         throw new Refusal('field_invalid', 'Send one Idempotency-Key.', 'Idempotency-Key');
-      const { actionId, requestDigest } = await intake.submit({ body, idempotencyKey, address: request.ip });
+      const token = workloadTokenIn(request);
+      const { actionId, requestDigest } = await intake.submit({ body, token, idempotencyKey, address: request.ip });
       void reply.code(202).header('location', `/v1/actions/${actionId}`);
       return { actionId, requestDigest, state: 'preparing' as const };
     },

@@ -1,0 +1,88 @@
+import { Refusal } from '../src/core/errors.js';
+import type { Outcome } from '../src/core/schemas/action.js';
+import { layOut, type Case } from '../src/enforcement/evidence.js';
+import type { FoundOutcome } from '../src/operations/operation.js';
+import type { OpenLease } from '../src/record/claims.js';
+import { allOf, latest, type AnyRecorded } from '../src/record/record.js';
+import type { LeasedCredential } from '../src/vault/leases.js';
+import { askedOf, recordResult } from './effect.js';
+import type { ExecuteDependencies } from './run-under-lease.js';
+
+/** The step under which the target is asked what came of an effect; keyed apart from the effect's own. */
+const OUTCOME_STEP = 'outcome';
+
+// Asking takes seconds; the credential that asks is revoked right after.
+const ASKING_TTL_SECONDS = 120;
+
+/** After a crash in the effect: ask the target or the outputs, never run it again. */
+export async function findOutcome(
+  dependencies: ExecuteDependencies,
+  actionId: string,
+  runId: string,
+): Promise<Outcome> {
+  const { record, claims, leases, contents, artefactsDir } = dependencies;
+  // Who began it may still live, cut off from Temporal: without its lease it cannot finish behind this answer.
+  for (const left of await claims.openLeases(actionId)) {
+    if (left.purpose === 'execute') await leases.revoke(heldUnder(left));
+  }
+  const statements = await record.ofAction(actionId);
+  // Nothing is leased behind a receipt.
+  const receipt = latest(statements, 'receipt');
+  if (receipt !== undefined) return receipt.body.outcome;
+  const begun = caseOf(dependencies, statements);
+  const held: LeasedCredential[] = [];
+  let found: FoundOutcome;
+  try {
+    found = await begun.operation.findOutcome({
+      ...askedOf(begun),
+      approved: begun.preview.preview,
+      keepsakes: contents,
+      artefactsDir,
+      lease: async () => {
+        const credential = await leaseToAsk(dependencies, begun, runId);
+        held.push(credential);
+        return credential;
+      },
+    });
+  } finally {
+    for (const credential of held) await leases.revoke(credential).catch(dependencies.onInternal);
+  }
+  return recordResult(dependencies, begun, outcomeOf(found));
+}
+
+/** What an earlier attempt held. */
+export function heldUnder({ accessor, credentials }: OpenLease): { accessor: string; leaseId: string | null } {
+  return { accessor, leaseId: credentials[0]?.leaseId ?? null };
+}
+
+/** The very round whose effect began. */
+function caseOf({ operations, policy }: ExecuteDependencies, statements: AnyRecorded[]): Case {
+  // A crash between the row of the effect and its statement leaves the claim's: nobody claimed after it.
+  const begun = latest(statements, 'effect')?.body ?? latest(statements, 'claim')?.body;
+  const plan = allOf(statements, 'plan').findLast(({ body }) => body.actionDigest === begun?.actionDigest);
+  if (plan === undefined) throw new Refusal('statement_missing', 'The plan of a begun effect is not on record.');
+  // After a reset, a later run may have planned the same round again.
+  const then = statements.filter(({ sequence }) => sequence <= plan.sequence);
+  return layOut({ statements: then, operations, policy: policy(), round: plan.body.round });
+}
+
+function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string): Promise<LeasedCredential> {
+  const { request, requestDigest, plan, operation, target } = begun;
+  return leases.open({
+    actionId: request.body.actionId,
+    requestDigest,
+    actionDigest: plan.actionDigest,
+    runId,
+    step: OUTCOME_STEP,
+    purpose: 'execute',
+    ...operation.credentialFor('execute', askedOf(begun)),
+    target: target.name,
+    ttlSeconds: Math.min(ASKING_TTL_SECONDS, plan.plan.leaseTtlSeconds),
+  });
+}
+
+function outcomeOf(found: FoundOutcome): Outcome {
+  if (found.kind === 'unknown') return { status: 'unknown', code: 'outcome_unknown', message: found.message };
+  const message = 'The effect was complete before the executor was interrupted.';
+  return { status: 'succeeded', code: 'succeeded', message, result: found.result };
+}

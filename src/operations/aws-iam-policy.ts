@@ -1,0 +1,1 @@
+export { awsIamPolicy as operation } from './aws-iam-policy/aws-iam-policy.js';

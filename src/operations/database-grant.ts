@@ -1,0 +1,1 @@
+export { databaseGrant as operation } from './database-grant/database-grant.js';

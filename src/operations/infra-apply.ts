@@ -1,0 +1,1 @@
+export { infraApply as operation } from './infra-apply/infra-apply.js';

@@ -1,0 +1,1 @@
+export { sshCommand as operation } from './ssh-command/ssh-command.js';

@@ -1,0 +1,1 @@
+export { vaultPolicy as operation } from './vault-policy/vault-policy.js';

@@ -1,0 +1,90 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { Refusal } from '../core/errors.js';
+import { CONTENT_LIMIT_BYTES, type Contents, type DataKeys } from './contents.js';
+import { query } from './postgres/pool.js';
+
+const CIPHER = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+interface Sealed {
+  wrapped_key: string;
+  nonce: Buffer;
+  /** The ciphertext, then the tag. */
+  sealed: Buffer;
+}
+
+/** The content store in PostgreSQL: AES-256-GCM under a key for each thing, which the wrapping key in Vault opens. The pool is the caller's. */
+export function createContents({ pool, keys }: { pool: pg.Pool; keys: DataKeys }): Contents {
+  const find = async (sha256: string): Promise<Sealed | undefined> => {
+    const text = 'select wrapped_key, nonce, sealed from countersign.contents where digest = $1';
+    return (await query<Sealed>(pool, text, [sha256]))[0];
+  };
+
+  return {
+    async put(bytes) {
+      if (bytes.length > CONTENT_LIMIT_BYTES) {
+        throw new Refusal('content_too_large', `At most ${String(CONTENT_LIMIT_BYTES)} bytes can be kept.`);
+      }
+      const sha256 = digestOfBytes(bytes);
+      const known = await find(sha256);
+      if (known !== undefined) {
+        await unseal(sha256, known, keys);
+        return sha256;
+      }
+      const { wrapped_key, nonce, sealed } = await seal(sha256, bytes, keys);
+      await query(
+        pool,
+        'insert into countersign.contents (digest, wrapped_key, nonce, sealed) values ($1, $2, $3, $4) on conflict do nothing',
+        [sha256, wrapped_key, nonce, sealed],
+      );
+      return sha256;
+    },
+    async get(sha256) {
+      const found = await find(sha256);
+      if (found === undefined) throw new Refusal('content_missing', `Nothing is kept under the digest ${sha256}.`);
+      return unseal(sha256, found, keys);
+    },
+  };
+}
+
+async function seal(sha256: string, bytes: Uint8Array, keys: DataKeys): Promise<Sealed> {
+  const { key, wrapped } = await keys.make();
+  try {
+    const nonce = randomBytes(NONCE_BYTES);
+    // Bound to its digest: under another one it does not open.
+    const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(sha256, 'hex'));
+    const sealed = Buffer.concat([cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+    return { wrapped_key: wrapped, nonce, sealed };
+  } finally {
+    key.fill(0);
+  }
+}
+
+async function unseal(sha256: string, { wrapped_key, nonce, sealed }: Sealed, keys: DataKeys): Promise<Uint8Array> {
+  const key = await keys.unwrap(wrapped_key);
+  if (key === null) throw corrupt(sha256);
+  try {
+    const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(sha256, 'hex'))
+      .setAuthTag(sealed.subarray(-TAG_BYTES));
+    const bytes = Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]);
+    // Whoever may insert could have sealed other bytes under this digest.
+    if (digestOfBytes(bytes) !== sha256) throw corrupt(sha256);
+    return bytes;
+  } catch (error) {
+    throw error instanceof Refusal ? error : corrupt(sha256);
+  } finally {
+    key.fill(0);
+  }
+}
+
+function corrupt(sha256: string): Refusal {
+  return new Refusal('content_corrupt', `What is kept under the digest ${sha256} is not what was put there.`);
+}
+
+/** By OpenSSL: the pure one takes a second for the largest thing. */
+function digestOfBytes(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,153 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { digestSchema } from '../core/schemas/primitives.js';
+import { isLoopback } from './postgres/connection.js';
+import { createPostgresWitness } from './postgres/witness.js';
+import type { PostgresTarget } from './postgres.js';
+import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+
+const absolutePath = z.string().max(500).refine(isAbsolute, 'must be an absolute path');
+
+/** A workspace of OpenTofu or Terraform: what its plans may be made of, and where its state is kept. */
+export const infraTargetSchema = z.strictObject({
+  kind: z.literal('infra'),
+  ...targetBase,
+  /** The database of the `pg` backend; one schema per workspace, whose table `states` an administrator made. */
+  state: z.strictObject({
+    host: z.string().max(253),
+    port: z.int().min(1).max(65_535),
+    database: z.string().min(1).max(63),
+    /** `disable` only for loopback. */
+    tls: z.enum(['verify-full', 'disable']),
+    schema: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/),
+  }),
+  vault: z.strictObject({
+    mount: vaultNameSchema,
+    /** Vault database role of users who may read the state. */
+    previewRole: vaultNameSchema,
+    /** Vault database role of users who may read and write it. */
+    executeRole: vaultNameSchema,
+    /** Login only: for the witness that asks whether users and sessions are gone. */
+    witnessRole: vaultNameSchema,
+    previewTokenRole: vaultNameSchema,
+    executeTokenRole: vaultNameSchema,
+  }),
+  /** Where configurations may come from. */
+  sources: z.strictObject({
+    /** Repositories as agents name them: absolute paths or https addresses; one that ends in `/` allows all below it. */
+    git: z.array(z.string().min(1).max(500)).max(50),
+    /** SHA-256 of tarballs in the content store. */
+    tarballs: z.array(digestSchema).max(200),
+  }),
+  /** Sources of modules beyond the configuration's own folders, each exactly as configurations name it. */
+  modules: z.array(z.string().min(1).max(500)).max(200),
+  /** The only providers that may run, each with the hashes of its packages as lock files write them. */
+  providers: z
+    .array(
+      z.strictObject({
+        source: z.string().regex(/^[a-z0-9.-]+(:\d+)?\/[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+$/, 'must be host/namespace/type'),
+        version: z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be one exact version'),
+        hashes: z
+          .array(z.string().regex(/^(h1:[A-Za-z0-9+/]{43}=|zh:[0-9a-f]{64})$/))
+          .min(1)
+          .max(50),
+      }),
+    )
+    .max(50),
+  /** Folder on the worker's and the executor's machine that provider packages are taken from; nothing is downloaded. */
+  providerMirror: absolutePath.nullable(),
+  /** Whether `data "http"` may be read while planning. */
+  allowHttpData: z.boolean(),
+  /** Variables that a request may set. */
+  variables: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/i),
+        type: z.enum(['string', 'number', 'bool', 'list(string)']),
+      }),
+    )
+    .max(100),
+});
+export type InfraTarget = z.infer<typeof infraTargetSchema>;
+
+/** Providers that run whatever a configuration tells them to, whatever their hash. */
+const RUNS_ANYTHING = new Set(['hashicorp/external']);
+
+/** A provider's address without the host, when that is one of the two public registries: they serve the same packages. */
+export function providerKey(source: string): string {
+  const parts = source.toLowerCase().split('/');
+  if (parts.length === 2) return parts.join('/');
+  const [host = '', ...rest] = parts;
+  return host === 'registry.opentofu.org' || host === 'registry.terraform.io' ? rest.join('/') : parts.join('/');
+}
+
+/** The state's database as a PostgreSQL target: it is reached, and asked for proof, in the same way. */
+export function stateDatabaseOf({ state, vault, name, environment, owners, hours }: InfraTarget): PostgresTarget {
+  const { host, port, database, tls } = state;
+  return { kind: 'postgres', name, environment, owners, hours, host, port, database, tls, vault, allowedFunctions: [] };
+}
+
+export const targetKind: TargetKind<InfraTarget> = {
+  kind: 'infra',
+  cedarType: 'Workspace',
+  schema: infraTargetSchema,
+
+  findProblems({ state, sources, providers, providerMirror }) {
+    const problems: TargetProblem[] = [];
+    if (state.tls === 'disable' && !isLoopback(state.host)) {
+      const message = `disables TLS for host "${state.host}", which is not loopback: write verify-full`;
+      problems.push({ field: ['state', 'tls'], message });
+    }
+    for (const [position, repository] of sources.git.entries()) {
+      if (isRepository(repository)) continue;
+      const message = `"${repository}" must be an absolute path or an https address, without "..", user or query`;
+      problems.push({ field: ['sources', 'git', position], message });
+    }
+    if (providers.length > 0 && providerMirror === null) {
+      problems.push({
+        field: ['providerMirror'],
+        message: 'is needed where there are providers: nothing is downloaded',
+      });
+    }
+    const seen = new Set<string>();
+    for (const [position, { source }] of providers.entries()) {
+      const key = providerKey(source);
+      if (RUNS_ANYTHING.has(key)) {
+        const message = `${source} runs any program that a configuration names: it cannot be allowed`;
+        problems.push({ field: ['providers', position, 'source'], message });
+      }
+      if (seen.has(key))
+        problems.push({ field: ['providers', position, 'source'], message: `${source} is listed twice` });
+      seen.add(key);
+    }
+    return problems;
+  },
+
+  exclusives: ({ state: { host, port, database, schema }, vault }) => [
+    // One state under two names could be asked for under the laxer one.
+    { field: ['state', 'schema'], key: `state ${host.toLowerCase()}:${String(port)}/${database} schema ${schema}` },
+    ...[...new Set([vault.previewRole, vault.executeRole])].map((role) => ({
+      field: ['vault', role === vault.previewRole ? 'previewRole' : 'executeRole'],
+      key: `Vault role ${vault.mount}/${role}`,
+    })),
+  ],
+
+  tokenRoles: ({ vault }) => [vault.previewTokenRole, vault.executeTokenRole],
+
+  createWitness(dependencies) {
+    const witness = createPostgresWitness(dependencies);
+    return {
+      proveGone: (ended) => witness.proveGone({ ...ended, target: stateDatabaseOf(ended.target) }),
+      close: () => witness.close(),
+    };
+  },
+};
+
+/** An absolute path or an https address that means one thing only. */
+export function isRepository(text: string): boolean {
+  if (/[\s\\]|(^|\/)\.\.?(\/|$)/.test(text)) return false;
+  if (text.startsWith('/')) return /^(\/[\w.@+-]+)+\/?$/.test(text);
+  if (!text.startsWith('https://') || !URL.canParse(text)) return false;
+  const { username, password, search, hash, href } = new URL(text);
+  return username === '' && password === '' && search === '' && hash === '' && href === text && !text.includes('%');
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import type { DataKeys } from '../record/contents.js';
+import { parseAnswer } from './answers.js';
+import type { VaultClient } from './client.js';
+import { VaultFault } from './vault-fault.js';
+
+/** Name of the transit key (AES-256-GCM) that wraps the keys of the content store. */
+export const CONTENT_KEY = 'content';
+
+const KEY_BYTES = 32;
+
+const plaintextSchema = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
+const madeSchema = z.object({ data: z.object({ plaintext: plaintextSchema, ciphertext: z.string().max(300) }) });
+const unwrappedSchema = z.object({ data: z.object({ plaintext: plaintextSchema }) });
+
+/** Data keys wrapped by Vault's transit engine; the wrapping key never leaves it. */
+export function createDataKeys({ client, mount }: { client: VaultClient; mount: string }): DataKeys {
+  const makePath = `${mount}/datakey/plaintext/${CONTENT_KEY}`;
+  const unwrapPath = `${mount}/decrypt/${CONTENT_KEY}`;
+  return {
+    async make() {
+      const { data } = parseAnswer(madeSchema, await client.write(makePath, { bits: KEY_BYTES * 8 }), makePath);
+      if (data.plaintext.length !== KEY_BYTES) throw new VaultFault(makePath, 200, ['the key is of another length']);
+      return { key: data.plaintext, wrapped: data.ciphertext };
+    },
+    async unwrap(wrapped) {
+      try {
+        const { data } = parseAnswer(
+          unwrappedSchema,
+          await client.write(unwrapPath, { ciphertext: wrapped }),
+          unwrapPath,
+        );
+        return data.plaintext.length === KEY_BYTES ? data.plaintext : null;
+      } catch (error) {
+        // What it did not wrap itself, Vault calls a bad request.
+        if (error instanceof VaultFault && error.status === 400) return null;
+        throw error;
+      }
+    },
+  };
+}

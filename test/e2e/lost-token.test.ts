@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCountersign } from '../../apps/devstack/processes.js';
+import type { ServiceProcess } from '../../apps/devstack/services/process.js';
+import type { ProcessName } from '../../src/core/schemas/statements.js';
+import { isAlive } from '../services/is-alive.js';
+import { startStack, type Stack } from '../support/stack.js';
+
+let stack: Stack;
+const started: ServiceProcess[] = [];
+
+beforeAll(async () => {
+  stack = await startStack({ processes: [] });
+});
+afterAll(async () => {
+  await Promise.all(started.map((process) => process.stop()));
+  await stack.close();
+});
+
+/** Starts a process whose token is renewed every other second; production's is renewed far more rarely. */
+async function start(name: ProcessName): Promise<{ process: ServiceProcess; accessors: () => Promise<string[]> }> {
+  const environment = await stack.place.environmentOf(name);
+  const role = environment['COUNTERSIGN_VAULT_ROLE'] ?? '';
+  const mount = environment['COUNTERSIGN_VAULT_APPROLE_MOUNT'] ?? '';
+  await stack.installation.vaultAdmin.write(`auth/${mount}/role/${role}`, { token_period: '4s' });
+  const logFile = join(stack.place.artefactsDir, '..', `${name}.log`);
+  const process = await startCountersign(name, { place: stack.place, logFile, overrides: environment });
+  started.push(process);
+  return { process, accessors: () => accessorsOf(mount, role) };
+}
+
+/** Tokens that were given for logins as this role at this mount; other installations have roles of the same name. */
+async function accessorsOf(mount: string, role: string): Promise<string[]> {
+  const { vaultAdmin } = stack.installation;
+  const { data } = (await vaultAdmin.list('auth/token/accessors')) as { data: { keys: string[] } };
+  const found = await Promise.all(
+    data.keys.map(async (accessor) => {
+      const token = (await vaultAdmin.write('auth/token/lookup-accessor', { accessor }).catch(() => null)) as {
+        data: { path: string; meta: Record<string, string> | null };
+      } | null;
+      const isOurs = token?.data.path === `auth/${mount}/login` && token.data.meta?.['role_name'] === role;
+      return isOurs ? [accessor] : [];
+    }),
+  );
+  return found.flat();
+}
+
+describe('a process whose Vault token is revoked', () => {
+  it.each<ProcessName>(['gateway', 'worker', 'executor', 'notary'])(
+    '%s: ends with exit code 1, and says what was lost and what to do',
+    async (name) => {
+      const { process, accessors } = await start(name);
+      const [accessor, ...others] = await accessors();
+      expect(others).toEqual([]);
+      await stack.installation.vaultAdmin.write('auth/token/revoke-accessor', { accessor });
+      await expect(process.untilReady(() => Promise.resolve(false))).rejects.toThrow(
+        /ended before it answered \(exit 1\)[^]*The Vault token is lost: [^]*Start this process again with a new secret id\./,
+      );
+      expect(isAlive(process.pid)).toBe(false);
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/core/json.js';
+import { CONTENT_LIMIT_BYTES } from '../../src/record/contents.js';
+import type { ProcessName } from '../../src/core/schemas/statements.js';
+import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+
+const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
+
+let installation: TestInstallation;
+let processes: Record<ProcessName, TestProcess>;
+
+beforeAll(async () => {
+  installation = await installForTest();
+  const [gateway, worker, executor, notary] = await Promise.all(
+    PROCESSES.map((process) => installation.become(process)),
+  );
+  if (!gateway || !worker || !executor || !notary) throw new Error('four processes');
+  processes = { gateway, worker, executor, notary };
+});
+afterAll(() => installation.close());
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const fresh = (): Uint8Array => bytesOf(`a plan ${randomBytes(8).toString('hex')}`);
+
+/** As the superuser, past the guard that even the owner has to remove. */
+async function tamper(sql: string, values: unknown[]): Promise<void> {
+  await installation.inRecord(async (client) => {
+    await client.query('begin');
+    await client.query('alter table countersign.contents disable trigger append_only');
+    await client.query(sql, values);
+    await client.query('alter table countersign.contents enable trigger append_only');
+    await client.query('commit');
+  });
+}
+
+describe('the content store', () => {
+  it.each([
+    ['nothing', new Uint8Array()],
+    ['text', bytesOf('größer 🙂')],
+    ['bytes that are no text', randomBytes(70_000)],
+    ['as much as it takes', randomBytes(CONTENT_LIMIT_BYTES)],
+  ])('keeps %s for all four processes', async (_, bytes) => {
+    const sha256 = await processes.worker.contents.put(bytes);
+    expect(sha256).toBe(sha256Hex(bytes));
+    for (const process of PROCESSES) {
+      expect(Buffer.compare(await processes[process].contents.get(sha256), bytes)).toBe(0);
+    }
+  });
+
+  it('keeps a thing once, however often and by whomever it is put', async () => {
+    const bytes = fresh();
+    const puts = [processes.gateway, processes.worker, processes.gateway, processes.worker];
+    const digests = new Set(await Promise.all(puts.map(({ contents }) => contents.put(bytes))));
+    expect([...digests]).toEqual([sha256Hex(bytes)]);
+    const rows = await installation.inRecord((client) =>
+      client.query('select from countersign.contents where digest = $1', [sha256Hex(bytes)]),
+    );
+    expect(rows.rowCount).toBe(1);
+  });
+
+  it('refuses more than it takes', async () => {
+    const bytes = new Uint8Array(CONTENT_LIMIT_BYTES + 1);
+    await expect(processes.worker.contents.put(bytes)).rejects.toMatchObject({ code: 'content_too_large' });
+  });
+
+  it('refuses what was never put', async () => {
+    await expect(processes.executor.contents.get(sha256Hex('nothing'))).rejects.toMatchObject({
+      code: 'content_missing',
+    });
+  });
+
+  it('keeps nothing in clear, and each thing under a key of its own', async () => {
+    const [one, other] = [fresh(), fresh()];
+    const digests = [await processes.gateway.contents.put(one), await processes.gateway.contents.put(other)];
+    const { rows } = await installation.inRecord((client) =>
+      client.query<{ row: string; wrapped_key: string }>(
+        "select c::text || encode(sealed, 'escape') as row, wrapped_key from countersign.contents c where digest = any($1)",
+        [digests],
+      ),
+    );
+    expect(rows).toHaveLength(2);
+    for (const { row } of rows) expect(row).not.toContain('a plan');
+    expect(new Set(rows.map(({ wrapped_key }) => wrapped_key)).size).toBe(2);
+  });
+
+  describe('refuses what was changed:', () => {
+    it.each([
+      ['the ciphertext', 'update countersign.contents set sealed = set_byte(sealed, 0, get_byte(sealed, 0) # 1)'],
+      [
+        'the tag',
+        'update countersign.contents set sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)',
+      ],
+      ['its end', 'update countersign.contents set sealed = substr(sealed, 1, 16)'],
+      ['the nonce', 'update countersign.contents set nonce = set_byte(nonce, 0, get_byte(nonce, 0) # 1)'],
+      ['the wrapped key', "update countersign.contents set wrapped_key = 'vault:v1:' || repeat('A', 80)"],
+      ['the form of the wrapped key', "update countersign.contents set wrapped_key = 'none'"],
+    ])('%s', async (_, sql) => {
+      const bytes = fresh();
+      const sha256 = await processes.worker.contents.put(bytes);
+      await tamper(`${sql} where digest = $1`, [sha256]);
+      await expect(processes.executor.contents.get(sha256)).rejects.toMatchObject({ code: 'content_corrupt' });
+      // Not passed over when it is put again: whoever put it would find nothing to get.
+      await expect(processes.worker.contents.put(bytes)).rejects.toMatchObject({ code: 'content_corrupt' });
+    });
+
+    it('another thing of the store under its digest', async () => {
+      const [wanted, other] = [
+        await processes.worker.contents.put(fresh()),
+        await processes.worker.contents.put(fresh()),
+      ];
+      await tamper(
+        `update countersign.contents c set wrapped_key = o.wrapped_key, nonce = o.nonce, sealed = o.sealed
+         from countersign.contents o where c.digest = $1 and o.digest = $2`,
+        [wanted, other],
+      );
+      await expect(processes.executor.contents.get(wanted)).rejects.toMatchObject({ code: 'content_corrupt' });
+    });
+  });
+
+  describe('in PostgreSQL', () => {
+    const insert = `insert into countersign.contents (digest, wrapped_key, nonce, sealed)
+      values (md5(random()::text) || md5(random()::text), 'k', decode(repeat('00', 12), 'hex'), decode(repeat('00', 16), 'hex'))`;
+
+    it.each([
+      ['gateway', true],
+      ['worker', true],
+      ['executor', false],
+      ['notary', false],
+    ] as const)('the %s may put: %s', async (process, may) => {
+      const put = processes[process].pool.query(insert);
+      await (may
+        ? expect(put).resolves.toMatchObject({ rowCount: 1 })
+        : expect(put).rejects.toMatchObject({ code: '42501' }));
+    });
+
+    it.each(
+      PROCESSES.flatMap((process) =>
+        ["update countersign.contents set wrapped_key = 'x'", 'delete from countersign.contents'].map(
+          (sql) => [process, sql] as const,
+        ),
+      ),
+    )('the %s may not: %s', async (process, sql) => {
+      await expect(processes[process].pool.query(sql)).rejects.toMatchObject({ code: '42501' });
+    });
+
+    it('only the gateway says what was attached', async () => {
+      const sql = `insert into countersign.statements (kind, action_id, digest, process, number, previous, envelope)
+        values ('attachment', repeat('0', 26), repeat('0', 64), $1, 999999, repeat('0', 64), '{}')`;
+      for (const process of ['worker', 'executor', 'notary'] as const) {
+        await expect(processes[process].pool.query(sql, [process])).rejects.toMatchObject({ code: '42501' });
+      }
+    });
+  });
+});

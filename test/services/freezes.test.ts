@@ -1,0 +1,181 @@
+import { ulid } from 'ulid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seal, type Signer } from '../../src/core/dsse.js';
+import type { KeyPurpose } from '../../src/core/keyring.js';
+import { buildStatement } from '../../src/core/statement.js';
+import type { ProcessName, StatementBody } from '../../src/core/schemas/statements.js';
+import { openFreezes } from '../../src/record/freezes.js';
+import type { AnyDraft, Recorded } from '../../src/record/record.js';
+import { createTransitSigner } from '../../src/vault/transit-signer.js';
+import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { recordRequest, type TestRequest } from '../support/statements.js';
+import { makeKey, sealStatement } from '../support/signing.js';
+import { plantStatement } from '../adversarial/plant.js';
+
+let installation: TestInstallation;
+let gateway: TestProcess;
+let executor: TestProcess;
+let worker: TestProcess;
+
+beforeAll(async () => {
+  installation = await installForTest();
+  [gateway, executor, worker] = await Promise.all([
+    installation.become('gateway'),
+    installation.become('executor'),
+    installation.become('worker'),
+  ]);
+});
+afterAll(() => installation.close());
+
+const newAgent = (): string => `bot-${ulid().toLowerCase()}`;
+
+function freezeBody(agent: string): StatementBody<'freeze'> {
+  return { agent, because: 'effect_mismatch', incident: 'effect_larger_than_preview', frozenAtMs: Date.now() };
+}
+
+function unfreezeBody(agent: string, freeze: string): StatementBody<'unfreeze'> {
+  return {
+    agent,
+    freeze,
+    reason: 'Looked at.',
+    by: { person: 'erin', group: 'security-oncall' },
+    via: { channel: 'api', subject: 'erin' },
+    unfrozenAtMs: Date.now(),
+  };
+}
+
+async function freeze(agent: string): Promise<{ request: TestRequest; frozen: Recorded<'freeze'> }> {
+  const request = await recordRequest(gateway.record, installation.agent);
+  const { actionId, requestDigest } = request;
+  const draft: AnyDraft = { kind: 'freeze', actionId, requestDigest, body: freezeBody(agent), key: agent };
+  const [frozen] = await executor.record.append([draft]);
+  return { request, frozen: frozen as Recorded<'freeze'> };
+}
+
+async function lift(agent: string, { request, frozen }: Awaited<ReturnType<typeof freeze>>): Promise<void> {
+  const { actionId, requestDigest } = request;
+  const body = unfreezeBody(agent, frozen.digest);
+  await gateway.record.append([{ kind: 'unfreeze', actionId, requestDigest, body, key: frozen.digest }]);
+}
+
+function signerOf({ vault }: TestProcess, purpose: KeyPurpose): Promise<Signer> {
+  return createTransitSigner({ client: vault, mount: installation.vault.mounts.transit, purpose });
+}
+
+/** How many freezes of the agent are open, as another process reads it. */
+async function openOf(agent: string): Promise<number> {
+  return openFreezes(await worker.record.freezesOf(agent), agent).length;
+}
+
+describe('the freezes of an agent', () => {
+  it('are read by all, under whatever actions, each open until its own is lifted', async () => {
+    const agent = newAgent();
+    expect(await openOf(agent)).toBe(0);
+    const first = await freeze(agent);
+    const second = await freeze(agent);
+    expect(await openOf(agent)).toBe(2);
+    await lift(agent, first);
+    await lift(agent, first);
+    expect(await openOf(agent)).toBe(1);
+    await lift(agent, second);
+    expect(await openOf(agent)).toBe(0);
+    await freeze(agent);
+    expect(await openOf(agent)).toBe(1);
+  });
+
+  it('do not touch another agent', async () => {
+    await freeze(newAgent());
+    expect(await openOf(newAgent())).toBe(0);
+  });
+
+  it('are found by their index, however many statements there are', async () => {
+    await installation.inRecord(async (client) => {
+      await client.query('set enable_seqscan = off');
+      const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+        "explain select * from countersign.statements where kind = 'freeze' and key = 'bot'",
+      );
+      expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('statements_freezes');
+    });
+  });
+});
+
+describe('a statement by the wrong key', () => {
+  it.each<[ProcessName, 'freeze' | 'unfreeze' | 'incident']>([
+    ['gateway', 'freeze'],
+    ['worker', 'freeze'],
+    ['gateway', 'incident'],
+    ['executor', 'unfreeze'],
+    ['worker', 'unfreeze'],
+  ])('%s has no key for “%s”, and no right to the row', async (name, kind) => {
+    const agent = newAgent();
+    const { request, frozen } = await freeze(agent);
+    const { actionId, requestDigest } = request;
+    const { code, severity, sentence } = { code: 'x_y', severity: 'high', sentence: 'x' } as const;
+    const bodies = {
+      freeze: freezeBody(agent),
+      unfreeze: unfreezeBody(agent, frozen.digest),
+      incident: { actionId, agent, code, severity, sentence, openedAtMs: 1 },
+    };
+    const draft = { kind, actionId, requestDigest, body: bodies[kind] } as AnyDraft;
+    const { record, pool } = { gateway, executor, worker, notary: worker }[name];
+    await expect(record.append([draft])).rejects.toMatchObject({ code: 'statement_invalid' });
+    const insert = `insert into countersign.statements (kind, action_id, digest, process, number, previous, key, envelope)
+      values ($1, $2, repeat('a', 64), $3, 1000000, repeat('b', 64), $4, '{}')`;
+    await expect(pool.query(insert, [kind, actionId, name, agent])).rejects.toThrow(/row-level security/);
+    expect(await openOf(agent)).toBe(1);
+  });
+
+  it.each<[string, () => Signer | Promise<Signer>]>([
+    ['a stranger’s that calls itself decision/1', () => makeKey('decision/1').signer],
+    ['the agent’s', () => installation.agent.signer],
+    ['the gateway’s “intake”', () => signerOf(gateway, 'intake')],
+    ['the executor’s', () => signerOf(executor, 'executor')],
+    ['the worker’s', () => signerOf(worker, 'worker')],
+  ])('%s, planted as an “unfreeze”, lets nothing through', async (_whose, signer) => {
+    const agent = newAgent();
+    const { request, frozen } = await freeze(agent);
+    const { actionId, requestDigest } = request;
+    const body = unfreezeBody(agent, frozen.digest);
+    const chain = { process: 'gateway' as const, number: 1, previous: '0'.repeat(64) };
+    const [envelope] = await seal(
+      [buildStatement('unfreeze', { actionId, requestDigest, body, chain })],
+      await signer(),
+    );
+    if (envelope === undefined) throw new Error('nothing was sealed');
+    await plantStatement({ installation }, { kind: 'unfreeze', actionId, envelope, process: 'gateway' });
+    await expect(worker.record.freezesOf(agent)).rejects.toMatchObject({
+      code: 'statement_invalid',
+      message: expect.stringContaining('its envelope does not verify') as string,
+    });
+  });
+});
+
+describe('incidents', () => {
+  it('come newest first, page by page, and one that was forged does not hide the others', async () => {
+    const request = await recordRequest(gateway.record, installation.agent);
+    const { actionId, requestDigest } = request;
+    const draft = (openedAtMs: number): AnyDraft => ({
+      kind: 'incident',
+      actionId,
+      requestDigest,
+      body: { actionId, agent: 'export-bot', code: 'effect_differs', severity: 'high', sentence: 'x', openedAtMs },
+    });
+    await executor.record.append([draft(1), draft(2), draft(3)]);
+    const first = await worker.record.listIncidents({ limit: 2 });
+    expect(first.incidents.map(({ body }) => body.openedAtMs)).toEqual([3, 2]);
+    const rest = await worker.record.listIncidents({ limit: 2, ...(first.next !== null && { before: first.next }) });
+    expect([rest.incidents.map(({ body }) => body.openedAtMs), rest.next]).toEqual([[1], null]);
+    expect((await worker.record.listIncidents({ limit: 9, agent: 'another' })).incidents).toEqual([]);
+
+    const envelope = await sealStatement(
+      'incident',
+      actionId,
+      requestDigest,
+      { actionId, agent: 'export-bot', code: 'effect_differs', severity: 'high', sentence: 'x', openedAtMs: 4 },
+      makeKey('executor/1'),
+    );
+    await plantStatement({ installation }, { kind: 'incident', actionId, envelope, process: 'executor' });
+    const all = await worker.record.listIncidents({ limit: 9, agent: 'export-bot' });
+    expect([all.incidents.length, all.unreadable]).toEqual([3, [actionId]]);
+  });
+});
