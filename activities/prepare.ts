@@ -134,37 +134,41 @@ async function previewAndPlan(
   input: PrepareInput,
   { runId, provenance }: { runId: string; provenance: Provenance | null },
 ): Promise<Planned> {
-  const { record, clock } = dependencies;
-  const { request, requestDigest } = admitted;
-  const key = `${runId}/${input.round}`;
   const { shown, context, revoked } = await previewUnderLease(dependencies, admitted, runId, input.round);
-  const body: StatementBody<'preview'> = {
+  const stating = statePreviewAndPlan(dependencies, policy, admitted, {
+    key: `${runId}/${input.round}`,
     round: input.round,
-    requestDigest,
-    ...shown,
-    context,
-    gatheredAtMs: clock(),
-  };
-  // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
-  const [appended] = await bothDone(
-    record.append([{ kind: 'preview', actionId: request.actionId, requestDigest, body, key }]),
-    revoked,
-  );
-  const preview = latest(appended, 'preview');
-  if (preview === undefined) throw new Error('The record did not answer with the preview.');
-  const { momentaryFlags } = admitted.operation;
-  const reopened =
-    input.round === 1 ? null : reopenedBy(await record.ofAction(request.actionId), preview.body, momentaryFlags);
-  const planned = planReview(policy, admitted, preview.body, {
-    round: input.round,
-    reopened,
     provenance,
-    nowMs: clock(),
+    shown: { ...shown, context },
   });
-  const plan = latest(
-    await record.append([{ kind: 'plan', actionId: request.actionId, requestDigest, body: planned, key }]),
-    'plan',
-  );
+  // The record waits for no revocation, nor the other way round.
+  const [planned] = await bothDone(stating, revoked);
+  return planned;
+}
+
+interface ToState {
+  key: string;
+  round: number;
+  provenance: Provenance | null;
+  shown: PreviewResult & { context: ReviewContext };
+}
+
+async function statePreviewAndPlan(
+  { record, clock }: PrepareDependencies,
+  policy: Policy,
+  admitted: Admitted,
+  { key, round, provenance, shown }: ToState,
+): Promise<Planned> {
+  const { request, requestDigest, operation } = admitted;
+  const { actionId } = request;
+  const body: StatementBody<'preview'> = { round, requestDigest, ...shown, gatheredAtMs: clock() };
+  // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
+  const preview = latest(await record.append([{ kind: 'preview', actionId, requestDigest, body, key }]), 'preview');
+  if (preview === undefined) throw new Error('The record did not answer with the preview.');
+  const reopened =
+    round === 1 ? null : reopenedBy(await record.ofAction(actionId), preview.body, operation.momentaryFlags);
+  const planned = planReview(policy, admitted, preview.body, { round, reopened, provenance, nowMs: clock() });
+  const plan = latest(await record.append([{ kind: 'plan', actionId, requestDigest, body: planned, key }]), 'plan');
   if (plan === undefined) throw new Error('The record did not answer with the plan.');
   return { preview: preview.body, plan: plan.body };
 }

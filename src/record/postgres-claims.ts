@@ -31,6 +31,8 @@ export function createClaims(pool: pg.Pool): Claims {
     claim: async (actionId, step, runId) => {
       const taken = await inTransaction(pool, (client) => takeStep(client, actionId, step, runId));
       if (taken.kind === 'effect_begun') return taken;
+      // A first attempt has nothing behind it: leases come after their claim.
+      if (taken.attempt === 1) return { ...taken, left: [] };
       const left = await openLeases(pool, actionId);
       return { ...taken, left: left.filter((lease) => lease.step === step) };
     },

@@ -41,6 +41,8 @@ const APPEND_ATTEMPTS = 3;
 // After another process of this kind was found to write too: a guess that fails costs a signature.
 const LOCKED_AFTER_MISS = 20;
 
+const KNOWN = { name: 'statement-known', text: 'select from countersign.statements where digest = $1' };
+
 const OF_ACTION = {
   name: 'statements-of-action',
   text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = $1 order by sequence`,
@@ -65,6 +67,8 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     async appendAgentStatement(kind, actionId, envelope) {
       // Verified once more: one false statement under an action's id would make the whole action unreadable.
       const verified = verify(kind, actionId, envelope);
+      // Mostly it is there: nothing on record ever changes, so no lock is needed to see that.
+      if ((await query(pool, KNOWN, [verified.digest])).length > 0) return 'known';
       return inTransaction(pool, (client) => insertAgentStatement(client, kind, actionId, envelope, verified));
     },
     async ofAction(actionId) {

@@ -104,6 +104,7 @@ describe('claims, effects and the lease table', () => {
       leaseRow({ actionId }),
       leaseRow({ actionId, purpose: 'preview', step: 'preview' }),
     ];
+    expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({ kind: 'claimed', attempt: 1, left: [] });
     await executor.claims.insertLease(left);
     await executor.claims.insertLease(closed);
     await worker.claims.insertLease(preview);
@@ -119,7 +120,7 @@ describe('claims, effects and the lease table', () => {
     await notary.claims.closeLease(closed.accessor, 2); // idempotent
     expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({
       kind: 'claimed',
-      attempt: 1,
+      attempt: 2,
       left: [{ ...left, credentials: [credential] }],
     });
     expect((await notary.claims.openLeases()).map(({ accessor }) => accessor)).toEqual(

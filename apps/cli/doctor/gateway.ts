@@ -14,10 +14,11 @@ export async function checkGateway(url: string | undefined, insecureHttp: boolea
   if (url === undefined) return [skipped(what, '--gateway or COUNTERSIGN_GATEWAY_URL')];
   try {
     const base = normaliseBaseUrl(url, { insecureHttp });
-    const answer = await fetch(`${base}/readyz`, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (answer.ok) return [ok(what, `${base} is ready`)];
+    // Another server may send elsewhere what it does not know: that is an answer too, though not a gateway's.
+    const answer = await fetch(`${base}/readyz`, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const ready = readySchema.safeParse(await answer.json().catch(() => undefined)).data;
     if (ready === undefined) return [failed(what, `${base} does not answer as a gateway does`, ADVICE)];
+    if (answer.ok) return [ok(what, `${base} is ready`)];
     const away = ready.services.filter((service) => !service.ok).map(({ name }) => name);
     return [failed(what, `${base} cannot reach ${away.join(', ')}`, 'See the checks below, and its log.')];
   } catch (error) {

@@ -4,6 +4,11 @@ import { Refusal } from '../../core/errors.js';
 import type { Statement } from '../../core/schemas/statements.js';
 import { invalid, type VerifiedStatement } from '../verify-statement.js';
 
+interface RequestRow {
+  agent: string;
+  digest: string;
+}
+
 /** Inserts a request once per action id, or its agent's withdrawal, in a transaction that it begins; the caller commits. */
 export async function insertAgentStatement(
   client: pg.PoolClient,
@@ -13,15 +18,16 @@ export async function insertAgentStatement(
   { statement, digest }: VerifiedStatement,
 ): Promise<'new' | 'known'> {
   const lock = pg.escapeLiteral(`countersign.request/${actionId}`);
-  await client.query(`begin; select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`);
-  const known = await client.query('select from countersign.statements where digest = $1', [digest]);
+  const id = pg.escapeLiteral(actionId);
+  // One round trip. The lock is a statement of its own: the next ones then see what its last holder committed.
+  const answers: unknown = await client.query(`begin isolation level read committed;
+    select pg_advisory_xact_lock(hashtextextended(${lock}, 0));
+    select from countersign.statements where digest = ${pg.escapeLiteral(digest)};
+    select agent, digest from countersign.requests where action_id = ${id}`);
+  const [, , known, { rows }] = answers as [unknown, unknown, pg.QueryResult, pg.QueryResult<RequestRow>];
   if (known.rowCount !== 0) return 'known';
   const { agent } = (statement as Statement<'request' | 'withdrawal'>).predicate.body;
   const requestDigest = statement.subject[0].digest.sha256;
-  const { rows } = await client.query<{ agent: string; digest: string }>(
-    'select agent, digest from countersign.requests where action_id = $1',
-    [actionId],
-  );
   const [request] = rows;
   if (kind === 'request') {
     if (request !== undefined)
