@@ -164,6 +164,8 @@ finish() {
   done
   wait $watcher $timer 2>/dev/null
   tries=0 first=
+  # What has just been ended may still be on its way out: it is not left.
+  if find_left; then sleep 0.05; fi
   while find_left; do
     first=\${first:-$count}
     tries=$((tries + 1))
@@ -191,7 +193,7 @@ command=$!
 watcher=$!
 (
   exec 3<&- >/dev/null 2>&1
-  trap 'kill $!; exit' TERM
+  trap 'kill $!; wait; exit' TERM
   sleep "$seconds" &
   wait $!
   kill -USR1 $$
