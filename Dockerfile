@@ -30,6 +30,8 @@ FROM node:24.11.1-slim AS process
 ENV NODE_ENV=production
 WORKDIR /app
 # For ssh.command. OpenTofu is not in the image: add it in one of your own where infra.apply is used.
+# Not pinned: the distribution keeps the newest only, with its security fixes.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends openssh-client \
   && rm -rf /var/lib/apt/lists/*
