@@ -6,7 +6,7 @@ import type { Judgement } from '../src/enforcement/judge.js';
 import { verifyEffect } from '../src/enforcement/effect-mismatch.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
-import type { Asked } from '../src/operations/operation.js';
+import { askedOf } from '../src/operations/asked.js';
 import { latest, type AnyDraft } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
@@ -29,7 +29,7 @@ export async function runEffect(
   const effect = { begun: false };
   try {
     const result = await operation.execute({
-      ...askedOf(judged),
+      ...askedOf(judged.request.body, judged),
       credential: held.credential,
       approved: preview.preview,
       host,
@@ -51,11 +51,6 @@ export async function runEffect(
     if (!effect.begun) throw error;
     return failed(error, signal.aborted);
   }
-}
-
-/** What the operation is told of the action. */
-export function askedOf({ request, params, target }: Pick<Judgement, 'request' | 'params' | 'target'>): Asked<unknown> {
-  return { actionId: request.body.actionId, agent: request.body.agent, params, target };
 }
 
 /** Nobody else begins it, it has not ended meanwhile, and its agent was not frozen since it was judged. */

@@ -1,11 +1,12 @@
 import { Refusal } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { layOut, type Case } from '../src/enforcement/evidence.js';
+import { askedOf } from '../src/operations/asked.js';
 import type { FoundOutcome } from '../src/operations/operation.js';
 import type { OpenLease } from '../src/record/claims.js';
 import { allOf, latest, type AnyRecorded } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
-import { askedOf, recordResult } from './effect.js';
+import { recordResult } from './effect.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 
 /** The step under which the target is asked what came of an effect; keyed apart from the effect's own. */
@@ -34,7 +35,7 @@ export async function findOutcome(
   let found: FoundOutcome;
   try {
     found = await begun.operation.findOutcome({
-      ...askedOf(begun),
+      ...askedOf(begun.request.body, begun),
       approved: begun.preview.preview,
       keepsakes: contents,
       artefactsDir,
@@ -75,7 +76,7 @@ function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string)
     runId,
     step: OUTCOME_STEP,
     purpose: 'execute',
-    ...operation.credentialFor('execute', askedOf(begun)),
+    ...operation.credentialFor('execute', askedOf(begun.request.body, begun)),
     target: target.name,
     ttlSeconds: Math.min(ASKING_TTL_SECONDS, plan.plan.leaseTtlSeconds),
   });

@@ -16,8 +16,9 @@ import { fillableBy } from '../src/policy/fillable.js';
 import type { Policy } from '../src/policy/policy.js';
 import { requireReviewIfTainted, withTaint } from '../src/policy/taint.js';
 import { admit, openRequest, type Admitted } from '../src/operations/admit.js';
+import { askedOf } from '../src/operations/asked.js';
 import { differenceBetween } from '../src/operations/difference.js';
-import type { Asked, OperationCatalog, OperationHost, PreviewResult } from '../src/operations/operation.js';
+import type { OperationCatalog, OperationHost, PreviewResult } from '../src/operations/operation.js';
 import type { Contents } from '../src/record/contents.js';
 import { allOf, latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { previewDigestOf } from '../src/core/snapshot.js';
@@ -202,7 +203,7 @@ async function previewUnderLease(
   round: number,
 ): Promise<{ shown: PreviewResult; context: ReviewContext; revoked: Promise<void> }> {
   const { request, requestDigest, operation, target } = admitted;
-  const asked = askedOf(admitted);
+  const asked = askedOf(admitted.request, admitted);
   const recalling = recallPast(record, request, target.name);
   recalling.catch(() => undefined); // reported below, once there is a lease to give back
   const credential = await leases.open({
@@ -237,10 +238,6 @@ async function previewUnderLease(
   }
 }
 
-function askedOf({ request, params, target }: Admitted): Asked<unknown> {
-  return { actionId: request.actionId, agent: request.agent, params, target };
-}
-
 /** The review question, and the digest of what people will approve. */
 function planReview(
   policy: Policy,
@@ -271,7 +268,7 @@ function planReview(
     fingerprint: shown.preview.fingerprint,
     previewDigest: previewDigestOf(shown),
     planDigest: digestOf(verdict.plan),
-    leaseRole: operation.credentialFor('execute', askedOf(admitted)).role,
+    leaseRole: operation.credentialFor('execute', askedOf(admitted.request, admitted)).role,
     expiresAtMs: Math.min(request.expiresAtMs, nowMs + verdict.plan.expireAfterMs),
   };
   return {

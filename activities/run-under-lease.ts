@@ -9,13 +9,14 @@ import { actionIdSchema } from '../src/core/schemas/primitives.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
 import { judge, type Judgement } from '../src/enforcement/judge.js';
+import { askedOf } from '../src/operations/asked.js';
 import type { OperationCatalog, OperationHost } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
 import type { Claims } from '../src/record/claims.js';
 import type { Contents } from '../src/record/contents.js';
 import { latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
-import { askedOf, EXECUTE_STEP, recordResult, runEffect } from './effect.js';
+import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
 import { findOutcome, heldUnder } from './find-outcome.js';
 import { heartbeating } from './heartbeat.js';
@@ -134,7 +135,7 @@ async function leaseAndRun(
     runId,
     step: EXECUTE_STEP,
     purpose: 'execute',
-    ...operation.credentialFor('execute', askedOf(judged)),
+    ...operation.credentialFor('execute', askedOf(judged.request.body, judged)),
     target: target.name,
     ttlSeconds: plan.plan.leaseTtlSeconds,
   });

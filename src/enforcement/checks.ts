@@ -5,6 +5,7 @@ import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
+import { askedOf } from '../operations/asked.js';
 import { requireReviewIfTainted, withTaint } from '../policy/taint.js';
 import { allOf, type AnyRecorded } from '../record/record.js';
 import { ReviewAgain, type Case, type Evidence } from './evidence.js';
@@ -111,8 +112,9 @@ export const checks: readonly Check[] = [
   {
     name: 'the snapshot names the role that will be leased',
     verify({ plan, operation, target, params, request }) {
-      const { actionId, agent } = request.body;
-      if (plan.snapshot.leaseRole !== operation.credentialFor('execute', { actionId, agent, params, target }).role) {
+      if (
+        plan.snapshot.leaseRole !== operation.credentialFor('execute', askedOf(request.body, { params, target })).role
+      ) {
         throw new ReviewAgain(
           'target_changed',
           'The credential that would be leased is not the one that was approved.',

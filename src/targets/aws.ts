@@ -3,7 +3,14 @@ import { nameSchema } from '../core/schemas/primitives.js';
 import { isPrincipal, parseIamArn } from './aws/arn.js';
 import { createAwsWitness } from './aws/witness.js';
 import { isLoopback } from './postgres/connection.js';
-import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+import {
+  childTokenRoles,
+  targetBase,
+  tokenRolesOf,
+  vaultNameSchema,
+  type TargetKind,
+  type TargetProblem,
+} from './target-kind.js';
 
 const arnSchema = z.string().max(2_048).startsWith('arn:');
 
@@ -36,9 +43,7 @@ export const awsTargetSchema = z.strictObject({
     mount: vaultNameSchema,
     /** Of the Vault roles that are made for single actions: `<prefix>.execute.<action id>`. */
     rolePrefix: vaultNameSchema,
-    /** Vault token roles for the per-action child tokens. */
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
   /**
    * By agent: ARNs of the IAM users, groups and roles that the agent or its owner acts as. A change to the permissions
@@ -88,6 +93,6 @@ export const targetKind: TargetKind<AwsTarget> = {
     { field: ['vault', 'rolePrefix'], key: `prefix of Vault roles ${vault.mount}/${vault.rolePrefix}` },
   ],
 
-  tokenRoles: ({ vault }) => [vault.previewTokenRole, vault.executeTokenRole],
+  tokenRoles: ({ vault }) => tokenRolesOf(vault),
   createWitness: createAwsWitness,
 };

@@ -4,7 +4,14 @@ import { digestSchema } from '../core/schemas/primitives.js';
 import { isLoopback } from './postgres/connection.js';
 import { createPostgresWitness } from './postgres/witness.js';
 import type { PostgresTarget } from './postgres.js';
-import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+import {
+  childTokenRoles,
+  targetBase,
+  tokenRolesOf,
+  vaultNameSchema,
+  type TargetKind,
+  type TargetProblem,
+} from './target-kind.js';
 
 const absolutePath = z.string().max(500).refine(isAbsolute, 'must be an absolute path');
 
@@ -29,8 +36,7 @@ export const infraTargetSchema = z.strictObject({
     executeRole: vaultNameSchema,
     /** Login only: for the witness that asks whether users and sessions are gone. */
     witnessRole: vaultNameSchema,
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
   /** Where configurations may come from. */
   sources: z.strictObject({
@@ -132,7 +138,7 @@ export const targetKind: TargetKind<InfraTarget> = {
     })),
   ],
 
-  tokenRoles: ({ vault }) => [vault.previewTokenRole, vault.executeTokenRole],
+  tokenRoles: ({ vault }) => tokenRolesOf(vault),
 
   createWitness(dependencies) {
     const witness = createPostgresWitness(dependencies);

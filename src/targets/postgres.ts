@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { createPostgresWitness } from './postgres/witness.js';
 import { isLoopback } from './postgres/connection.js';
-import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+import {
+  childTokenRoles,
+  targetBase,
+  tokenRolesOf,
+  vaultNameSchema,
+  type TargetKind,
+  type TargetProblem,
+} from './target-kind.js';
 
 /** A PostgreSQL role name: 1 to 63 bytes, without invisible characters. */
 const roleNameSchema = z
@@ -18,8 +25,7 @@ const grantsSchema = z.strictObject({
     /** Vault database roles: one that reads catalogs only, and one that may become `admin`. */
     previewRole: vaultNameSchema,
     executeRole: vaultNameSchema,
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
 });
 
@@ -39,9 +45,7 @@ export const postgresTargetSchema = z.strictObject({
     executeRole: vaultNameSchema,
     /** Login only: for the witness that asks whether users and sessions are gone. */
     witnessRole: vaultNameSchema,
-    /** Vault token roles for the per-action child tokens. */
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
   /** For `database.grant`; without it that operation is refused here. */
   grants: grantsSchema.optional(),
@@ -83,9 +87,8 @@ export const targetKind: TargetKind<PostgresTarget> = {
   ],
 
   tokenRoles: ({ vault, grants }) => [
-    vault.previewTokenRole,
-    vault.executeTokenRole,
-    ...(grants === undefined ? [] : [grants.vault.previewTokenRole, grants.vault.executeTokenRole]),
+    ...tokenRolesOf(vault),
+    ...(grants === undefined ? [] : tokenRolesOf(grants.vault)),
   ],
   createWitness: createPostgresWitness,
 };

@@ -1,7 +1,14 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { createSshHostWitness } from './ssh-host/witness.js';
-import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+import {
+  childTokenRoles,
+  targetBase,
+  tokenRolesOf,
+  vaultNameSchema,
+  type TargetKind,
+  type TargetProblem,
+} from './target-kind.js';
 
 /** A public key as a line of `ssh-keygen -y` or `/etc/ssh/ssh_host_*_key.pub` has it, without its comment. */
 const publicKeySchema = z
@@ -43,9 +50,7 @@ export const sshHostTargetSchema = z.strictObject({
     executeRole: vaultNameSchema,
     /** Its certificates force the command that ends what is left of an action. */
     witnessRole: vaultNameSchema,
-    /** Vault token roles for the per-action child tokens. */
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
 });
 export type SshHostTarget = z.infer<typeof sshHostTargetSchema>;
@@ -78,7 +83,7 @@ export const targetKind: TargetKind<SshHostTarget> = {
     })),
   ],
 
-  tokenRoles: ({ vault }) => [vault.previewTokenRole, vault.executeTokenRole],
+  tokenRoles: ({ vault }) => tokenRolesOf(vault),
   createWitness: createSshHostWitness,
 };
 

@@ -7,6 +7,14 @@ import type { VaultClient } from '../vault/client.js';
 /** A Vault path segment; whitelisted, because HTTP clients normalise `..` before Vault sees it. */
 export const vaultNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/);
 
+/** Vault token roles for the per-action child tokens. */
+export const childTokenRoles = { previewTokenRole: vaultNameSchema, executeTokenRole: vaultNameSchema };
+
+/** Both of them. */
+export function tokenRolesOf(roles: { previewTokenRole: string; executeTokenRole: string }): string[] {
+  return [roles.previewTokenRole, roles.executeTokenRole];
+}
+
 /** What every target has, whatever its kind. */
 export const targetBase = {
   name: nameSchema,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { targetBase, vaultNameSchema, type TargetKind, type TargetProblem } from './target-kind.js';
+import { childTokenRoles, targetBase, tokenRolesOf, type TargetKind, type TargetProblem } from './target-kind.js';
 
 /** A policy name, or its beginning and `*`. Vault keeps names in lower case. */
 const patternSchema = z
@@ -12,8 +12,7 @@ export const vaultTargetSchema = z.strictObject({
   ...targetBase,
   vault: z.strictObject({
     /** Vault token roles for the per-action child tokens, which are the credentials themselves. */
-    previewTokenRole: vaultNameSchema,
-    executeTokenRole: vaultNameSchema,
+    ...childTokenRoles,
   }),
   /** ACL policies that actions may touch, e.g. `app-*`. The child tokens' policies should allow no others. */
   policies: z.array(patternSchema).min(1).max(200),
@@ -78,7 +77,7 @@ export const targetKind: TargetKind<VaultTarget> = {
   // The same Vault under two names could be asked for under the laxer one.
   exclusives: () => [{ field: ['kind'], key: 'Vault' }],
 
-  tokenRoles: ({ vault }) => [vault.previewTokenRole, vault.executeTokenRole],
+  tokenRoles: ({ vault }) => tokenRolesOf(vault),
 
   // The token is all there was, and its accessor is proven unknown before a witness is asked.
   createWitness: () => ({ proveGone: () => Promise.resolve([]), close: () => Promise.resolve() }),

@@ -6,7 +6,14 @@ import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { agentOf, PLAIN_EXPORT, until } from '../support/actors.js';
 import { makeKey, sealStatement } from '../support/signing.js';
-import { keptTokens, startTokenStack, type TokenStack } from '../support/token-agents.js';
+import {
+  holdExport,
+  keptTokens,
+  seconds,
+  startTokenStack,
+  type OthersTokens,
+  type TokenStack,
+} from '../support/token-agents.js';
 import { plantStatement } from './plant.js';
 
 let stack: TokenStack;
@@ -18,14 +25,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-const seconds = (): number => Math.floor(Date.now() / 1_000);
 const plain = () => buildRequest({ agent: 'token-bot', ...PLAIN_EXPORT });
 const post: TokenStack['post'] = (...sent) => stack.post(...sent);
-
-async function hold(tokens: { prompterTokens?: string[]; schedulerTokens?: string[] } = {}): Promise<ActionView> {
-  const { actionId } = await agent.request({ ...PLAIN_EXPORT, ...tokens });
-  return until(agent, actionId, ({ state }) => state === 'waiting');
-}
+const hold = (tokens?: OthersTokens): Promise<ActionView> => holdExport(agent, tokens);
 
 describe('who prompted it', () => {
   it.each([

@@ -12,7 +12,15 @@ import { loadBundle } from '../../src/policy/load-bundle.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { agentOf, PLAIN_EXPORT, until } from '../support/actors.js';
 import { makeKey, sealStatement } from '../support/signing.js';
-import { keptTokens, startTokenStack, WORKLOAD_AUDIENCE, type TokenStack } from '../support/token-agents.js';
+import {
+  holdExport,
+  keptTokens,
+  seconds,
+  startTokenStack,
+  WORKLOAD_AUDIENCE,
+  type OthersTokens,
+  type TokenStack,
+} from '../support/token-agents.js';
 import { run } from '../unit/cli/run.js';
 
 let stack: TokenStack;
@@ -24,14 +32,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-const seconds = (): number => Math.floor(Date.now() / 1_000);
 const plain = () => buildRequest({ agent: 'token-bot', ...PLAIN_EXPORT });
 const post: TokenStack['post'] = (...sent) => stack.post(...sent);
-
-async function hold(tokens: { prompterTokens?: string[]; schedulerTokens?: string[] } = {}): Promise<ActionView> {
-  const { actionId } = await agent.request({ ...PLAIN_EXPORT, ...tokens });
-  return until(agent, actionId, ({ state }) => state === 'waiting');
-}
+const hold = (tokens?: OthersTokens): Promise<ActionView> => holdExport(agent, tokens);
 
 describe('an agent without a key', () => {
   it('asks by its token, on whose behalf is proven, and who did not prompt it approves', async () => {

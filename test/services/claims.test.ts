@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { LeaseRow } from '../../src/record/claims.js';
-import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { newActionId } from '../support/signing.js';
 
 const STEP = 'run';
@@ -14,11 +14,7 @@ describe('claims, effects and the lease table', () => {
 
   beforeAll(async () => {
     installation = await installForTest();
-    const [gateway, worker, executor, notary] = await Promise.all(
-      PROCESSES.map((process) => installation.become(process)),
-    );
-    if (!gateway || !worker || !executor || !notary) throw new Error('not all processes could log in');
-    processes = { gateway, worker, executor, notary };
+    processes = await becomeAll(installation);
   });
   afterAll(() => installation.close());
 

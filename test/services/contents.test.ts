@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/json.js';
 import { CONTENT_LIMIT_BYTES } from '../../src/record/contents.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
-import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 
 const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
 
@@ -12,11 +12,7 @@ let processes: Record<ProcessName, TestProcess>;
 
 beforeAll(async () => {
   installation = await installForTest();
-  const [gateway, worker, executor, notary] = await Promise.all(
-    PROCESSES.map((process) => installation.become(process)),
-  );
-  if (!gateway || !worker || !executor || !notary) throw new Error('four processes');
-  processes = { gateway, worker, executor, notary };
+  processes = await becomeAll(installation);
 });
 afterAll(() => installation.close());
 

@@ -124,6 +124,24 @@ describe('the write', () => {
   const present = async (): Promise<unknown> => ((await admin.read(path())).data as { policy: string }).policy;
 
   /** Runs it on a Vault whose write does something else first. */
+  /** What the operation is told, with a Vault of ours in place of the child token's. */
+  const askedThrough = (vault: TokenVault) => ({
+    actionId: '',
+    agent: 'export-bot',
+    params,
+    target,
+    credential: {
+      accessor: 'none',
+      leaseId: null,
+      username: 'none',
+      material: { vault },
+      expiresAtMs: Date.now() + 60_000,
+    },
+    host: { scratchDir: '', program: () => '' },
+    keepsakes: noKeepsakes,
+    signal: AbortSignal.timeout(60_000),
+  });
+
   async function run(
     write: (policyPath: string, body: object) => Promise<VaultAnswer> = (policyPath, body) =>
       admin.write(policyPath, body),
@@ -137,24 +155,7 @@ describe('the write', () => {
       token: new Secret('none'),
       accessor: 'none',
     };
-    const credential = {
-      accessor: 'none',
-      leaseId: null,
-      username: 'none',
-      material: { vault },
-      expiresAtMs: Date.now() + 60_000,
-    };
-    const host = { scratchDir: '', program: () => '' };
-    const asked = {
-      actionId: '',
-      agent: 'export-bot',
-      params,
-      target,
-      credential,
-      host,
-      keepsakes: noKeepsakes,
-      signal: AbortSignal.timeout(60_000),
-    };
+    const asked = askedThrough(vault);
     const { preview } = await vaultPolicy.preview({ ...asked, past: { sameKind: 1 }, nowMs: Date.now() });
     return executePolicy({
       ...asked,
@@ -212,18 +213,7 @@ describe('the write', () => {
   it('is refused on a policy that holds what we do not know', async () => {
     await admin.write(path(), { policy: 'path "a" { policy = "write" }' });
     const vault = { read: (policyPath: string) => admin.read(policyPath) } as TokenVault;
-    const credential = { accessor: '', leaseId: null, username: '', material: { vault }, expiresAtMs: 0 };
-    const host = { scratchDir: '', program: () => '' };
-    const asked = {
-      actionId: '',
-      agent: 'export-bot',
-      params,
-      target,
-      credential,
-      host,
-      keepsakes: noKeepsakes,
-      signal: AbortSignal.timeout(60_000),
-    };
+    const asked = askedThrough(vault);
     await expect(vaultPolicy.preview({ ...asked, past: { sameKind: 1 }, nowMs: 0 })).rejects.toMatchObject({
       code: 'change_forbidden',
       field: 'params.name',

@@ -51,6 +51,19 @@ const PURPOSES: Readonly<Record<ProcessName, readonly KeyPurpose[]>> = {
   notary: ['receipt'],
 };
 
+/** Each of the four processes, logged in. */
+export async function becomeAll({
+  become,
+}: Pick<TestInstallation, 'become'>): Promise<Record<ProcessName, TestProcess>> {
+  const [gateway, worker, executor, notary] = await Promise.all([
+    become('gateway'),
+    become('worker'),
+    become('executor'),
+    become('notary'),
+  ]);
+  return { gateway, worker, executor, notary };
+}
+
 /** Installs under a random name, with a small target. */
 export async function installForTest(options: Partial<InstallOptions> = {}): Promise<TestInstallation> {
   const { vault, postgres } = inject('services');

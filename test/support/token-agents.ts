@@ -5,7 +5,8 @@ import { createGatewayApi } from '../../src/client/api.js';
 import { createGatewayHttp } from '../../src/client/http.js';
 import { createGatewayAgent, type CountersignGateway } from '../../src/client/index.js';
 import { editedBundle, emptyFolder } from '../unit/policy/bundle-folders.js';
-import type { PersonAtGateway } from './actors.js';
+import type { ActionView } from '../../src/record/action-view.js';
+import { PLAIN_EXPORT, until, type PersonAtGateway } from './actors.js';
 import { startTestIssuer, type TestIssuer, type TokenChange } from './issuer.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { TestInstallation } from './installation.js';
@@ -38,6 +39,21 @@ export interface Posted {
   code: unknown;
   field: unknown;
 }
+
+/** Tokens of the people on whose behalf an agent asks. */
+export interface OthersTokens {
+  prompterTokens?: string[];
+  schedulerTokens?: string[];
+}
+
+/** Asks for the plain export, and waits until people are asked. */
+export async function holdExport(agent: CountersignGateway, tokens: OthersTokens = {}): Promise<ActionView> {
+  const { actionId } = await agent.request({ ...PLAIN_EXPORT, ...tokens });
+  return until(agent, actionId, ({ state }) => state === 'waiting');
+}
+
+/** Now, as tokens count time. */
+export const seconds = (): number => Math.floor(Date.now() / 1_000);
 
 /** `token-bot` is olivia's; paul, with a second account that is a DBA, and ben, a DBA, may prompt it. */
 export async function startTokenStack(): Promise<TokenStack> {

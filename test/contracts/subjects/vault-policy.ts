@@ -70,7 +70,7 @@ async function startPolicies(installation: TestInstallation): Promise<StartedSub
         params: saying(
           'path "sys/*" { capabilities = ["sudo", "update"] }\npath "auth/token/*" { capabilities = ["update"] }',
         ),
-        flags: ['sudo', 'sys_path', 'auth_path', 'wildcard_write', 'access_lost', 'deny_removed'].slice(0, 5),
+        flags: ['sudo', 'sys_path', 'auth_path', 'wildcard_write', 'access_lost'],
       },
       {
         name: 'no longer denied',
