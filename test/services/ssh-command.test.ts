@@ -25,6 +25,11 @@ beforeEach(async () => {
   await host.reset();
 });
 
+/** `sleep` itself, once it runs: the words of the command stand in its wrapper and in the client before. */
+async function sleeping(seconds: string): Promise<string[]> {
+  return (await processesWith(seconds)).filter((command) => command.replace('/bin/', '').trim() === `sleep ${seconds}`);
+}
+
 /** Processes that bear the action's mark, or run one of its words. */
 async function processesWith(text: string): Promise<string[]> {
   const found: string[] = [];
@@ -131,7 +136,7 @@ describe('the end of an action', () => {
     const cancel = new AbortController();
     const running = action.execute({ signal: cancel.signal });
     running.catch(() => undefined);
-    await until(async () => (await processesWith(`31.${mark}`)).length > 1);
+    await until(async () => (await sleeping(`31.${mark}`)).length > 0);
     cancel.abort();
     await expect(running).rejects.toThrow();
     await action.end();
@@ -158,7 +163,7 @@ describe('the end of an action', () => {
     const action = await actionOf({ command: ['/bin/sleep', `31.${mark}`] });
     const running = action.execute();
     running.catch(() => undefined);
-    await until(async () => (await processesWith(`31.${mark}`)).length > 0);
+    await until(async () => (await sleeping(`31.${mark}`)).length > 0);
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
       if (command.includes(`run ${action.actionId}`) && command.includes('UserKnownHostsFile'))
@@ -183,7 +188,7 @@ describe('the end of an action', () => {
     const mark = String(Math.floor(Math.random() * 1e9));
     const action = await actionOf({ command: ['/bin/sleep', `3.${mark}`] });
     const running = action.execute();
-    await until(async () => (await processesWith(`3.${mark}`)).length > 0);
+    await until(async () => (await sleeping(`3.${mark}`)).length > 0);
     await action.end('preview');
     expect(await running).toMatchObject({ exitCode: 0 });
   });
@@ -192,7 +197,7 @@ describe('the end of an action', () => {
     const mark = String(Math.floor(Math.random() * 1e9));
     const other = await actionOf({ command: ['/bin/sleep', `3.${mark}`] });
     const running = other.execute();
-    await until(async () => (await processesWith(`3.${mark}`)).length > 0);
+    await until(async () => (await sleeping(`3.${mark}`)).length > 0);
     const action = await actionOf({ command: [host.program, 'a'] });
     await action.execute();
     await action.end();
