@@ -7,13 +7,14 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: pure, pool: 'forks' } },
+      // A busy machine is slow to compile a policy engine; nothing here waits for time.
+      { test: { name: 'unit', include: pure, pool: 'forks', testTimeout: 20_000 } },
       {
         test: {
           name: 'services',
           include: ['test/**/*.test.ts'],
-          // Those run on HashiCorp's Vault alone: `npm run test:vault`.
-          exclude: [...pure, 'test/vault-lane/**'],
+          // Those have commands of their own: `npm run test:vault`, `npm run test:playground`.
+          exclude: [...pure, 'test/vault-lane/**', 'test/playground/**'],
           pool: 'forks',
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 60_000,

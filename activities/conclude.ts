@@ -5,7 +5,7 @@ import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { RECEIPT_STATEMENTS } from '../src/core/schemas/statements.js';
-import type { Claims } from '../src/record/claims.js';
+import type { Claims, OpenLease } from '../src/record/claims.js';
 import { isUnprovenRefusal, outcomeOnRecord } from '../src/enforcement/outcome.js';
 import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
 import { viewAction } from '../src/record/action-view.js';
@@ -52,17 +52,23 @@ export async function concludeAction(
   const { record, claims, channels, clock, onInternal } = dependencies;
   const before = await record.ofAction(actionId);
   // Nothing of ours: a stranger's workflow under this id, with another request or none.
-  if (latest(before, 'request') === undefined || isUnprovenRefusal(before, ended)) {
+  const request = latest(before, 'request');
+  if (request === undefined || isUnprovenRefusal(before, ended)) {
     const outcome = outcomeOnRecord(before, ended, { effectBegan: false, nowMs: clock() });
     return { outcome, lease: 'none', told: true };
   }
   const { effectBegan } = await claims.endAction(actionId);
-  const allEnded = await endLeases(dependencies, actionId, closing);
+  const requestDigest = request.statement.subject[0].digest.sha256;
+  const faults = await endLeases(dependencies, { actionId, requestDigest });
+  // Before anything that may fail as well: where Vault is away, no receipt can be signed either.
+  if (faults.some(isLate)) await tellLate(dependencies, actionId);
+  // When only the proof is missing, all are asked again; what is no service's fault always is.
+  for (const fault of faults) if (closing || !(fault instanceof ServiceFault)) throw fault;
   const statements = await record.ofAction(actionId);
   const outcome = outcomeOnRecord(statements, ended, { effectBegan, nowMs: clock() });
   const view = viewAction(statements);
   if (view === undefined) throw new Refusal('statement_missing', 'The request is no longer on record.');
-  const lease = allEnded ? view.lease : 'open';
+  const lease = faults.length === 0 ? view.lease : 'open';
   await appendReceipt(dependencies, statements, { outcome, lease, closing });
   const told = await tellChannels(record, channels, actionId, 'concluded', 0).then(
     () => true,
@@ -76,30 +82,41 @@ export async function concludeAction(
 
 /**
  * Tries all leases, whatever becomes of one.
- * @returns whether the end of every lease is proven. When only the proof is missing (`closing`), the first fault is thrown,
- * to be retried; one that is no service's fault is thrown always.
+ * @returns why the end of some is not proven, to be retried.
  */
 async function endLeases(
   { claims, leases }: Pick<ConcludeDependencies, 'claims' | 'leases'>,
-  actionId: string,
-  closing: boolean,
-): Promise<boolean> {
+  { actionId, requestDigest }: { actionId: string; requestDigest: string },
+): Promise<unknown[]> {
   const open = await claims.openLeases(actionId);
-  let left = open.map(({ accessor }): { accessor: string; fault: unknown } => ({ accessor, fault: undefined }));
+  let left = open.map((lease): { lease: OpenLease; fault: unknown } => ({ lease, fault: undefined }));
   let tried: number;
   do {
     tried = left.length;
-    const ended = await Promise.allSettled(left.map(({ accessor }) => leases.end({ accessor, actionId })));
-    left = left.flatMap(({ accessor }, index) => {
+    const ended = await Promise.allSettled(left.map(({ lease }) => leases.end(lease, { lease, requestDigest })));
+    left = left.flatMap(({ lease }, index) => {
       const end = ended[index];
-      return end?.status === 'rejected' ? [{ accessor, fault: end.reason as unknown }] : [];
+      return end?.status === 'rejected' ? [{ lease, fault: end.reason as unknown }] : [];
     });
     // The target must know no user of the action at all: a proof may have come before another lease's end. Not before the
     // last one's, so that each pass gets further unless a service is away.
   } while (left.length > 0 && left.length < tried);
-  const thrown = left.find(({ fault }) => closing || !(fault instanceof ServiceFault));
-  if (thrown !== undefined) throw thrown.fault;
-  return left.length === 0;
+  return left.map(({ fault }) => fault);
+}
+
+/** Whether a lease should have ended; a session at AWS, for one, ends with its time and tells when that is. */
+function isLate(fault: unknown): boolean {
+  return !(fault instanceof ServiceFault && fault.retryAfterMs !== null);
+}
+
+/** Best effort: every attempt tells again. */
+async function tellLate(
+  { record, channels, onInternal }: Pick<ConcludeDependencies, 'record' | 'channels' | 'onInternal'>,
+  actionId: string,
+): Promise<void> {
+  const view = viewAction(await record.ofAction(actionId));
+  if (view === undefined) return;
+  for (const channel of channels) await channel.leaseLate?.(view).catch(onInternal);
 }
 
 async function appendReceipt(

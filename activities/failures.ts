@@ -37,7 +37,9 @@ export async function translated<T>(onInternal: (error: unknown) => void, body: 
     return await body();
   } catch (error) {
     const failure = toFailure(error);
-    if (failure instanceof ApplicationFailure && failure.type === 'internal') onInternal(error);
+    // What lasts needs somebody who reads the log: there the cause stands, in PostgreSQL's own words.
+    const lasts = error instanceof ServiceFault && error.service === 'record' && !error.temporary;
+    if (lasts || (failure instanceof ApplicationFailure && failure.type === 'internal')) onInternal(error);
     throw failure;
   }
 }

@@ -6,6 +6,7 @@ import type { FoundOutcome } from '../src/operations/operation.js';
 import type { OpenLease } from '../src/record/claims.js';
 import { allOf, latest, type AnyRecorded } from '../src/record/record.js';
 import type { LeasedCredential } from '../src/vault/leases.js';
+import { leaseIdsOf } from '../src/vault/vault-leases.js';
 import { recordResult } from './effect.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 
@@ -52,8 +53,8 @@ export async function findOutcome(
 }
 
 /** What an earlier attempt held. */
-export function heldUnder({ accessor, credentials }: OpenLease): { accessor: string; leaseId: string | null } {
-  return { accessor, leaseId: credentials[0]?.leaseId ?? null };
+export function heldUnder(lease: OpenLease): { accessor: string; leaseIds: string[] } {
+  return { accessor: lease.accessor, leaseIds: leaseIdsOf(lease) };
 }
 
 /** The very round whose effect began. */

@@ -1,3 +1,4 @@
+import { Refusal } from '../src/core/errors.js';
 import type { ActionRequest } from '../src/core/schemas/action.js';
 import type { ReviewContext } from '../src/core/schemas/statements.js';
 import type { AgentPast } from '../src/operations/operation.js';
@@ -7,33 +8,60 @@ import { viewAction, type ActionView } from '../src/record/action-view.js';
 // As many as people are shown. Looking further back would cost more than the "first time" flag is worth.
 const LOOK_BACK_ACTIONS = 10;
 
-/** What the agent did before, newest first, and whether this kind of action on this target is new for it. */
-export async function recallPast(
-  record: Record,
+type Recent = ReviewContext['recent'][number];
+
+// A few hundred bytes each.
+const REMEMBERED_ACTIONS = 10_000;
+
+/** Tells what an agent did before, newest first, and whether this kind of action on this target is new for it. */
+export type RecallPast = (
   request: ActionRequest,
   targetName: string,
-): Promise<{ past: AgentPast; recent: ReviewContext['recent'] }> {
-  // What has not ended tells nothing yet, and an agent may have many of those.
-  const ids = await record.listActions({
-    agent: request.agent,
-    concluded: true,
-    limit: LOOK_BACK_ACTIONS,
-    before: request.actionId,
-  });
-  const recent = (await Promise.all(ids.map((id) => record.ofAction(id)))).flatMap((statements) =>
-    toRecent(viewAction(statements)),
-  );
-  const isSame = recent.some(
-    ({ operation, target, outcome }) =>
-      operation === request.operation && target === targetName && outcome === 'succeeded',
-  );
-  return { past: { sameKind: isSame ? 1 : 0 }, recent };
+) => Promise<{ past: AgentPast; recent: ReviewContext['recent'] }>;
+
+/** Reads each action that has ended once: how it ended does not change. */
+export function createRecall(record: Pick<Record, 'listActions' | 'ofActions'>): RecallPast {
+  const remembered = new Map<string, Recent>();
+  return async (request, targetName) => {
+    // What has not ended tells nothing yet, and an agent may have many of those.
+    const ids = await record.listActions({
+      agent: request.agent,
+      concluded: true,
+      limit: LOOK_BACK_ACTIONS,
+      before: request.actionId,
+    });
+    const read = new Map<string, Recent>();
+    for (const statements of await record.ofActions(ids.filter((id) => !remembered.has(id)))) {
+      // A tampered record is never read past.
+      if (statements instanceof Refusal) throw statements;
+      const view = viewAction(statements);
+      const found = toRecent(view);
+      if (found === null) continue;
+      read.set(found.actionId, found);
+      // Behind an open lease comes a closing receipt.
+      if (view?.lease !== 'open') remember(remembered, found);
+    }
+    const recent = ids.flatMap((id) => remembered.get(id) ?? read.get(id) ?? []);
+    const isSame = recent.some(
+      ({ operation, target, outcome }) =>
+        operation === request.operation && target === targetName && outcome === 'succeeded',
+    );
+    return { past: { sameKind: isSame ? 1 : 0 }, recent };
+  };
 }
 
-function toRecent(view: ActionView | undefined): ReviewContext['recent'] {
-  if (view === undefined || view.outcome === null || view.receipt === null) return [];
+function remember(remembered: Map<string, Recent>, recent: Recent): void {
+  remembered.set(recent.actionId, recent);
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= REMEMBERED_ACTIONS) break;
+    remembered.delete(oldest);
+  }
+}
+
+function toRecent(view: ActionView | undefined): Recent | null {
+  if (view === undefined || view.outcome === null || view.receipt === null) return null;
   const { actionId, request, target, outcome, receipt } = view;
   const { operation } = request;
   const { status } = outcome;
-  return [{ actionId, operation, target: target?.name ?? null, outcome: status, concludedAtMs: receipt.concludedAtMs }];
+  return { actionId, operation, target: target?.name ?? null, outcome: status, concludedAtMs: receipt.concludedAtMs };
 }

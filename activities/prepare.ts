@@ -3,17 +3,19 @@ import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
-import type { Envelope, PublicKey } from '../src/core/dsse.js';
+import { payloadDigest, type Envelope, type PublicKey } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
 import { keysFor, type Keyring } from '../src/core/keyring.js';
 import { Refusal } from '../src/core/errors.js';
 import { parseOrRefuse } from '../src/core/invalid-field.js';
-import type { ActionSnapshot } from '../src/core/schemas/action.js';
+import type { ActionSnapshot, ReviewPlan } from '../src/core/schemas/action.js';
 import type { ReviewContext, StatementBody, StatementKind } from '../src/core/schemas/statements.js';
 import type { Provenance } from '../src/directory/directory.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { fillableBy } from '../src/policy/fillable.js';
+import { planDifference } from '../src/policy/plan-difference.js';
 import type { Policy } from '../src/policy/policy.js';
+import { readReplaced, withReplaced } from '../src/operations/replaced.js';
 import { requireReviewIfTainted, withTaint } from '../src/policy/taint.js';
 import { admit, openRequest, type Admitted } from '../src/operations/admit.js';
 import { askedOf } from '../src/operations/asked.js';
@@ -27,7 +29,7 @@ import { riskOf } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
 import { translated } from './failures.js';
 import { heartbeating } from './heartbeat.js';
-import { recallPast } from './past.js';
+import { createRecall, type RecallPast } from './past.js';
 
 export interface PrepareDependencies {
   policy: () => Policy;
@@ -46,12 +48,15 @@ export interface PrepareDependencies {
 }
 
 /** Admit, preview and policy: everything before people are asked. Runs in the worker. */
-export function createPrepareActivities(dependencies: PrepareDependencies): PrepareActivities {
+export function createPrepareActivities(options: PrepareDependencies): PrepareActivities {
+  const dependencies = { ...options, recall: createRecall(options.record) };
   return {
     prepare: (input) =>
       translated(dependencies.onInternal, () => heartbeating(5_000, () => prepare(dependencies, input))),
   };
 }
+
+type Preparing = PrepareDependencies & { recall: RecallPast };
 
 // The envelope is judged by `admit`, which names what is wrong with it.
 const inputSchema: z.ZodType<PrepareInput> = z.strictObject({
@@ -60,13 +65,13 @@ const inputSchema: z.ZodType<PrepareInput> = z.strictObject({
   reopened: z.strictObject({ code: z.string().max(80), message: z.string().max(2_000) }).nullable(),
 });
 
-async function prepare(dependencies: PrepareDependencies, sent: unknown): Promise<Prepared> {
+async function prepare(dependencies: Preparing, sent: unknown): Promise<Prepared> {
   const { record, clock } = dependencies;
   const input = parseOrRefuse(inputSchema, sent);
   const { workflowExecution } = Context.current().info;
   const runId = workflowExecution?.runId ?? '';
   const policy = dependencies.policy();
-  const admitted = await refusing(dependencies, input, async () => {
+  const { admitted, found: onRecord } = await refusing(dependencies, input, async () => {
     const answer = await admit({
       opened: openRequest(input.request, {
         directory: policy.directory,
@@ -76,21 +81,23 @@ async function prepare(dependencies: PrepareDependencies, sent: unknown): Promis
       operations: dependencies.operations,
       nowMs: clock(),
     });
-    const { agent } = answer.request;
-    requireNotFrozen(await record.freezesOf(agent), agent, policy.directory);
-    if (workflowExecution?.workflowId !== workflowIdOf(answer.request.actionId)) {
+    const { agent, actionId } = answer.request;
+    const [freezes, found] = await bothDone(record.freezesOf(agent), record.ofAction(actionId));
+    requireNotFrozen(freezes, agent, policy.directory);
+    if (workflowExecution?.workflowId !== workflowIdOf(actionId)) {
       throw new Refusal(
         'action_id_mismatch',
         'The workflow id must be `action/` and the action id of the signed request.',
         'actionId',
       );
     }
-    return answer;
+    return { admitted: answer, found };
   });
   const { actionId } = admitted.request;
   const statements = await refusing(dependencies, input, async () => {
-    await record.appendAgentStatement('request', actionId, input.request);
-    const already = await record.ofAction(actionId);
+    const isKnown = latest(onRecord, 'request')?.digest === payloadDigest(input.request);
+    if (!isKnown) await record.appendAgentStatement('request', actionId, input.request);
+    const already = isKnown ? onRecord : await record.ofAction(actionId);
     if (already.some(({ kind }) => kind === 'receipt')) {
       throw new Refusal(
         'action_id_spent',
@@ -129,18 +136,20 @@ interface Planned {
 }
 
 async function previewAndPlan(
-  dependencies: PrepareDependencies,
+  dependencies: Preparing,
   policy: Policy,
   admitted: Admitted,
   input: PrepareInput,
   { runId, provenance }: { runId: string; provenance: Provenance | null },
 ): Promise<Planned> {
+  // Before anything touches the target.
+  const replaced = await readReplaced(dependencies.record, admitted.request);
   const { shown, context, revoked } = await previewUnderLease(dependencies, admitted, runId, input.round);
   const stating = statePreviewAndPlan(dependencies, policy, admitted, {
     key: `${runId}/${input.round}`,
     round: input.round,
     provenance,
-    shown: { ...shown, context },
+    shown: { ...shown, ...withReplaced(shown, admitted.request, replaced), context },
   });
   // The record waits for no revocation, nor the other way round.
   const [planned] = await bothDone(stating, revoked);
@@ -160,15 +169,14 @@ async function statePreviewAndPlan(
   admitted: Admitted,
   { key, round, provenance, shown }: ToState,
 ): Promise<Planned> {
-  const { request, requestDigest, operation } = admitted;
+  const { request, requestDigest } = admitted;
   const { actionId } = request;
   const body: StatementBody<'preview'> = { round, requestDigest, ...shown, gatheredAtMs: clock() };
   // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.
   const preview = latest(await record.append([{ kind: 'preview', actionId, requestDigest, body, key }]), 'preview');
   if (preview === undefined) throw new Error('The record did not answer with the preview.');
-  const reopened =
-    round === 1 ? null : reopenedBy(await record.ofAction(actionId), preview.body, operation.momentaryFlags);
-  const planned = planReview(policy, admitted, preview.body, { round, reopened, provenance, nowMs: clock() });
+  const before = round === 1 ? [] : await record.ofAction(actionId);
+  const planned = planReview(policy, admitted, preview.body, { round, before, provenance, nowMs: clock() });
   const plan = latest(await record.append([{ kind: 'plan', actionId, requestDigest, body: planned, key }]), 'plan');
   if (plan === undefined) throw new Error('The record did not answer with the plan.');
   return { preview: preview.body, plan: plan.body };
@@ -177,15 +185,23 @@ async function statePreviewAndPlan(
 /** Why people must look again, as the executor stated it (never what a payload says), and what differs from before. */
 function reopenedBy(
   statements: readonly AnyRecorded[],
-  now: StatementBody<'preview'>,
+  now: { preview: StatementBody<'preview'>; plan: ReviewPlan },
   momentaryFlags: readonly string[],
 ): StatementBody<'plan'>['reopened'] {
+  const { round } = now.preview;
   const refusal = allOf(statements, 'refusal').findLast(({ envelope }) =>
     envelope.signatures[0]?.keyid.startsWith('executor/'),
   )?.body;
   if (refusal === undefined) return null;
-  const before = allOf(statements, 'preview').findLast(({ body }) => body.round < now.round)?.body;
-  const difference = before === undefined ? null : differenceBetween(before, now, momentaryFlags);
+  const preview = allOf(statements, 'preview').findLast(({ body }) => body.round < round)?.body;
+  const plan = allOf(statements, 'plan').findLast(({ body }) => body.round < round)?.body.plan;
+  const difference =
+    preview === undefined
+      ? null
+      : {
+          ...(plan === undefined ? {} : planDifference(plan, now.plan)),
+          ...differenceBetween(preview, now.preview, momentaryFlags),
+        };
   return { code: refusal.code, message: refusal.message, difference };
 }
 
@@ -197,14 +213,14 @@ async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): P
 
 /** @returns once the preview is there, while its lease is being revoked. */
 async function previewUnderLease(
-  { leases, record, host, contents: keepsakes, clock }: PrepareDependencies,
+  { leases, recall, host, contents: keepsakes, clock }: Preparing,
   admitted: Admitted,
   runId: string,
   round: number,
 ): Promise<{ shown: PreviewResult; context: ReviewContext; revoked: Promise<void> }> {
   const { request, requestDigest, operation, target } = admitted;
   const asked = askedOf(admitted.request, admitted);
-  const recalling = recallPast(record, request, target.name);
+  const recalling = recall(request, target.name);
   recalling.catch(() => undefined); // reported below, once there is a lease to give back
   const credential = await leases.open({
     actionId: request.actionId,
@@ -245,10 +261,10 @@ function planReview(
   shown: StatementBody<'preview'>,
   {
     round,
-    reopened,
+    before,
     provenance,
     nowMs,
-  }: { round: number; reopened: StatementBody<'plan'>['reopened']; provenance: Provenance | null; nowMs: number },
+  }: { round: number; before: readonly AnyRecorded[]; provenance: Provenance | null; nowMs: number },
 ): StatementBody<'plan'> {
   const { request, operation } = admitted;
   const verdict = policy.review({
@@ -278,7 +294,7 @@ function planReview(
     barred: policy.directory.barredFor(request.agent, provenance),
     snapshot,
     actionDigest: digestOf(snapshot),
-    reopened,
+    reopened: round === 1 ? null : reopenedBy(before, { preview: shown, plan: verdict.plan }, operation.momentaryFlags),
     openedAtMs: nowMs,
   };
 }
@@ -311,7 +327,7 @@ function toPrepared(
     actionDigest: plan.actionDigest,
     plan: plan.plan,
     barred,
-    fillable: fillableBy(plan.plan, barred, policy.directory),
+    fillable: fillableBy(plan.plan, barred, policy.directory.at(plan.openedAtMs, barred)),
     openedAtMs: plan.openedAtMs,
     expiresAtMs: plan.snapshot.expiresAtMs,
     announces,

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { REFUSALS_PER_ACTION, type Refusals } from '../src/channels/refusals.js';
+import type { AssuranceSettings } from '../src/core/assurance.js';
 import type { ExecuteActivities, RunResult, RunUnderLeaseInput } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal } from '../src/core/errors.js';
@@ -13,7 +14,7 @@ import { askedOf } from '../src/operations/asked.js';
 import type { OperationCatalog, OperationHost } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
 import type { Claims } from '../src/record/claims.js';
-import type { Contents } from '../src/record/contents.js';
+import type { KeptContents } from '../src/record/contents.js';
 import { latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
 import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
@@ -24,9 +25,11 @@ import { heartbeating } from './heartbeat.js';
 export interface ExecuteDependencies {
   policy: () => Policy;
   operations: OperationCatalog;
+  /** Which sign-ins are good enough where policy demands a fresh one. */
+  assurance: AssuranceSettings;
   host: OperationHost;
   /** What previews kept; only read. */
-  contents: Pick<Contents, 'get'>;
+  contents: KeptContents;
   record: Record;
   claims: Claims;
   leases: Leases;

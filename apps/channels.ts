@@ -1,24 +1,92 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Channel } from '../src/channels/channel.js';
-import { createMessageStore } from '../src/channels/slack/message-store.js';
+import { createDigestStore } from '../src/channels/message/digest-store.js';
+import { createMessageStore } from '../src/channels/message/message-store.js';
+import { createPagerChannel } from '../src/channels/pager/pager-channel.js';
+import { createPagerdutyEvents } from '../src/channels/pager/pagerduty-events.js';
 import { createSlackApi } from '../src/channels/slack/slack-api.js';
 import { createSlackChannel } from '../src/channels/slack/slack-channel.js';
+import { onCallAccess, pagerSettings, type OnCallConfig } from '../src/config/on-call.js';
+import { readWaiting } from '../src/channels/waiting.js';
+import { createConversationStore } from '../src/channels/teams/conversation-store.js';
+import { createTeamsChannel } from '../src/channels/teams/teams-channel.js';
+import { openTeamsApi } from '../src/channels/teams/transport.js';
 import { slackSettings, type SlackConfig } from '../src/config/slack.js';
+import { teamsSettings, type TeamsConfig } from '../src/config/teams.js';
+import { createOnCall, type OnCall } from '../src/directory/oncall/on-call.js';
 import { readLogText } from '../src/record/log-text.js';
 import type { Runtime } from './runtime.js';
+import { teamsTransport } from './teams-transport.js';
+
+type ChannelsConfig = SlackConfig & TeamsConfig & OnCallConfig;
 
 /** The channels that a process posts to: those that the settings switch on. The API needs none: it is asked. */
-export function openChannels(config: SlackConfig, { pool, policy, contents, clock }: Runtime): readonly Channel[] {
-  const settings = slackSettings(config);
-  if (settings === null) return [];
-  const { botToken, apiUrl } = settings;
-  return [
-    createSlackChannel({
-      api: createSlackApi({ botToken, apiUrl }),
-      store: createMessageStore(pool),
-      directory: () => policy().directory,
-      config: settings,
-      readLog: (view) => readLogText(view, contents),
-      clock,
-    }),
+export async function openChannels(config: ChannelsConfig, runtime: Runtime): Promise<readonly Channel[]> {
+  const { policy, clock } = runtime;
+  const onCall = createOnCall({ directory: () => policy().directory, access: onCallAccess(config), clock });
+  const channels = [
+    openSlack(config, runtime, onCall),
+    await openTeams(config, runtime, onCall),
+    openPager(config, runtime, onCall),
   ];
+  return channels.filter((channel) => channel !== null);
+}
+
+function openSlack(
+  config: SlackConfig,
+  { pool, record, policy, contents, clock, logger }: Runtime,
+  onCall: OnCall,
+): Channel | null {
+  const settings = slackSettings(config);
+  if (settings === null) return null;
+  const { botToken, apiUrl } = settings;
+  return createSlackChannel({
+    api: createSlackApi({ botToken, apiUrl }),
+    store: createMessageStore(pool),
+    directory: () => policy().directory,
+    config: settings,
+    readLog: (view) => readLogText(view, contents),
+    onCall,
+    digests: {
+      store: createDigestStore(pool),
+      everyMs: settings.digestEveryMs,
+      readWaiting: () => readWaiting({ record, policy, clock }),
+    },
+    log: logger,
+    pause: (ms) => setTimeout(ms),
+    clock,
+  });
+}
+
+async function openTeams(
+  config: TeamsConfig,
+  { pool, policy, contents, clock, logger }: Runtime,
+  onCall: OnCall,
+): Promise<Channel | null> {
+  const settings = teamsSettings(config);
+  if (settings === null) return null;
+  return createTeamsChannel({
+    api: await openTeamsApi(teamsTransport(settings, clock)),
+    store: createMessageStore(pool),
+    places: createConversationStore(pool),
+    directory: () => policy().directory,
+    config: settings,
+    readLog: (view) => readLogText(view, contents),
+    onCall,
+    log: logger,
+    clock,
+  });
+}
+
+function openPager(config: ChannelsConfig, { pool, policy, clock }: Runtime, onCall: OnCall): Channel | null {
+  const settings = pagerSettings(config);
+  if (settings === null) return null;
+  return createPagerChannel({
+    events: createPagerdutyEvents(settings),
+    store: createMessageStore(pool),
+    directory: () => policy().directory,
+    onCall,
+    publicUrl: settings.publicUrl,
+    clock,
+  });
 }

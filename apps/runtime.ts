@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { pino, type Logger } from 'pino';
 import type { CommonConfig } from '../src/config/common.js';
 import type { Signer } from '../src/core/dsse.js';
+import { ServiceFault } from '../src/core/errors.js';
 import { createKeyringReader, type KeyPurpose, type Keyring } from '../src/core/keyring.js';
 import type { ProcessName } from '../src/core/schemas/statements.js';
 import { Secret } from '../src/core/secret.js';
@@ -115,6 +116,11 @@ function describeError(error: unknown): unknown {
     type: error.name,
     code: 'code' in error ? error.code : undefined,
     message: error.message,
+    // Of the record alone: a target's own words may quote its data.
+    because:
+      error instanceof ServiceFault && error.service === 'record' && error.cause instanceof Error
+        ? error.cause.message
+        : undefined,
     stack: error.stack,
   };
 }

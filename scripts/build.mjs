@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Compiles into dist/ incrementally, removes outputs whose source is gone, and bundles the workflows when they changed.
+// Compiles into dist/ incrementally, removes outputs whose source is gone, and bundles the workflows and the console when
+// they changed.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -16,6 +17,7 @@ export async function build() {
     await compile();
     await removeOrphans();
     await bundleWorkflows();
+    await bundleConsole();
   });
 }
 
@@ -33,8 +35,8 @@ async function removeOrphans() {
   for (const file of await filesBelow(dist)) {
     const path = relative(dist, file);
     const stem = /^(.+?)\.(?:js|d\.ts)(?:\.map)?$/.exec(path)?.[1];
-    // What lies in dist/ itself (the workflow bundle) was not compiled from a source of the same name.
-    if (stem === undefined || !path.includes(sep)) continue;
+    // What lies in dist/ itself (the workflow bundle) and in dist/console was not compiled from a source of the same name.
+    if (stem === undefined || !path.includes(sep) || path.startsWith(`console${sep}`)) continue;
     if (['.ts', '.tsx'].some((extension) => existsSync(join(root, stem + extension)))) continue;
     await rm(file);
   }
@@ -62,8 +64,32 @@ async function bundleWorkflows() {
 async function bundleInputs(script) {
   const folders = ['workflows', join('src', 'core'), join('src', 'contracts')].map((folder) => join(dist, folder));
   const compiled = (await Promise.all(folders.map(filesBelow))).flat().filter((file) => file.endsWith('.js'));
+  return digestOf([script, join(root, 'package-lock.json'), ...compiled.sort()]);
+}
+
+// The pages that the gateway serves: static files, named by their content.
+async function bundleConsole() {
+  const source = join(root, 'apps', 'console');
+  const stampFile = join(dist, 'console.stamp');
+  const inputs = [...(await filesBelow(source)), ...(await filesBelow(join(root, 'src', 'core')))];
+  const stamp = await digestOf([join(root, 'package-lock.json'), ...inputs.sort()]);
+  const isFresh =
+    existsSync(join(dist, 'console', 'index.html')) &&
+    existsSync(stampFile) &&
+    (await readFile(stampFile, 'utf8')) === stamp;
+  if (isFresh) return;
+  await step('building the console', async () => {
+    const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+    const args = [vite, 'build', source, '--config', join(source, 'vite.config.mjs'), '--logLevel', 'warn'];
+    const { code, output } = await run(process.execPath, args, { cwd: root });
+    if (code !== 0) throw new StepError(`Building the console failed:\n${tail(output, 60)}`);
+  });
+  await writeFile(stampFile, stamp);
+}
+
+async function digestOf(files) {
   const digest = createHash('sha256');
-  for (const file of [script, join(root, 'package-lock.json'), ...compiled.sort()]) {
+  for (const file of files) {
     digest
       .update(relative(root, file))
       .update('\0')

@@ -1,14 +1,17 @@
 #!/usr/bin/env node
 // Makes a fresh checkout ready: npm packages, the real services (.services/), the build. Quick when nothing is to do.
-// usage: setup.mjs [--with=NAME,…]: also what only tests need: `tofu`, `vault` (HashiCorp's), `aws` (moto), `ssh` (OpenSSH).
+// usage: setup.mjs [--with=NAME,…]: also what some operations and the tests need: `tofu`, `vault` (HashiCorp's), `aws` (moto), `ssh` (OpenSSH),
+// `chromium`, `playground` (Microsoft's client for the tests of Teams).
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { provideChromium } from './chromium.mjs';
 import { provideGoProgram } from './go-programs.mjs';
 import { withLock } from './lock.mjs';
 import { pipInstall } from './pip.mjs';
+import { installPlayground } from './playground.mjs';
 import { installSsh } from './ssh-services.mjs';
 import { StepError, main, run, step, tail } from './steps.mjs';
 
@@ -36,6 +39,8 @@ await main(async () => {
     await installWheels('current');
     if (extras.includes('aws')) await installWheels('aws');
     if (extras.includes('ssh')) await installSsh(services);
+    if (extras.includes('chromium')) await provideChromium();
+    if (extras.includes('playground')) await installPlayground(services);
     for (const name of ['tofu', 'vault']) if (extras.includes(name)) await linkGoProgram(name);
   });
   await build();
@@ -43,9 +48,11 @@ await main(async () => {
 
 function readExtras(args) {
   const extras = args.flatMap((argument) => /^--with=(.*)$/.exec(argument)?.[1].split(',') ?? [argument]);
-  const unknown = extras.find((name) => !['tofu', 'vault', 'aws', 'ssh'].includes(name));
+  const unknown = extras.find((name) => !['tofu', 'vault', 'aws', 'ssh', 'chromium', 'playground'].includes(name));
   if (unknown === undefined) return extras;
-  throw new StepError(`Setup knows nothing of ${unknown}. usage: node scripts/setup.mjs [--with=tofu,vault,aws,ssh]`);
+  throw new StepError(
+    `Setup knows nothing of ${unknown}. usage: node scripts/setup.mjs [--with=tofu,vault,aws,ssh,chromium,playground]`,
+  );
 }
 
 function checkNode() {

@@ -119,10 +119,15 @@ async function loadSigner(agentId: string, keyFile: string): Promise<AgentSigner
   }
 }
 
-/** A file that the command line names. @throws UsageError when it cannot be read. */
+/** A text file that the command line names. @throws UsageError when it cannot be read. */
 export async function readTextFile(path: string, option: string): Promise<string> {
+  return (await readBytes(path, option)).toString('utf8');
+}
+
+/** A file that the command line names. @throws UsageError when it cannot be read. */
+export async function readBytes(path: string, option: string): Promise<Buffer> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new UsageError(`${option}: ${path} cannot be read (${reason}).`);

@@ -1,12 +1,22 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { teamsConfigSchema, type TeamsConfig } from '../../src/config/teams.js';
 
 // Empty counts as not set, as for NO_COLOR (https://no-color.org).
 const text = z
   .string()
   .optional()
   .transform((value) => (value === '' ? undefined : value));
+
+/** The settings of Teams as they are, for `doctor` to judge. */
+const teamsTexts = Object.fromEntries(
+  Object.entries(teamsConfigSchema.shape).map(([name, { description = '' }]) => [
+    name,
+    // Empty stays empty: an empty app id is a mistake, not "off".
+    z.string().optional().describe(`For \`doctor\`: ${description}`),
+  ]),
+) as Record<keyof TeamsConfig, z.ZodOptional<z.ZodString>>;
 
 /** What the CLI reads from its environment; options of the command line come first. */
 export const cliEnvironmentSchema = z.object({
@@ -26,6 +36,7 @@ export const cliEnvironmentSchema = z.object({
   COUNTERSIGN_RECORD_URL: text.describe('For `doctor`: PostgreSQL URL of the record.'),
   COUNTERSIGN_POLICY_DIR: text.describe('For `doctor` and `verify`: folder of the policy bundle.'),
   COUNTERSIGN_POLICY_DIGEST: text.describe('For `doctor`: digest of the only bundle that may load.'),
+  ...teamsTexts,
   COUNTERSIGN_ROOT_KEY: text.describe('For `verify`: raw public key of the offline root, in base64.'),
   COUNTERSIGN_KEYRING_FILE: text.describe('For `verify`: the keyring, signed by the root.'),
   XDG_CONFIG_HOME: text.describe('Where the sign-in is kept. Default: `~/.config`.'),

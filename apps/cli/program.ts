@@ -16,6 +16,7 @@ import { addRequest } from './commands/request.js';
 import { addShow } from './commands/show.js';
 import { addUnfreeze } from './commands/unfreeze.js';
 import { addVerify } from './commands/verify.js';
+import { addWebhooks } from './commands/webhooks.js';
 import { addWithdraw } from './commands/withdraw.js';
 import type { CliContext } from './context.js';
 import { complaintOf, EXIT, type ExitCode } from './exit-codes.js';
@@ -45,6 +46,7 @@ const COMMANDS = [
   addDownload,
   addIncidents,
   addUnfreeze,
+  addWebhooks,
   addVerify,
   addLogin,
   addLogout,

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { createAgentSigner, type AgentSigner } from '../../src/client/index.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
-import { EXAMPLE_AGENT, EXAMPLE_TARGETS, examplePeople } from './example.js';
+import { EXAMPLE_AGENT, EXAMPLE_TARGETS, exampleAgents, examplePeople } from './example.js';
 import { install, type Installation } from './installation/install.js';
+import { databaseExport } from './operations/databases.js';
+import type { Example, LiveOperation, Provided } from './operations/live-operation.js';
 import { writePlace, type Place } from './place.js';
 import { startCountersign } from './processes.js';
+import { readDevstackEnvironment } from './environment.js';
+import { locateHashicorpVault } from './services/executables.js';
 import { createPortChooser } from './services/ports.js';
 import { stopAll } from './services/process.js';
 import { startServices, type Services } from './services/services.js';
@@ -17,6 +21,8 @@ export interface DevStackOptions {
   folder: string;
   /** Wished ports; another is taken, and said, where one is in use. */
   ports: { temporal: number; temporalUi: number; vault: number; postgres: number; oidc: number; gateway: number };
+  /** Which operations can be asked for; none of them lacks anything. Default: `database.export` alone. */
+  operations?: readonly LiveOperation[];
   /** Runs one step and says so while it takes long. */
   step<T>(what: string, work: () => Promise<T>): Promise<T>;
   say(message: string): void;
@@ -27,9 +33,13 @@ export interface DevStack {
   services: Services;
   installation: Installation;
   place: Place;
+  /** The first agent of the example. */
   agent: AgentSigner;
-  agentKeyFile: string;
+  /** File of each agent's private key, by its id. */
+  agentKeyFiles: Readonly<Record<string, string>>;
   keyringFile: string;
+  /** Something to ask for, for each operation that is on. */
+  examples: readonly (Pick<LiveOperation, 'operation' | 'agent' | 'approver'> & Example)[];
   /** Address of an action's run in the Temporal UI. */
   runUrl(workflowId: string, runId: string): string;
   stop(): Promise<void>;
@@ -53,48 +63,35 @@ export async function startDevStack(options: DevStackOptions): Promise<DevStack>
   }
 }
 
-async function start(
-  { folder, ports, step, say }: DevStackOptions,
-  stops: (() => Promise<void>)[],
-): Promise<Omit<DevStack, 'stop'>> {
+async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): Promise<Omit<DevStack, 'stop'>> {
+  const { folder, ports, step, say, operations = [databaseExport] } = options;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const gatewayPort = await createPortChooser(say).choose('the gateway', ports.gateway);
-  const services = await step('Starting Temporal, Vault, PostgreSQL and an identity provider', async () =>
-    startServices({
-      logDirectory: join(folder, 'logs'),
-      temporal: {
-        port: ports.temporal,
-        uiPort: ports.temporalUi,
-        namespace: TEMPORAL_NAMESPACE,
-        searchAttributes: SEARCH_ATTRIBUTE_TYPES,
-      },
-      vault: { port: ports.vault, auditFile: join(folder, 'logs/vault-audit.log') },
-      postgres: { port: ports.postgres },
-      oidc: {
-        port: ports.oidc,
-        people: await examplePeople(),
-        clients: { consoleRedirectUris: [`http://127.0.0.1:${String(gatewayPort)}/callback`] },
-      },
-    }),
+  const services = await step('Starting Temporal, Vault, PostgreSQL and an identity provider', () =>
+    startStackServices(options, gatewayPort),
   );
   stops.push(() => services.stop());
+  const provided = await provideAll(operations, join(folder, 'logs'), (stop) => stops.push(stop));
   const installation = await step('Setting up Vault, the databases and the keys', () =>
     install({
       name: 'countersign',
       vault: { address: services.vault.address, adminToken: services.vault.rootToken },
       postgres: { adminUrl: services.postgres.adminUrl },
       targets: EXAMPLE_TARGETS,
+      further: provided.flatMap(({ target }) => (target === undefined ? [] : [target])),
     }),
   );
-  const { agent, agentKeyFile } = await makeAgent(folder);
+  const agents = await makeAgents(folder);
   const place = await writePlace({
     installation,
     folder,
     temporal: services.temporal,
     oidc: services.oidc,
     gateway: { port: gatewayPort },
-    agentKeys: { [EXAMPLE_AGENT]: agent.publicKey.publicKey },
+    agentKeys: Object.fromEntries(agents.map(({ signer }) => [signer.agentId, signer.publicKey.publicKey])),
+    onlyInstalled: true,
+    extra: programSettings(provided),
   });
   await step('Starting gateway, worker, executor and notary', async () => {
     const started = await Promise.all(
@@ -106,19 +103,84 @@ async function start(
     services,
     installation,
     place,
-    agent,
-    agentKeyFile,
+    agent: agentOf(agents, EXAMPLE_AGENT),
+    agentKeyFiles: Object.fromEntries(agents.map(({ signer, keyFile }) => [signer.agentId, keyFile])),
     keyringFile: join(folder, 'keyring.json'),
+    examples: provided.map(({ operation, agent, approver, example }) => ({ operation, agent, approver, ...example() })),
     runUrl: (workflowId, runId) =>
       `${services.temporal.uiUrl}/namespaces/${TEMPORAL_NAMESPACE}/workflows/${encodeURIComponent(workflowId)}/${runId}/history`,
   };
 }
 
-/** A key for the example agent, made anew: the bundle in the repository lists one that nobody has. */
-async function makeAgent(folder: string): Promise<{ agent: AgentSigner; agentKeyFile: string }> {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const agentKeyFile = join(folder, `${EXAMPLE_AGENT}.pem`);
-  await writeFile(agentKeyFile, pem, { mode: 0o600 });
-  return { agent: createAgentSigner({ agentId: EXAMPLE_AGENT, privateKey: pem }), agentKeyFile };
+async function startStackServices(
+  { folder, ports, operations = [] }: DevStackOptions,
+  gatewayPort: number,
+): Promise<Services> {
+  const needsCloud = operations.some(({ needs }) => needs === 'hashicorp-vault');
+  return startServices({
+    logDirectory: join(folder, 'logs'),
+    temporal: {
+      port: ports.temporal,
+      uiPort: ports.temporalUi,
+      namespace: TEMPORAL_NAMESPACE,
+      searchAttributes: SEARCH_ATTRIBUTE_TYPES,
+    },
+    vault: {
+      port: ports.vault,
+      auditFile: join(folder, 'logs/vault-audit.log'),
+      ...(needsCloud && { executable: locateHashicorpVault(readDevstackEnvironment()) }),
+    },
+    postgres: { port: ports.postgres },
+    oidc: {
+      port: ports.oidc,
+      people: await examplePeople(),
+      clients: { consoleRedirectUris: [`http://127.0.0.1:${String(gatewayPort)}/callback`] },
+    },
+  });
+}
+
+type ProvidedOperation = Pick<LiveOperation, 'operation' | 'agent' | 'approver'> & Provided;
+
+async function provideAll(
+  operations: readonly LiveOperation[],
+  logFolder: string,
+  defer: (stop: () => Promise<void>) => void,
+): Promise<ProvidedOperation[]> {
+  const provided: ProvidedOperation[] = [];
+  for (const { operation, agent, approver, provide } of operations)
+    provided.push({ operation, agent, approver, ...(await provide({ logFolder, defer })) });
+  return provided;
+}
+
+/** Who runs what operations run: worker for previews, executor for effects, notary for proofs. */
+function programSettings(provided: readonly Provided[]): Partial<Record<ProcessName, Record<string, string>>> {
+  const programs = provided.flatMap((each) => Object.entries(each.programs ?? {}));
+  if (programs.length === 0) return {};
+  const settings = { COUNTERSIGN_PROGRAMS: programs.map(([name, path]) => `${name}=${path}`).join(',') };
+  return { worker: settings, executor: settings, notary: settings };
+}
+
+interface MadeAgent {
+  signer: AgentSigner;
+  keyFile: string;
+}
+
+/** A key for each agent of the example, made anew: the bundle in the repository lists those that nobody has. */
+async function makeAgents(folder: string): Promise<MadeAgent[]> {
+  const agentIds = await exampleAgents();
+  return Promise.all(
+    agentIds.map(async (agentId) => {
+      const { privateKey } = generateKeyPairSync('ed25519');
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      const keyFile = join(folder, `${agentId}.pem`);
+      await writeFile(keyFile, pem, { mode: 0o600 });
+      return { signer: createAgentSigner({ agentId, privateKey: pem }), keyFile };
+    }),
+  );
+}
+
+function agentOf(agents: readonly MadeAgent[], agentId: string): AgentSigner {
+  const found = agents.find(({ signer }) => signer.agentId === agentId);
+  if (found === undefined) throw new Error(`The example bundle has no agent "${agentId}".`);
+  return found.signer;
 }

@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Style } from '../cli/render/style.js';
 import { startDevStack, type DevStack } from './dev-stack.js';
 import { EXAMPLE_AGENT } from './example.js';
+import { findOffer, type Offer } from './operations/offer.js';
+import { quoted, requestLines } from './operations/paste.js';
 import { createTerminal, type Terminal } from './terminal.js';
 
 /** Well-known ports of the development stack, so that its addresses can be remembered. */
 const DEV_PORTS = { temporal: 7233, temporalUi: 8233, vault: 8200, postgres: 5433, oidc: 8481, gateway: 8480 };
 
-// From dist/apps/devstack/.
-const CLI = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+// The same from the source (tests) and from dist: the command line is what the build made.
+const CLI = fileURLToPath(new URL('../../dist/apps/cli/main.js', import.meta.url)).replace('/dist/dist/', '/dist/');
 
 export interface DevOptions {
   /** Where keys, logs, bundle and outputs are put; emptied first. Default `.countersign/dev` in the working directory. */
@@ -18,10 +21,12 @@ export interface DevOptions {
 /** Keeps the whole stack up until SIGINT or SIGTERM, and prints the addresses. */
 export async function runDev({ folder = join(process.cwd(), '.countersign/dev') }: DevOptions): Promise<void> {
   const terminal = createTerminal(false);
-  const { say, step } = terminal;
+  const { say, step, style } = terminal;
   // From the start: what is pressed while the services come up ends them as soon as they are up.
   const interrupted = nextInterruption();
-  const stack = await startDevStack({ folder, ports: DEV_PORTS, say, step });
+  const offer = await findOffer();
+  for (const line of ['', ...offerLines(offer, style), '']) say(line === '' ? '' : `  ${line}`);
+  const stack = await startDevStack({ folder, ports: DEV_PORTS, say, step, operations: offer.on });
   if (!interrupted.already()) printAddresses(stack, folder, terminal);
   await interrupted.promise;
   await step('Stopping', () => stack.stop());
@@ -39,8 +44,20 @@ function nextInterruption(): { promise: Promise<void>; already(): boolean } {
   return { promise, already: () => already };
 }
 
+/** Which operations can be asked for, and what turns on the others. */
+export function offerLines({ on, off }: Offer, style: Style): string[] {
+  return [
+    style.bold('Operations'),
+    ...on.map(({ operation }) => `  ${style.green('on ')}  ${operation}`),
+    ...off.map(
+      ({ operation, missing: { what, command } }) =>
+        `  ${style.dim('off')}  ${operation.padEnd(16)} needs ${what}. To turn it on: ${style.bold(command)}`,
+    ),
+  ];
+}
+
 function printAddresses(stack: DevStack, folder: string, { say, style }: Terminal): void {
-  const { services, place, agentKeyFile } = stack;
+  const { services, place, agentKeyFiles } = stack;
   const rows = [
     ['gateway', place.gatewayUrl],
     ['Temporal UI', services.temporal.uiUrl],
@@ -48,35 +65,58 @@ function printAddresses(stack: DevStack, folder: string, { say, style }: Termina
     ['Vault', services.vault.address],
     ['sign-in', services.oidc.issuer],
     ['policy', `${place.policyDir} (${place.policyDigest.slice(0, 12)}…)`],
-    ['agent key', agentKeyFile],
+    ['agents', Object.keys(agentKeyFiles).join(', ')],
+    ['their keys', folder],
   ] as const;
   say();
   for (const [label, value] of rows) say(`  ${style.bold(label.padEnd(12))} ${value}`);
   say();
-  say('  In another terminal (lines can be pasted as they are; ACTION stands for the id that the request prints):');
-  for (const line of commandsToTry(stack)) say(`    ${line}`);
+  say('  In another terminal; all lines can be pasted as they are. First, once in each shell:');
+  for (const line of preamble(stack)) say(`    ${line}`);
+  for (const example of pasteableExamples(stack)) {
+    say();
+    say(`  ${style.bold(example.operation)}, which ${example.approver} may approve:`);
+    for (const line of example.lines) say(`    ${line}`);
+  }
+  say();
+  say('  Then (ACTION stands for the id that the request prints):');
+  for (const line of THEN) say(`    ${line}`);
   say();
   say(`  Ctrl-C stops everything and forgets its data; the logs stay in ${join(folder, 'logs')}.`);
 }
 
-/** An agent asks, ben approves; every line as a shell takes it. */
-function commandsToTry({ services, place, installation, agentKeyFile, keyringFile }: DevStack): string[] {
+const THEN = [
+  'countersign doctor',
+  'countersign list',
+  'countersign login      # as the person who may approve it',
+  'countersign show ACTION',
+  'countersign approve ACTION --reason "Fine"',
+  'countersign show ACTION --wait',
+  'countersign verify ACTION',
+  'countersign download ACTION --out orders.csv   # an export',
+];
+
+/** For a shell: the program, and where everything is. */
+export function preamble({ services, place, installation, agentKeyFiles, keyringFile }: DevStack): string[] {
   const { temporal, vault, oidc } = services;
   return [
-    `countersign() { '${process.execPath}' '${CLI}' "$@"; }`,
+    `countersign() { ${quoted(process.execPath)} ${quoted(CLI)} "$@"; }`,
     `export COUNTERSIGN_GATEWAY_URL=${place.gatewayUrl} COUNTERSIGN_OIDC_ISSUER=${oidc.issuer}`,
-    `export COUNTERSIGN_AGENT=${EXAMPLE_AGENT} COUNTERSIGN_AGENT_KEY_FILE='${agentKeyFile}'`,
-    `export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE='${keyringFile}'`,
-    `export COUNTERSIGN_POLICY_DIR='${place.policyDir}' COUNTERSIGN_POLICY_DIGEST=${place.policyDigest}`,
+    `export COUNTERSIGN_AGENT=${EXAMPLE_AGENT} COUNTERSIGN_AGENT_KEY_FILE=${quoted(agentKeyFiles[EXAMPLE_AGENT] ?? '')}`,
+    `export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE=${quoted(keyringFile)}`,
+    `export COUNTERSIGN_POLICY_DIR=${quoted(place.policyDir)} COUNTERSIGN_POLICY_DIGEST=${place.policyDigest}`,
     `export COUNTERSIGN_TEMPORAL_ADDRESS=${temporal.address} COUNTERSIGN_TEMPORAL_NAMESPACE=${temporal.namespace} COUNTERSIGN_VAULT_ADDRESS=${vault.address}`,
-    'countersign doctor',
-    'countersign request --operation database.export --param target=orders --param format=csv \\',
-    '  --param "query=select id, status from orders where id <= 10" --reason "A try"',
-    'countersign login      # as ben, who is a DBA',
-    'countersign list',
-    'countersign approve ACTION --reason "Fine"',
-    'countersign show ACTION --wait',
-    'countersign verify ACTION',
-    'countersign download ACTION --out orders.csv',
   ];
+}
+
+/** A request for each operation that is on, as lines for a shell with the preamble. */
+export function pasteableExamples({
+  examples,
+  agentKeyFiles,
+}: DevStack): { operation: string; approver: string; lines: string[] }[] {
+  return examples.map(({ operation, agent, approver, ...example }) => ({
+    operation,
+    approver,
+    lines: requestLines({ operation, agent, keyFile: agentKeyFiles[agent] ?? '' }, example),
+  }));
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { Installation } from './installation/install.js';
@@ -23,6 +24,8 @@ export interface PlaceOptions {
   policies?: string;
   /** The bundle's targets stand as they are written: none of the installation's is filled in. */
   keepTargets?: boolean;
+  /** The bundle lists what is installed and nothing else. Default: what is not installed stays as it is written. */
+  onlyInstalled?: boolean;
 }
 
 /** A written place: knows every process's settings. */
@@ -34,6 +37,8 @@ export interface Place {
   /** Environment of one start of a process: the Vault login in it works once. */
   environmentOf(process: ProcessName): Promise<Record<string, string>>;
 }
+
+const DECIDED_BY_PEOPLE = ['kind', 'environment', 'owners', 'hours', 'allowedFunctions'];
 
 const repository = fileURLToPath(new URL('../../', import.meta.url)).replace(/dist\/$/, '');
 
@@ -49,9 +54,11 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
   await mkdir(artefactsDir, { recursive: true, mode: 0o700 });
   await writeFile(keyringFile, JSON.stringify(installation.keyring));
   await rm(policyDir, { recursive: true, force: true });
-  const policyDigest = await writeBundle(options.policies ?? examplePolicies, policyDir, {
+  const source = options.policies ?? examplePolicies;
+  const policyDigest = await writeBundle(source, policyDir, {
     agentKeys: options.agentKeys,
-    targets: options.keepTargets === true ? {} : targetsOf(installation),
+    targets: options.keepTargets === true ? {} : placesOfTargets(installation),
+    withoutTargets: options.onlyInstalled === true ? await missingTargets(source, installation) : [],
   });
   const gatewayUrl = `http://127.0.0.1:${String(gateway.port)}`;
   const sessionKey = randomBytes(32).toString('base64url');
@@ -92,8 +99,22 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
   };
 }
 
-function targetsOf({ targets }: Installation): Record<string, { readonly [field: string]: unknown }> {
+/** Where the installation's targets are, and what they are called in Vault; what people decided about them stays. */
+export function placesOfTargets({
+  targets,
+  furtherTargets,
+}: Installation): Record<string, { readonly [field: string]: unknown }> {
   return Object.fromEntries(
-    targets.map(({ name, host, port, database, tls, vault }) => [name, { host, port, database, tls, vault }]),
+    [...targets, ...furtherTargets].map(({ name, ...target }) => {
+      const fields = Object.entries(target).filter(([field]) => !DECIDED_BY_PEOPLE.includes(field));
+      return [name, Object.fromEntries(fields)];
+    }),
   );
+}
+
+/** Targets of a bundle that the installation does not have, by name. */
+export async function missingTargets(bundle: string, { targets, furtherTargets }: Installation): Promise<string[]> {
+  const listed = parse(await readFile(join(bundle, 'targets.yaml'), 'utf8')) as { targets: { name: string }[] };
+  const installed = [...targets, ...furtherTargets].map(({ name }) => name);
+  return listed.targets.map(({ name }) => name).filter((name) => !installed.includes(name));
 }

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { Worker } from '@temporalio/worker';
 import { createExecuteActivities } from '../../activities/run-under-lease.js';
 import { createRefusals } from '../../src/channels/refusals.js';
+import { assuranceSettings } from '../../src/config/assurance.js';
 import type { ExecutorConfig } from '../../src/config/executor.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { openHost } from '../../src/operations/host.js';
@@ -33,6 +34,7 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
     activities: createExecuteActivities({
       policy,
       operations,
+      assurance: assuranceSettings(config),
       host: await openHost(config),
       contents: createContents({ pool, keys }),
       record,

@@ -1,21 +1,29 @@
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { createActionWorkflows } from '../../src/channels/action-workflows.js';
 import { createApi } from '../../src/channels/api/api.js';
+import { createSourceUploads } from '../../src/record/postgres-source-uploads.js';
 import { createAttachments } from '../../src/channels/attachments.js';
 import { createIntake } from '../../src/channels/intake.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import { createDecisions } from '../../src/channels/signed-decisions.js';
 import { createUnfreezing } from '../../src/channels/unfreezing.js';
 import { createUnstartedPass } from '../../src/channels/unstarted.js';
+import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
 import { createWithdrawals } from '../../src/channels/withdrawals.js';
+import { assuranceSettings } from '../../src/config/assurance.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
 import { operations } from '../../src/operations/catalog.gen.js';
 import { loopEvery } from '../loop.js';
+import { createEndedSessions } from '../../src/channels/api/page/ended-sessions.js';
+import type { Changes } from '../../src/record/changes.js';
+import { listenForChanges } from '../../src/record/postgres-changes.js';
 import { createRuntime, type Runtime } from '../runtime.js';
 import { createIdentities } from './identities.js';
 import { mountSlack } from './slack.js';
+import { mountTeams } from './teams.js';
 
 /** A gateway that answers. */
 export interface RunningGateway {
@@ -32,7 +40,13 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const runtime = await createRuntime(config, 'gateway');
   // Lazy, so that a gateway starts, and says that it is not ready, while Temporal is away.
   const connection = Connection.lazy({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
-  const { app, startLeft } = await assemble(config, runtime, connection);
+  const changes = listenForChanges({
+    pool: runtime.pool,
+    onLost: (isLost) => {
+      runtime.logger.warn(isLost ? 'changes are not told: looking every two seconds' : 'changes are told again');
+    },
+  });
+  const { app, startLeft } = await assemble(config, runtime, { connection, changes });
   await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
   const loop = loopEvery(config.COUNTERSIGN_START_SECONDS * 1_000, startLeft, runtime.onInternal);
   const { address, port, family } = app.server.address() as AddressInfo;
@@ -42,6 +56,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     async stop() {
       await loop.stop();
       await app.close();
+      await changes.close();
       await connection.close();
       await runtime.close();
     },
@@ -54,12 +69,25 @@ interface Assembled {
   startLeft: () => Promise<number>;
 }
 
-async function assemble(config: GatewayConfig, runtime: Runtime, connection: Connection): Promise<Assembled> {
+// From dist/apps/gateway/.
+const BUILT_CONSOLE = fileURLToPath(new URL('../../console', import.meta.url));
+
+interface Connections {
+  connection: Connection;
+  changes: Changes;
+}
+
+async function assemble(
+  config: GatewayConfig,
+  runtime: Runtime,
+  { connection, changes }: Connections,
+): Promise<Assembled> {
   const { policy, record, contents, clock, logger } = runtime;
   const client = new Client({ connection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
   const workflows = createActionWorkflows(client);
   const refusals = createRefusals({ record, clock, log: logger });
-  const decisions = createDecisions({ policy, record, workflows, refusals, clock });
+  const assurance = assuranceSettings(config);
+  const decisions = createDecisions({ policy, record, workflows, refusals, assurance, clock });
   const identities = createIdentities(config, runtime);
   const intake = createIntake({
     policy,
@@ -76,11 +104,17 @@ async function assemble(config: GatewayConfig, runtime: Runtime, connection: Con
   const app = await createApi({
     policy,
     record,
+    changes,
+    endedSessions: createEndedSessions(runtime.pool, clock),
+    assurance,
+    consoleDir: config.COUNTERSIGN_CONSOLE_DIR ?? BUILT_CONSOLE,
     contents,
+    sources: createSourceUploads({ pool: runtime.pool, contents }),
     refusals,
     decisions,
     withdrawals: createWithdrawals({ policy, record, workflows, refusals, standIn: identities.standIn }),
     unfreezing: createUnfreezing({ policy, record, refusals, clock }),
+    deliveries: createDeliveryLog(runtime.pool),
     workloads: identities.workloads,
     intake,
     clock,
@@ -98,6 +132,7 @@ async function assemble(config: GatewayConfig, runtime: Runtime, connection: Con
     ready: () => askServices(config, runtime, connection),
   });
   await mountSlack(app, config, { runtime, decisions, refusals });
+  await mountTeams(app, config, { runtime, decisions, refusals });
   const startLeft = createUnstartedPass({
     record,
     submit: (request) => intake.submit({ body: Buffer.from(JSON.stringify(request)), address: 'gateway' }),

@@ -30,6 +30,7 @@ export function createIdentities(config: GatewayConfig, runtime: Runtime): Ident
       issuer: createOidcIssuer(config.COUNTERSIGN_OIDC_ISSUER, clock),
       audiences: config.COUNTERSIGN_OIDC_PROMPTER_AUDIENCES,
       audience: config.COUNTERSIGN_OIDC_AUDIENCE,
+      maxAgeSeconds: config.COUNTERSIGN_OIDC_PROMPTER_MAX_AGE_SECONDS,
       policy,
     }),
   };

@@ -5,11 +5,12 @@ import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { Secret } from '../../src/core/secret.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
-import { EXAMPLE_AGENT, EXAMPLE_TARGETS } from '../devstack/example.js';
+import { ACCESS_AGENT, EXAMPLE_AGENT, EXAMPLE_TARGETS } from '../devstack/example.js';
 import { install } from '../devstack/installation/install.js';
 import { namesOf } from '../devstack/installation/names.js';
 import { issueLogin } from '../devstack/installation/vault-logins.js';
-import { examplePolicies } from '../devstack/place.js';
+import { examplePolicyTarget } from '../devstack/operations/vault-policy.js';
+import { examplePolicies, missingTargets, placesOfTargets } from '../devstack/place.js';
 import type { InstallerConfig } from './settings.js';
 import { prepareNamespace } from './temporal-namespace.js';
 import { enableAuditFile, openVault } from './vault-init.js';
@@ -48,20 +49,24 @@ async function installOnce(
   const installation = await install({
     name: config.COUNTERSIGN_INSTALL_NAME,
     vault: { address: config.COUNTERSIGN_VAULT_ADDRESS, adminToken: adminToken.reveal() },
-    postgres: { adminUrl: config.COUNTERSIGN_INSTALL_POSTGRES_ADMIN_URL },
+    postgres: {
+      adminUrl: config.COUNTERSIGN_INSTALL_POSTGRES_ADMIN_URL,
+      targetHost: config.COUNTERSIGN_INSTALL_TARGET_HOST,
+    },
     targets: EXAMPLE_TARGETS,
+    further: [examplePolicyTarget],
   });
   const place = folder('place');
   const policies = join(place, 'policies');
   await rm(policies, { recursive: true, force: true });
+  const accessKey = config.COUNTERSIGN_INSTALL_ACCESS_AGENT_KEY;
   const digest = await writeBundle(examplePolicies, policies, {
-    agentKeys: { [EXAMPLE_AGENT]: config.COUNTERSIGN_INSTALL_AGENT_KEY },
-    targets: Object.fromEntries(
-      installation.targets.map(({ name, host, port, database, tls, vault }) => [
-        name,
-        { host, port, database, tls, vault },
-      ]),
-    ),
+    agentKeys: {
+      [EXAMPLE_AGENT]: config.COUNTERSIGN_INSTALL_AGENT_KEY,
+      ...(accessKey !== undefined && { [ACCESS_AGENT]: accessKey }),
+    },
+    targets: placesOfTargets(installation),
+    withoutTargets: await missingTargets(examplePolicies, installation),
   });
   await writeFile(join(place, 'keyring.json'), JSON.stringify(installation.keyring));
   await writeFile(join(place, 'policy-digest'), digest);

@@ -5,6 +5,8 @@ import type { NotaryConfig } from '../../src/config/notary.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { openHost } from '../../src/operations/host.js';
+import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
+import { createContentRetention } from '../../src/record/content-retention.js';
 import { createWitness, kindOf, witnessOf } from '../../src/targets/targets.js';
 import { createSweeper } from '../../src/vault/sweep.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
@@ -12,7 +14,12 @@ import { openChannels } from '../channels.js';
 import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime, type Runtime } from '../runtime.js';
+import { openWebhooks } from '../webhooks.js';
 import { createInterruptedPass, isLiveRun } from './interrupted.js';
+
+const DAY_MS = 86_400_000;
+// A pass removes 500 things at most.
+const REMOVE_EVERY_MS = 600_000;
 
 const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 
@@ -22,7 +29,8 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'notary');
   const { record, claims, vault, policy, clock, onInternal } = runtime;
-  const channels = openChannels(config, runtime);
+  const webhooks = openWebhooks(config, runtime);
+  const channels = [...(await openChannels(config, runtime)), ...webhooks.channels];
   const targets = createWitness({ vault, clock, host: await openHost(config) });
   const witness = witnessOf(targets, (name) => policy().target(name));
   const leases = createLeases({ client: vault, record, claims, witness, clock });
@@ -39,8 +47,17 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   });
   await scheduleSweep(client, config.COUNTERSIGN_SWEEP_SECONDS);
   const loop = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, sweep, onInternal);
+  const retentionMs = config.COUNTERSIGN_CONTENT_RETENTION_DAYS * DAY_MS;
+  const removeOld = createContentRetention({ pool: runtime.pool, record, retentionMs, clock });
+  const removing = loopEvery(REMOVE_EVERY_MS, removeOld, onInternal);
+  const deliveries = createDeliveryLog(runtime.pool);
+  const webhookRetentionMs = config.COUNTERSIGN_WEBHOOK_RETENTION_DAYS * DAY_MS;
+  const forgetting = loopEvery(REMOVE_EVERY_MS, () => deliveries.removeOlderThan(webhookRetentionMs), onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await loop.stop();
+    await removing.stop();
+    await forgetting.stop();
+    await webhooks.stop();
     await targets.close();
     await clientConnection.close();
     await connection.close();

@@ -12,6 +12,7 @@ import { createLeases } from '../../src/vault/vault-leases.js';
 import { openChannels } from '../channels.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime } from '../runtime.js';
+import { openWebhooks } from '../webhooks.js';
 
 /** Starts the worker: workflows, `prepare` and `announce`. */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
@@ -22,7 +23,8 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const refusals = createRefusals({ record, clock, log: logger });
   const keys = createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
-  const channels = openChannels(config, runtime);
+  const webhooks = openWebhooks(config, runtime);
+  const channels = [...(await openChannels(config, runtime)), ...webhooks.channels];
   const host = await openHost(config);
   const worker = await Worker.create({
     connection,
@@ -35,7 +37,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
         keyring,
         operations,
         host,
-        contents: createContents({ pool, keys }),
+        contents: createContents({ pool, keys, getsForRequests: true }),
         record,
         leases,
         announces: channels.length > 0,
@@ -51,6 +53,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     shutdownGraceTime: '10 seconds',
   });
   return runWorker(worker, runtime.lost, async () => {
+    await webhooks.stop();
     await connection.close();
     await runtime.close();
   });

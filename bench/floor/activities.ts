@@ -2,14 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { copyOut } from './copy.js';
-import type { BareLease, BareVault } from './vault.js';
+import type { BareLease, BareVault, LeaseName } from './vault.js';
 import type { BareRecord } from './record.js';
 
 export interface FloorActivities {
-  prepare(actionId: string): Promise<{ actionId: string }>;
+  prepare(actionId: string): Promise<LeaseName>;
   announce(actionId: string): Promise<void>;
-  run(actionId: string): Promise<void>;
-  conclude(actionId: string): Promise<void>;
+  run(actionId: string): Promise<LeaseName>;
+  conclude(actionId: string, leases: readonly LeaseName[]): Promise<void>;
 }
 
 /** Where the floor's export reads, and with which roles. */
@@ -30,8 +30,9 @@ export interface FloorDependencies {
 }
 
 /**
- * What an action cannot do without, at the places where Countersign does it: the leases of preview and execution, a
- * signature and a commit for each statement, and the copy. No check, no proof, no preview of the target.
+ * What an action cannot do without, at the places where Countersign does it: the leases of preview and execution, Vault's
+ * word that they are gone, a signature and a commit for each statement, and the copy. No check, no preview of the target,
+ * no word of the target's that its users are gone.
  */
 export function createFloorActivities({ vault, record, target, outputDir, query }: FloorDependencies): FloorActivities {
   const lease = async (actionId: string, role: FloorTarget['preview']): Promise<BareLease> => {
@@ -47,7 +48,7 @@ export function createFloorActivities({ vault, record, target, outputDir, query 
       await vault.revoke(leased);
       await record.state(actionId, ['preview']);
       await record.state(actionId, ['plan']);
-      return { actionId };
+      return nameOf(leased);
     },
     announce: async () => undefined,
     async run(actionId) {
@@ -66,10 +67,17 @@ export function createFloorActivities({ vault, record, target, outputDir, query 
       await record.state(actionId, ['result']);
       await client.end();
       await vault.revoke(leased);
+      return nameOf(leased);
     },
-    async conclude(actionId) {
+    async conclude(actionId, leases) {
+      await Promise.all(leases.map((lease) => vault.prove(lease)));
       await record.state(actionId, ['revocation', 'revocation']);
       await record.state(actionId, ['receipt']);
     },
   };
+}
+
+/** Without the credential: it goes into a history. */
+function nameOf({ accessor, leaseId }: BareLease): LeaseName {
+  return { accessor, leaseId };
 }

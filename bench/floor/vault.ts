@@ -14,21 +14,27 @@ export interface WrappedToken {
   wrapping: string;
 }
 
-export interface BareLease {
+/** What names a lease. */
+export interface LeaseName {
   accessor: string;
   leaseId: string;
+}
+
+export interface BareLease extends LeaseName {
   username: string;
   password: string;
 }
 
-/** The bare Vault calls of an action: one HTTP request each, nothing checked. */
+/** The bare Vault calls of an action: one HTTP request each, nothing else checked. */
 export interface BareVault {
   sign(messages: readonly Uint8Array[]): Promise<string[]>;
   createWrapped(tokenRole: string, actionId: string): Promise<WrappedToken>;
   /** Unwraps the token and reads the credential with it. */
   readCredential(path: string, wrapped: WrappedToken): Promise<BareLease>;
   /** Lease, synchronously, then token: one that is left would be found by Countersign's sweeper, and disturb its run. */
-  revoke(lease: BareLease): Promise<void>;
+  revoke(lease: LeaseName): Promise<void>;
+  /** Asks for lease and token, which Vault must know no more. */
+  prove(lease: LeaseName): Promise<void>;
 }
 
 const tokenSchema = z.object({ auth: z.object({ client_token: z.string() }) });
@@ -74,6 +80,14 @@ export async function openBareVault({ address, transitMount, purpose, login }: B
     async revoke({ leaseId, accessor }) {
       await ask('sys/leases/revoke', { lease_id: leaseId, sync: true }, own);
       await ask('auth/token/revoke-accessor', { accessor }, own);
+    },
+    async prove({ leaseId, accessor }) {
+      const asked = [
+        ask('sys/leases/lookup', { lease_id: leaseId }, own),
+        ask('auth/token/lookup-accessor', { accessor }, own),
+      ];
+      for (const { status } of await Promise.allSettled(asked))
+        if (status === 'fulfilled') throw new Error(`Vault still knows the lease ${leaseId}.`);
     },
   };
 }

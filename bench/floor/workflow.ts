@@ -15,12 +15,12 @@ export async function floorAction({ actionId }: { actionId: string; request: unk
     taskQueue: 'floor',
     startToCloseTimeout: '1 minute',
   });
-  await prepare(actionId);
+  const preview = await prepare(actionId);
   const announced = announce(actionId);
   await condition(() => decided);
   const { run } = proxyActivities<FloorActivities>({ taskQueue: 'floor-execute', startToCloseTimeout: '1 minute' });
-  await run(actionId);
+  const execution = await run(actionId);
   const { conclude } = proxyActivities<FloorActivities>({ taskQueue: 'floor-notary', startToCloseTimeout: '1 minute' });
-  await Promise.all([conclude(actionId), announced]);
+  await Promise.all([conclude(actionId, [preview, execution]), announced]);
   return 'done';
 }

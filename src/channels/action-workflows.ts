@@ -50,6 +50,8 @@ export interface ActionWorkflows {
    */
   decide(to: UpdateAddress, decision: Envelope): Promise<DecisionAnswer>;
   withdraw(to: UpdateAddress, withdrawal: Envelope): Promise<void>;
+  /** Stops what runs; its lease is revoked and its receipt signed all the same. */
+  cancel(actionId: string, runId: string): Promise<void>;
 }
 
 export interface UpdateAddress {
@@ -111,6 +113,10 @@ export function createActionWorkflows(client: Client): ActionWorkflows {
     withdraw: async (to, withdrawal) => {
       await update(to, withdrawUpdate, withdrawal);
     },
+    cancel: (actionId, runId) =>
+      call(async () => {
+        await client.workflow.getHandle(workflowIdOf(actionId), runId).cancel();
+      }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Refusal } from '../core/errors.js';
+import { groupsSpokenFor } from '../directory/delegations.js';
 import type { Policy } from '../policy/policy.js';
 import type { ActionView } from '../record/action-view.js';
 
@@ -16,21 +17,34 @@ export function checkApprover(
   const { request, target, flags, plan } = view;
   if (plan === null || target === null) throw new Error('checkApprover: the action has no plan yet');
   // Who was barred when it was planned, and who is by now: neither may decide.
-  const barred = [...view.barred, ...directory.barredFor(request.agent, view.provenance)].find(
-    (entry) => entry.person === person,
-  );
+  const everyoneBarred = [...view.barred, ...directory.barredFor(request.agent, view.provenance)];
+  const barred = everyoneBarred.find((entry) => entry.person === person);
   if (barred !== undefined) {
     throw new Refusal('self_approval', `You may not decide on this: ${barred.because}.`);
   }
-  const groups = directory.groupsOf(person);
+  const nowMs = clock();
   const eligible = [...plan.stages, ...view.escalated].map(({ group }) => group);
-  if (!eligible.some((group) => groups.includes(group))) {
+  const mayFill = (groups: readonly string[]): boolean => eligible.some((group) => groups.includes(group));
+  // A denial takes no place.
+  const approvals = view.decisions.filter((earlier) => earlier.current && earlier.decision === 'approve');
+  const spoken = groupsSpokenFor(
+    directory,
+    [...(decision === 'approve' ? approvals : []), { person, decidedAtMs: nowMs }],
+    { barred: everyoneBarred.map((entry) => entry.person), deciding: eligible },
+  );
+  const groups = spoken.pop() ?? [];
+  const standIn = approvals.find(
+    (earlier, index) =>
+      directory.standsInFor(earlier.person, earlier.decidedAtMs).includes(person) && !mayFill(spoken[index] ?? []),
+  );
+  if (decision === 'approve' && standIn !== undefined)
+    throw new Refusal('already_decided', `${standIn.person} has approved in your place, while you were away.`);
+  if (!mayFill(groups)) {
     throw new Refusal(
       'not_an_approver',
       `You are in none of the groups that may decide now: ${[...new Set(eligible)].join(', ')}.`,
     );
   }
-  const nowMs = clock();
   const verdict = bundle.mayApprove({
     agent: request.agent,
     operation: request.operation,

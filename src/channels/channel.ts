@@ -2,7 +2,7 @@ import { ServiceFault } from '../core/errors.js';
 import type { ActionView } from '../record/action-view.js';
 
 /** Why a channel is told. */
-export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'decided' | 'reopened' | 'concluded';
+export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'paged' | 'decided' | 'reopened' | 'concluded';
 
 /** Two views crossed on their way: which of them people see is not known. */
 export class Overtaken extends ServiceFault {}
@@ -17,4 +17,9 @@ export interface Channel {
    * @throws ServiceFault when the channel did not take it; the caller retries, the action stays decidable elsewhere.
    */
   announce(event: AnnouncementEvent, view: ActionView, number: number): Promise<void>;
+  /**
+   * Told at each attempt to end the action's leases that should have and did not, until `announce` shows that they ended.
+   * Absent: the channel shows what the record says, and no more.
+   */
+  leaseLate?(view: ActionView): Promise<void>;
 }

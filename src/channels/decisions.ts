@@ -1,4 +1,5 @@
 import type { DecisionAnswer } from '../contracts/workflow.js';
+import type { SignInProof } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 
 /** A person's decision as a channel hands it over; the channel has authenticated the person. */
@@ -18,6 +19,8 @@ export interface DecisionRequest {
     /** The channel's own id of the event: a double click is one decision. */
     eventId: string;
   };
+  /** How the person signed in; absent: the channel does not know. */
+  signIn?: SignInProof;
 }
 
 /** The one way from an authenticated person to a signed decision; shared by all channels. */

@@ -6,6 +6,7 @@ import { REQUEST_LIMITS } from '../core/schemas/action.js';
 import { requireNotFrozen } from '../enforcement/frozen.js';
 import { admit, openRequest, type Admitted, type OpenedRequest } from '../operations/admit.js';
 import type { OperationCatalog } from '../operations/operation.js';
+import { readReplaced } from '../operations/replaced.js';
 import type { Policy } from '../policy/policy.js';
 import { latest, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
 import type { StatementBody } from '../core/schemas/statements.js';
@@ -73,15 +74,15 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Judges a request and puts it on record. */
   const accept = async (opened: OpenedRequest, provenance: Provenance | null): Promise<'open' | 'concluded'> => {
     const { policy, operations, clock, record } = options;
-    const { actionId } = opened.request;
-    const statements = await record.ofAction(actionId);
+    const { actionId, agent } = opened.request;
+    const [statements, freezes] = await Promise.all([record.ofAction(actionId), record.freezesOf(agent)]);
     const found = await admitUnlessKnown(opened, statements, () =>
       admit({ opened, policy: policy(), operations, nowMs: clock() }),
     );
     if (found === 'concluded') return 'concluded';
     if (found === 'new') {
-      const { agent } = opened.request;
-      requireNotFrozen(await record.freezesOf(agent), agent, policy().directory);
+      requireNotFrozen(freezes, agent, policy().directory);
+      await readReplaced(record, opened.request);
       await checkQuota(opened, options);
       await record.appendAgentStatement('request', actionId, opened.envelope);
     }

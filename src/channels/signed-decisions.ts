@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { DecisionAnswer } from '../contracts/workflow.js';
+import { lackOfAssurance, type AssuranceSettings } from '../core/assurance.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Policy } from '../policy/policy.js';
@@ -15,6 +16,8 @@ export interface DecisionsOptions {
   record: ActionRecord;
   workflows: Pick<ActionWorkflows, 'openRun' | 'review' | 'decide'>;
   refusals: Refusals;
+  /** Which sign-ins are good enough where policy demands a fresh one. */
+  assurance: AssuranceSettings;
   clock: () => number;
 }
 
@@ -37,9 +40,11 @@ interface Review {
 export function createDecisions(options: DecisionsOptions): Decisions {
   return {
     async decide(request) {
+      const openRun = options.workflows.openRun(request.actionId);
+      openRun.catch(() => undefined); // reported where it is awaited, if it is
       const statements = await options.record.ofAction(request.actionId);
       try {
-        return await decide(request, statements, options);
+        return await decide(request, statements, { ...options, openRun });
       } catch (error) {
         if (error instanceof Refusal) await putRefusal(error, request, statements, options);
         throw error;
@@ -48,10 +53,13 @@ export function createDecisions(options: DecisionsOptions): Decisions {
   };
 }
 
+/** With the newest run, asked for while the record was read. */
+type Deciding = DecisionsOptions & { openRun: Promise<string | null> };
+
 async function decide(
   request: DecisionRequest,
   statements: readonly AnyRecorded[],
-  options: DecisionsOptions,
+  options: Deciding,
 ): Promise<DecisionAnswer> {
   const reason = cleanReason(request);
   const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
@@ -61,14 +69,25 @@ async function decide(
   const earlier = review.decisions.find(({ body }) => body.approver.person === person);
   if (earlier !== undefined) return answerSecond(request, review, earlier, options);
   const groups = checkApprover({ view: review.view, person, decision: request.decision }, options);
+  requireAssurance(request, review.view, options);
   return deliver(await recordDecision(request, { review, person, groups, reason }, options), options);
+}
+
+function requireAssurance(
+  { via, signIn }: DecisionRequest,
+  { plan }: ActionView,
+  { assurance, clock }: DecisionsOptions,
+): void {
+  const decided = { channel: via.channel, signIn: signIn ?? null, decidedAtMs: clock() };
+  const lack = lackOfAssurance(plan?.assurance ?? 'web', decided, assurance);
+  if (lack !== null) throw new Refusal('assurance_required', lack);
 }
 
 /** The review that the person was shown, if it is still open. */
 async function openReview(
   request: DecisionRequest,
   statements: readonly AnyRecorded[],
-  { workflows }: DecisionsOptions,
+  { workflows, openRun }: Deciding,
 ): Promise<Review> {
   const view = viewOf(statements);
   if (view.state === 'done' || view.state === 'running') throw closed(view);
@@ -81,7 +100,7 @@ async function openReview(
     const message = 'You were shown another version of this action: look at it again and decide on what it is now.';
     throw new Refusal('digest_mismatch', message, 'actionDigest');
   }
-  const runId = await workflows.openRun(view.actionId);
+  const runId = await openRun;
   if (runId === null) throw closed(view);
   if (view.state === 'approved' && (await workflows.review(view.actionId, runId)).phase !== 'waiting') {
     throw closed(view);
@@ -98,7 +117,7 @@ async function answerAgain(
   request: DecisionRequest,
   decided: Decided,
   statements: readonly AnyRecorded[],
-  options: DecisionsOptions,
+  options: Deciding,
 ): Promise<DecisionAnswer> {
   const { approver, decision, actionDigest, runId } = decided.body;
   const person = options.policy().directory.canonical(request.person.id);
@@ -107,7 +126,7 @@ async function answerAgain(
   }
   const view = viewOf(statements);
   const isOpen = view.state === 'waiting' || view.state === 'approved';
-  if (!isOpen || (await options.workflows.openRun(view.actionId)) !== runId) return standingOf(view);
+  if (!isOpen || (await options.openRun) !== runId) return standingOf(view);
   try {
     return await deliver(decided, options);
   } catch (error) {
@@ -161,7 +180,7 @@ async function recordDecision(
   { record, clock }: DecisionsOptions,
 ): Promise<Decided> {
   const { view, runId } = review;
-  const { via, decision } = request;
+  const { via, decision, signIn } = request;
   const [recorded] = await record.append([
     {
       kind: 'decision',
@@ -177,6 +196,7 @@ async function recordDecision(
         reason,
         approver: { person, groups },
         via: { channel: via.channel, subject: via.subject, eventId: via.eventId },
+        ...(signIn !== undefined && { signIn }),
         decidedAtMs: clock(),
       },
     },

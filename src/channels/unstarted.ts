@@ -1,10 +1,12 @@
 import type { Envelope } from '../core/dsse.js';
 import { Refusal, ServiceFault } from '../core/errors.js';
 import type { StatementKind } from '../core/schemas/statements.js';
-import { latest, type Record as ActionRecord, type Recorded } from '../record/record.js';
+import { latest, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
 
 // As many as may be open at once; the rest is seen once these are closed.
 const MAX_OPEN = 10_000;
+// Read at once.
+const BATCH = 25;
 /** Whoever took the request may still be putting on record what belongs to it, and starts it then. */
 const GRACE_MS = 10_000;
 
@@ -12,7 +14,7 @@ const GRACE_MS = 10_000;
 const BEFORE_START: ReadonlySet<StatementKind> = new Set(['request', 'provenance', 'attachment', 'refusal']);
 
 export interface UnstartedOptions {
-  record: Pick<ActionRecord, 'listActions' | 'ofAction'>;
+  record: Pick<ActionRecord, 'listActions' | 'ofActions'>;
   /** Hands a request in again, as its agent would: what is started already is found started. */
   submit(request: Envelope): Promise<unknown>;
   clock: () => number;
@@ -34,34 +36,37 @@ export function createUnstartedPass({ record, submit, clock, onInternal }: Unsta
     const present = new Set(open);
     for (const id of settled) if (!present.has(id)) settled.delete(id);
     let started = 0;
-    // Oldest first: they have waited longest.
-    for (const actionId of open.filter((id) => !settled.has(id)).reverse()) {
+    const handIn = async (statements: AnyRecorded[] | Refusal): Promise<'settled' | 'again'> => {
       try {
-        const request = await unstartedRequest(record, actionId);
-        if (request !== null && clock() - request.recordedAtMs < GRACE_MS) continue;
-        if (request !== null) {
-          await submit(request.envelope);
-          started += 1;
-        }
+        if (statements instanceof Refusal) throw statements;
+        const request = unstartedRequest(statements);
+        if (request === null) return 'settled';
+        if (clock() - request.recordedAtMs < GRACE_MS) return 'again';
+        await submit(request.envelope);
+        started += 1;
+        return 'settled';
       } catch (error) {
         // What is away is away for all of them: the next pass goes on here.
         if (error instanceof ServiceFault) throw error;
         onInternal(error);
         // A refusal stays one, e.g. when the agent has left the directory; anything else holds up no other action.
-        if (!(error instanceof Refusal)) continue;
+        return error instanceof Refusal ? 'settled' : 'again';
       }
-      settled.add(actionId);
+    };
+    // Oldest first: they have waited longest.
+    const unsettled = open.filter((id) => !settled.has(id)).reverse();
+    for (let start = 0; start < unsettled.length; start += BATCH) {
+      const ids = unsettled.slice(start, start + BATCH);
+      for (const [index, statements] of (await record.ofActions(ids)).entries()) {
+        if ((await handIn(statements)) === 'settled') settled.add(ids[index] ?? '');
+      }
     }
     return started;
   };
 }
 
 /** The request, when nothing on record shows that its workflow began. */
-async function unstartedRequest(
-  record: UnstartedOptions['record'],
-  actionId: string,
-): Promise<Recorded<'request'> | null> {
-  const statements = await record.ofAction(actionId);
+function unstartedRequest(statements: readonly AnyRecorded[]): Recorded<'request'> | null {
   const hasBegun = statements.some(({ kind }) => !BEFORE_START.has(kind));
   return hasBegun ? null : (latest(statements, 'request') ?? null);
 }

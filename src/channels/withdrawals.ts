@@ -15,7 +15,7 @@ import type { Refusals } from './refusals.js';
 export interface WithdrawalsOptions {
   policy: () => Policy;
   record: ActionRecord;
-  workflows: Pick<ActionWorkflows, 'openRun' | 'withdraw'>;
+  workflows: Pick<ActionWorkflows, 'openRun' | 'withdraw' | 'cancel'>;
   refusals: Refusals;
   /** For agents without a key. */
   standIn: StandIn;
@@ -23,12 +23,21 @@ export interface WithdrawalsOptions {
 
 export interface Withdrawals {
   /**
-   * Takes an agent's own signed withdrawal of an action that is not yet running. The same again is answered the same.
+   * Takes an agent's own signed withdrawal. An action that runs is stopped, and its lease revoked. The same again is
+   * answered the same.
    * @param withdrawal.token of an agent without a key; `envelope` is then its plain withdrawal, which the gateway signs.
+   * @returns `ending` where the action ran: its outcome is what the target then says.
    * @throws Refusal on record, as for decisions; ServiceFault when it could not be recorded or delivered.
    */
-  withdraw(withdrawal: { actionId: string; envelope: unknown; token?: string | null; address: string }): Promise<void>;
+  withdraw(withdrawal: {
+    actionId: string;
+    envelope: unknown;
+    token?: string | null;
+    address: string;
+  }): Promise<Withdrawn>;
 }
+
+export type Withdrawn = 'withdrawn' | 'ending';
 
 export function createWithdrawals(options: WithdrawalsOptions): Withdrawals {
   const { policy, record, workflows, refusals } = options;
@@ -44,12 +53,16 @@ export function createWithdrawals(options: WithdrawalsOptions): Withdrawals {
         who = `agent/${view.request.agent}`;
         const earlier = allOf(statements, 'withdrawal');
         const isKnown = earlier.some(({ digest }) => digest === payloadDigest(signed));
-        if (view.state === 'done' && isKnown && view.outcome?.status === 'withdrawn') return;
-        if (view.state === 'done' || view.state === 'running') throw closed();
-        const runId = await workflows.openRun(actionId);
+        if (view.state === 'done' && isKnown) return view.outcome?.status === 'withdrawn' ? 'withdrawn' : 'ending';
+        const runId = view.state === 'done' ? null : await workflows.openRun(actionId);
         if (runId === null) throw closed();
-        await record.appendAgentStatement('withdrawal', actionId, signed);
-        await workflows.withdraw({ actionId, runId, updateId: `withdrawal:${payloadDigest(signed)}` }, signed);
+        const isRunning = view.state === 'running';
+        // Of one that runs the first withdrawal says it all; the others only have it stopped once more.
+        if (!isRunning || earlier.length === 0) await record.appendAgentStatement('withdrawal', actionId, signed);
+        const takenBack = !isRunning && (await takeBack(workflows, { actionId, runId }, signed));
+        if (takenBack) return 'withdrawn';
+        await workflows.cancel(actionId, runId);
+        return 'ending';
       } catch (error) {
         if (error instanceof Refusal) {
           const action = who === null || view === undefined ? null : { actionId, requestDigest: view.requestDigest };
@@ -60,6 +73,21 @@ export function createWithdrawals(options: WithdrawalsOptions): Withdrawals {
       }
     },
   };
+}
+
+/** False: its review is closed, it is about to run. */
+async function takeBack(
+  workflows: WithdrawalsOptions['workflows'],
+  run: { actionId: string; runId: string },
+  signed: Envelope,
+): Promise<boolean> {
+  try {
+    await workflows.withdraw({ ...run, updateId: `withdrawal:${payloadDigest(signed)}` }, signed);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'action_closed') return false;
+    throw error;
+  }
 }
 
 async function signFor(
@@ -107,5 +135,5 @@ function openWithdrawal(envelope: unknown, view: ActionView, signers: readonly P
 }
 
 function closed(): Refusal {
-  return new Refusal('action_closed', 'The action can no longer be withdrawn: it runs, or has ended.', 'actionId');
+  return new Refusal('action_closed', 'The action can no longer be withdrawn: it has ended.', 'actionId');
 }

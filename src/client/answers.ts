@@ -72,6 +72,7 @@ const contextSchema = z.looseObject({
 });
 
 const differenceViewSchema = z.looseObject({
+  plan: z.array(z.looseObject({ label: z.string(), before: z.string(), now: z.string() })).optional(),
   facts: z.array(z.looseObject({ label: z.string(), before: z.string().nullable(), now: z.string().nullable() })),
   flagsAdded: z.array(flagSchema.loose()),
   flagsGone: z.array(flagSchema.loose()),
@@ -171,6 +172,37 @@ export const unfrozenSchema = z.looseObject({
   lifted: z.array(z.looseObject({ actionId: z.string(), freeze: digestSchema })),
 });
 export type Unfrozen = z.infer<typeof unfrozenSchema>;
+
+/** `ending`: the action ran, and is stopped. */
+export const withdrawnSchema = z.looseObject({ state: z.enum(['withdrawn', 'ending']) });
+export type Withdrawn = z.infer<typeof withdrawnSchema>['state'];
+
+export const webhookDeliverySchema = z.looseObject({
+  /** The `webhook-id` that the receiver got. */
+  id: z.string(),
+  endpoint: z.string(),
+  actionId: actionIdSchema,
+  event: z.string(),
+  state: z.enum(['pending', 'delivered', 'failed']),
+  attempts: z.int(),
+  /** HTTP status of the last answer; null where none came. */
+  lastStatus: z.int().nullable(),
+  payloadSha256: digestSchema,
+  createdAtMs: timeMsSchema,
+  /** When it is tried next; null unless pending. */
+  dueAtMs: timeMsSchema.nullable(),
+  deliveredAtMs: timeMsSchema.nullable(),
+  replayedBy: z.string().nullable(),
+});
+export type WebhookDelivery = z.infer<typeof webhookDeliverySchema>;
+
+export const webhookDeliveriesSchema = z.looseObject({
+  deliveries: z.array(webhookDeliverySchema),
+  /** `before` for the next page; null on the last. */
+  next: z.string().nullable(),
+});
+/** A page of webhook deliveries, newest first. */
+export type WebhookDeliveryPage = z.infer<typeof webhookDeliveriesSchema>;
 
 /** `revision` changes whenever the action does. */
 export const waitSchema = z.looseObject({ revision: z.union([z.string(), z.number()]), action: actionViewSchema });

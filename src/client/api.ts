@@ -13,10 +13,16 @@ import {
   statementsSchema,
   unfrozenSchema,
   waitSchema,
+  webhookDeliveriesSchema,
+  webhookDeliverySchema,
+  withdrawnSchema,
   type Accepted,
   type ActionPage,
   type IncidentPage,
   type Unfrozen,
+  type WebhookDelivery,
+  type WebhookDeliveryPage,
+  type Withdrawn,
 } from './answers.js';
 import type { GatewayHttp } from './http.js';
 
@@ -55,6 +61,8 @@ export interface GatewayApi {
   baseUrl: string;
   /** @param logs the text of the log that the request names; null for none. */
   submit(request: Envelope | ActionRequest, logs: string | null, tokens?: OnBehalfOf): Promise<Accepted>;
+  /** Keeps a tarball of the agent's under its SHA-256, so that a request of the same agent can name it. */
+  uploadSource(sha256: string, bytes: Uint8Array): Promise<void>;
   /** Sends the log of a request that is not asked for here. */
   attachLogs(actionId: string, envelope: Envelope, logs: string): Promise<void>;
   list(filter?: ListFilter): Promise<ActionPage>;
@@ -65,19 +73,31 @@ export interface GatewayApi {
     options: { timeoutSeconds: number; sinceRevision?: string; signal?: AbortSignal },
   ): Promise<{ revision: string; action: ActionView }>;
   decide(actionId: string, input: DecisionInput): Promise<DecisionAnswer>;
-  withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<void>;
+  withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<Withdrawn>;
   output(actionId: string): Promise<ReadableStream<Uint8Array>>;
   statements(actionId: string): Promise<Envelope[]>;
   /** Incidents, newest first: of all agents, or of one. For people. */
   incidents(filter?: { agent?: string; limit?: number; before?: string }): Promise<IncidentPage>;
   /** Lifts all that froze an agent. For people. */
   unfreeze(agent: string, reason: string): Promise<Unfrozen>;
+  /** What became of webhooks, newest first. For people. */
+  webhookDeliveries(filter?: {
+    action?: string;
+    state?: string;
+    limit?: number;
+    before?: string;
+  }): Promise<WebhookDeliveryPage>;
+  /** Has a webhook sent again, under its old id. For people. */
+  replayWebhook(id: string): Promise<WebhookDelivery>;
   /** The agent's log as it is kept, its secrets left out. */
   logs(actionId: string): Promise<string>;
 }
 
 /** What a long poll's answer may take beyond the time it was asked to wait. */
 const POLL_MARGIN_MS = 10_000;
+
+/** For a slow line. */
+const UPLOAD_MS = 120_000;
 
 export function createGatewayApi(http: GatewayHttp): GatewayApi {
   const pathOf = (actionId: string): string => `/actions/${encodeURIComponent(actionId)}`;
@@ -92,6 +112,10 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       // A plain request has members of its own by these names.
       const body = 'payload' in request ? { ...request, ...beside } : { request, ...beside };
       return http.json({ method: 'POST', path: '/actions', body }, acceptedSchema);
+    },
+    uploadSource: async (sha256, bytes) => {
+      const path = `/sources/${encodeURIComponent(sha256)}`;
+      await http.json({ method: 'PUT', path, bytes, timeoutMs: UPLOAD_MS }, z.unknown());
     },
     attachLogs: async (actionId, envelope, logs) => {
       await http.json({ method: 'POST', path: `${pathOf(actionId)}/logs`, body: { ...envelope, logs } }, z.unknown());
@@ -113,7 +137,8 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       return http.json({ method: 'POST', path: `${pathOf(actionId)}/decision`, headers, body }, decisionAnswerSchema);
     },
     withdraw: async (actionId, withdrawal) => {
-      await http.json({ method: 'POST', path: `${pathOf(actionId)}/withdrawal`, body: withdrawal }, z.unknown());
+      const path = `${pathOf(actionId)}/withdrawal`;
+      return (await http.json({ method: 'POST', path, body: withdrawal }, withdrawnSchema)).state;
     },
     incidents: async ({ agent, limit, before } = {}) => {
       const query = { agent, limit: limit?.toString(), before };
@@ -122,6 +147,14 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
     unfreeze: async (agent, reason) => {
       const path = `/agents/${encodeURIComponent(agent)}/unfreeze`;
       return http.json({ method: 'POST', path, body: { reason } }, unfrozenSchema);
+    },
+    webhookDeliveries: async ({ limit, ...filter } = {}) => {
+      const query = { ...filter, limit: limit?.toString() };
+      return http.json({ method: 'GET', path: '/webhooks/deliveries', query }, webhookDeliveriesSchema);
+    },
+    replayWebhook: async (id) => {
+      const path = `/webhooks/deliveries/${encodeURIComponent(id)}/replay`;
+      return http.json({ method: 'POST', path }, webhookDeliverySchema);
     },
     logs: async (actionId) => http.text({ method: 'GET', path: `${pathOf(actionId)}/logs` }),
     output: async (actionId) => http.stream({ method: 'GET', path: `${pathOf(actionId)}/output` }),

@@ -1,13 +1,14 @@
 import type { JsonObject } from '../core/json.js';
 import type { ActionView } from '../record/action-view.js';
 import type { AgentSigner } from './agent-signer.js';
-import type { ActionPage } from './answers.js';
+import type { ActionPage, Withdrawn } from './answers.js';
 import { createGatewayApi, type ListFilter, type OnBehalfOf } from './api.js';
 import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 import { downloadOutput, type Downloaded } from './download.js';
 import { createGatewayHttp } from './http.js';
 import { authorizeAs, makeRequest, makeWithdrawal, type AgentTokens } from './identity.js';
 import type { RequestInput } from './requests.js';
+import { uploadSource, type UploadedSource } from './upload.js';
 import { waitForEnd, type WaitOptions } from './wait.js';
 
 /** What an agent asks for through the gateway; the agent's id is the signer's, or that of the tokens. */
@@ -21,13 +22,22 @@ export type AgentRequest = Omit<RequestInput, 'agent'> & { params: JsonObject };
 export interface CountersignGateway {
   /** Signs a request, or has the gateway sign it, and hands it in. After a ServiceFault, ask again with the same `actionId`: it is one request. */
   request(input: AgentRequest & OnBehalfOf): Promise<{ actionId: string; requestDigest: string }>;
+  /**
+   * Uploads a tar or tar.gz for `infra.apply`, for this agent's own requests.
+   * @returns what a request names it by: `params: { source: await gateway.upload(bytes), … }`.
+   */
+  upload(tarball: Uint8Array): Promise<UploadedSource>;
   get(actionId: string): Promise<ActionView>;
   /** This agent's own actions, newest first. */
   list(filter?: Omit<ListFilter, 'agent'>): Promise<ActionPage>;
   /** Until the action has ended; survives gateways that come and go. @throws WaitTimedOut */
   wait(actionId: string, options?: WaitOptions): Promise<ActionView>;
-  /** Takes an own request back; without effect once it runs. */
-  withdraw(actionId: string, reason: string): Promise<void>;
+  /**
+   * Takes an own request back, or ends the action early: where it runs it is stopped and its lease revoked (`ending`); wait for
+   * its outcome.
+   * @throws Refusal `action_closed` when it has ended.
+   */
+  withdraw(actionId: string, reason: string): Promise<Withdrawn>;
   /** Fetches the output into a file and checks it against the receipt. */
   download(actionId: string, path: string): Promise<Downloaded>;
 }
@@ -76,12 +86,13 @@ export function createGatewayAgent(options: GatewayAgentOptions): CountersignGat
       });
       return { actionId, requestDigest };
     },
+    upload: (tarball) => uploadSource(api, tarball),
     get: async (actionId) => api.get(actionId),
     list: async (filter) => api.list({ ...filter, agent: identity.agentId }),
     wait: async (actionId, options) => waitForEnd(api, actionId, options),
     withdraw: async (actionId, reason) => {
       const { requestDigest } = await api.get(actionId);
-      await api.withdraw(actionId, await makeWithdrawal({ actionId, requestDigest, reason }, identity));
+      return api.withdraw(actionId, await makeWithdrawal({ actionId, requestDigest, reason }, identity));
     },
     download: async (actionId, path) => downloadOutput(api, await api.get(actionId), path),
   };

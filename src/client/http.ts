@@ -4,13 +4,15 @@ import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 
 /** One call to the gateway's HTTP API. */
 export interface Call {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   /** Below `/v1`, e.g. `/actions`. */
   path: string;
   query?: Record<string, string | undefined>;
   headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as they are, in place of `body`. */
+  bytes?: Uint8Array;
   /** How long the answer may take to begin. Default: 15 s. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -58,6 +60,7 @@ export function createGatewayHttp(options: GatewayHttpOptions): GatewayHttp {
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
+    const sent = call.bytes ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
     const authorization = await options.authorize({ method: call.method, url: url.href });
     const deadline = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
@@ -68,11 +71,13 @@ export function createGatewayHttp(options: GatewayHttpOptions): GatewayHttp {
         redirect: 'error',
         headers: {
           accept: 'application/json, application/problem+json',
-          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(sent === undefined
+            ? {}
+            : { 'content-type': call.bytes ? 'application/octet-stream' : 'application/json' }),
           ...(authorization === null ? {} : { authorization }),
           ...call.headers,
         },
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(sent === undefined ? {} : { body: sent }),
         signal,
       }),
     );

@@ -21,6 +21,7 @@ export {
 } from './requests.js';
 export { WaitTimedOut, type WaitOptions } from './wait.js';
 export type { Downloaded } from './download.js';
+export type { UploadedSource } from './upload.js';
 export type { ActionPage, ActionSummary } from './answers.js';
 export { Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
 export type { ActionView } from '../record/action-view.js';

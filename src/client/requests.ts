@@ -27,6 +27,8 @@ export interface RequestInput {
   link?: string;
   /** Whether untrusted input was read before asking: then people review it, whatever policy says. Default: false. */
   tainted?: boolean;
+  /** An own action that ended without effect (denied, expired, withdrawn), in whose place this one is asked for. People see both. */
+  replaces?: string;
   /** Milliseconds from now until the request may no longer begin to run. Default: one day; at most 14. */
   lifetimeMs?: number;
   /** A ULID made earlier, to send the very same request again. Default: a new one. */
@@ -84,6 +86,7 @@ export function buildRequest(input: RequestInput): Omit<SignedRequest, 'envelope
     ...(logs === null ? {} : { logs: { sha256: sha256Hex(logs), bytes: logBytes } }),
     ...(input.link === undefined ? {} : { link: input.link }),
     ...(input.tainted === undefined ? {} : { tainted: input.tainted }),
+    ...(input.replaces === undefined ? {} : { replaces: input.replaces }),
     requestedAtMs: nowMs,
     expiresAtMs: nowMs + lifetimeMs,
   });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { assuranceConfigSchema } from './assurance.js';
 import { commonConfigSchema } from './common.js';
 import { slackGatewayConfigSchema } from './slack.js';
+import { teamsConfigSchema } from './teams.js';
 import { workloadIssuersSchema } from './workload-issuers.js';
 
 // A range of all addresses would let everyone choose the address they are counted under.
@@ -9,6 +11,8 @@ const proxySchema = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).refine
 /** Settings of the gateway. */
 export const gatewayConfigSchema = commonConfigSchema
   .extend(slackGatewayConfigSchema.shape)
+  .extend(teamsConfigSchema.shape)
+  .extend(assuranceConfigSchema.shape)
   .extend({
     COUNTERSIGN_GATEWAY_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
     COUNTERSIGN_GATEWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(8480).describe('Port to listen on.'),
@@ -56,6 +60,16 @@ export const gatewayConfigSchema = commonConfigSchema
         '`aud` of the tokens by which agents prove on whose behalf they ask, separated by commas: client ids for ID tokens, ' +
           'resources for access tokens. Never the audience that people decide with: an agent could then decide for them.',
       ),
+    COUNTERSIGN_OIDC_PROMPTER_MAX_AGE_SECONDS: z.coerce
+      .number()
+      .int()
+      .min(60)
+      .max(86_400)
+      .default(3_600)
+      .describe(
+        'How long ago (`iat`) such a token may have been issued, whatever its own expiry: an agent that keeps one speaks for ' +
+          'its person that long.',
+      ),
     COUNTERSIGN_WORKLOAD_ISSUERS: workloadIssuersSchema.describe(
       'Issuers of the tokens by which agents without a key come, as a JSON array of `{"name","issuer","jwksUrl"?,"audience",' +
         '"algorithms"?,"maxLifetimeSeconds"?}`; the directory names them by `name`. `jwksUrl` defaults to what the issuer\'s ' +
@@ -65,16 +79,19 @@ export const gatewayConfigSchema = commonConfigSchema
       .string()
       .min(1)
       .default('countersign-console')
-      .describe(
-        'Public OIDC client (code flow, PKCE) of the read-only pages; its redirect URI is `<public URL>/callback`.',
-      ),
+      .describe('Public OIDC client (code flow, PKCE) of the full view; its redirect URI is `<public URL>/callback`.'),
     COUNTERSIGN_GATEWAY_SESSION_KEY: z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 random bytes in base64url')
       .optional()
       .describe(
-        "Encrypts the pages' session cookies. Needed when several gateways share an address; default: made at start.",
+        "Encrypts the full view's session cookies. Needed when several gateways share an address; default: made at start.",
       ),
+    COUNTERSIGN_CONSOLE_DIR: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Folder of the built full view; default: where the build puts it, beside the program.'),
     COUNTERSIGN_OPEN_ACTIONS_PER_AGENT: z.coerce
       .number()
       .int()

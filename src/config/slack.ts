@@ -25,6 +25,13 @@ export const slackConfigSchema = z.object({
     .url({ protocol: /^https?$/ })
     .default('https://slack.com/api/')
     .describe("Address of Slack's Web API."),
+  COUNTERSIGN_SLACK_DIGEST_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(900)
+    .describe('A person is reminded in Slack once in this time at most, of all that waits for them.'),
   COUNTERSIGN_PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -40,6 +47,25 @@ export const slackGatewayConfigSchema = slackConfigSchema.extend({
     .regex(/^[0-9a-f]{32}$/, 'must be the 32 hex digits that Slack shows')
     .optional()
     .describe("The Slack app's signing secret. Only the gateway has it."),
+  COUNTERSIGN_SLACK_APP_TOKEN: z
+    .string()
+    .startsWith('xapp-')
+    .optional()
+    .describe(
+      "App-level token of the Slack app with the scope `connections:write`: with it the gateway takes clicks and commands over Slack's Socket Mode, and Slack need not reach the gateway.",
+    ),
+  COUNTERSIGN_SLACK_EMAIL_DOMAINS: z
+    .string()
+    .toLowerCase()
+    .transform((list) => (list.trim() === '' ? [] : list.split(',').map((domain) => domain.trim())))
+    .refine(
+      (domains) => domains.every((domain) => /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(domain)),
+      'must be domains, separated by commas, e.g. example.com',
+    )
+    .default([])
+    .describe(
+      'Domains, separated by commas, whose addresses, confirmed by Slack, also lead to a person of the directory. Default: only the workspace and user id in the directory do.',
+    ),
 });
 export type SlackGatewayConfig = z.infer<typeof slackGatewayConfigSchema>;
 
@@ -49,6 +75,8 @@ export interface SlackSettings {
   teamId: string;
   channel: string;
   fallbackChannel: string | null;
+  /** A person is reminded once in this time at most. */
+  digestEveryMs: number;
   /** With a trailing slash. */
   apiUrl: string;
   /** Without a trailing slash. */
@@ -59,6 +87,10 @@ export interface SlackSettings {
 export interface SlackGatewaySettings extends SlackSettings {
   appId: string;
   signingSecret: Secret;
+  /** Null: clicks come by HTTP only. */
+  appToken: Secret | null;
+  /** In lower case. */
+  emailDomains: readonly string[];
 }
 
 /**
@@ -75,6 +107,7 @@ export function slackSettings(config: SlackConfig): SlackSettings | null {
     teamId: given.COUNTERSIGN_SLACK_TEAM_ID,
     channel: given.COUNTERSIGN_SLACK_CHANNEL,
     fallbackChannel: config.COUNTERSIGN_SLACK_FALLBACK_CHANNEL ?? null,
+    digestEveryMs: config.COUNTERSIGN_SLACK_DIGEST_SECONDS * 1000,
     apiUrl: config.COUNTERSIGN_SLACK_API_URL.replace(/\/*$/, '/'),
     publicUrl: given.COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, ''),
   };
@@ -93,6 +126,8 @@ export function slackGatewaySettings(config: SlackGatewayConfig): SlackGatewaySe
     ...settings,
     appId: given.COUNTERSIGN_SLACK_APP_ID,
     signingSecret: new Secret(given.COUNTERSIGN_SLACK_SIGNING_SECRET),
+    appToken: config.COUNTERSIGN_SLACK_APP_TOKEN === undefined ? null : new Secret(config.COUNTERSIGN_SLACK_APP_TOKEN),
+    emailDomains: config.COUNTERSIGN_SLACK_EMAIL_DOMAINS,
   };
 }
 

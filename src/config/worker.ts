@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { commonConfigSchema } from './common.js';
 import { hostConfigSchema } from './host.js';
+import { onCallConfigSchema } from './on-call.js';
 import { slackConfigSchema } from './slack.js';
+import { teamsConfigSchema } from './teams.js';
+import { webhooksConfigSchema } from './webhooks.js';
 
 /** Settings of the worker. */
 export const workerConfigSchema = commonConfigSchema
   .extend(slackConfigSchema.shape)
+  .extend(teamsConfigSchema.shape)
+  .extend(onCallConfigSchema.shape)
+  .extend(webhooksConfigSchema.shape)
   .extend(hostConfigSchema.shape)
   .extend({
     COUNTERSIGN_WORKFLOW_BUNDLE: z.string().min(1).describe('File with the workflow bundle that the build makes.'),

@@ -9,3 +9,18 @@ export function diffTones(lines: readonly string[]): DiffTone[] {
     return line.startsWith('-') ? 'removed' : 'same';
   });
 }
+
+/**
+ * What each line of a preview's content tells: of a diff, and of a SQL transaction with one in the comments after it, as
+ * that of `database.grant` has (`-- + …`, `-- - …`). Lines of other content tell nothing: the list is empty.
+ */
+export function contentTones({ language, text }: { language: string; text: string }): DiffTone[] {
+  const lines = text.split('\n');
+  if (language === 'diff') return diffTones(lines);
+  // Only what we wrote after the end: a query of an agent's cannot begin so, and none of its lines is coloured.
+  if (language !== 'sql' || lines[0] !== 'BEGIN;') return [];
+  const end = lines.lastIndexOf('COMMIT;');
+  return lines.map((line, index) => (index > end ? (COMMENT_TONES[line.slice(0, '-- + '.length)] ?? 'same') : 'same'));
+}
+
+const COMMENT_TONES: Readonly<Record<string, DiffTone>> = { '-- + ': 'added', '-- - ': 'removed' };

@@ -2,6 +2,7 @@
 export const DIFFERENCE_WORDS = {
   title: 'What differs from what was shown before',
   same: 'Nothing that is shown differs; the target itself changed.',
+  plan: 'Policy',
   riskAdded: 'New risk',
   riskGone: 'No longer a risk',
   before: 'before',

@@ -44,7 +44,16 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
 
 /** Signs statements, each into an envelope of its own, in one call to the signer. */
 export async function seal(statements: unknown[], signer: Signer): Promise<Envelope[]> {
-  const payloads = statements.map((statement) => new TextEncoder().encode(canonicalJson(statement)));
+  return sealPayloads(statements.map(payloadOf), signer);
+}
+
+/** The bytes of a statement that are signed: its canonical JSON. */
+export function payloadOf(statement: unknown): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(statement));
+}
+
+/** As `seal`, for payloads that are made already. */
+export async function sealPayloads(payloads: readonly Uint8Array[], signer: Signer): Promise<Envelope[]> {
   const signatures = await signer.sign(payloads.map((payload) => preAuthEncoding(IN_TOTO_PAYLOAD_TYPE, payload)));
   return payloads.map((payload, index) => {
     const signature = signatures[index];

@@ -29,12 +29,14 @@ export const REFUSAL_CODES = [
   'quorum_unfillable',
   'action_unknown',
   'action_closed',
+  'not_replaceable',
   'digest_mismatch',
   'run_mismatch',
   'already_decided',
   'not_an_approver',
   'self_approval',
   'person_unknown',
+  'assurance_required',
   'reason_missing',
   'unauthenticated',
   'forbidden',
@@ -47,6 +49,7 @@ export const REFUSAL_CODES = [
   'content_too_large',
   'content_missing',
   'content_corrupt',
+  'content_removed',
   'tainted_unreviewed',
   'statement_missing',
   'statement_invalid',
@@ -94,7 +97,8 @@ export class OutcomeUnknown extends Error {
 /** What a service we depend on did not do. `temporary` ones are retried by Temporal. */
 export class ServiceFault extends Error {
   override readonly name = 'ServiceFault';
-  readonly service: 'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'oidc' | 'gateway' | 'host';
+  readonly service:
+    'vault' | 'record' | 'target' | 'temporal' | 'slack' | 'teams' | 'on-call' | 'pager' | 'oidc' | 'gateway' | 'host';
   readonly temporary: boolean;
   /** How long the service asked us to wait before the next attempt; null where it did not say. */
   readonly retryAfterMs: number | null;

@@ -1,5 +1,9 @@
 import { Refusal } from '../core/errors.js';
 import type { Agent, Barred, Directory, Person, Provenance } from './directory.js';
+import { groupsAt, holdingAt, type Delegation } from './delegations.js';
+import type { OnCallSettings } from './oncall/catalog.gen.js';
+import type { Place } from './places.js';
+import { isQuietAt } from './quiet-hours.js';
 
 /** The entries of a directory that was checked: every name in it is defined. */
 export interface DirectoryEntries {
@@ -8,6 +12,12 @@ export interface DirectoryEntries {
   agents: readonly Agent[];
   /** The group whose people may unfreeze agents. Default: nobody may. */
   unfreeze?: string | undefined;
+  /** Places by name. Default: none. */
+  places?: Readonly<Record<string, Place>> | undefined;
+  /** Who holds whose places while they are away. Default: nobody. */
+  delegations?: readonly Delegation[] | undefined;
+  /** Where it stands who of a group is on call. Default: nowhere. */
+  onCall?: Readonly<Record<string, readonly OnCallSettings[]>> | undefined;
 }
 
 /** Answers questions about checked entries. An unknown person is their own human, in no group. */
@@ -20,9 +30,12 @@ export function createDirectory(entries: DirectoryEntries): Directory {
       person.slack ? [[slackKey(person.slack.teamId, person.slack.userId), person]] : [],
     ),
   );
+  const byTeams = new Map(entries.people.flatMap((person) => (person.teams ? [[teamsKey(person.teams), person]] : [])));
   const byToken = new Map(
     entries.agents.flatMap((agent) => (agent.jwt ? [[tokenKey(agent.jwt.issuer, agent.jwt.subject), agent]] : [])),
   );
+  const places = new Map(Object.entries(entries.places ?? {}));
+  const onCall = new Map(Object.entries(entries.onCall ?? {}));
   const canonicalOf = canonicalIds(entries.people);
   const canonical = (id: string): string => canonicalOf.get(id) ?? id;
 
@@ -34,7 +47,7 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     for (const human of humans) groups.set(human, (groups.get(human) ?? new Set()).add(group));
   }
 
-  return {
+  const directory: Directory = {
     agent: (id) => agents.get(id),
     agentKey(id) {
       const publicKey = agents.get(id)?.publicKey;
@@ -50,11 +63,23 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     person: (id) => people.get(id),
     personByOidcSubject: (subject) => bySubject.get(subject),
     personBySlack: (teamId, userId) => bySlack.get(slackKey(teamId, userId)),
+    personByTeams: (tenantId, aadObjectId) => byTeams.get(teamsKey({ tenantId, aadObjectId })),
     canonical,
     groupsOf: (id) => [...(groups.get(canonical(id)) ?? [])].sort(),
     membersOf: (group) => [...(members.get(group) ?? [])],
     hasGroup: (group) => members.has(group),
+    at(atMs, barred) {
+      const { delegations = [] } = entries;
+      const now = groupsAt(entries.groups, delegations, { atMs, barred: new Set(barred), canonical });
+      return now === entries.groups ? directory : createDirectory({ ...entries, groups: now, delegations: [] });
+    },
+    standsInFor: (id, atMs) => giversTo(canonical(id), holdingAt(entries.delegations ?? [], atMs), canonical),
+    inQuietHours: (id, atMs) =>
+      entries.people.some((entry) => canonical(entry.id) === canonical(id) && isQuietAt(entry.quietHours, atMs)),
     unfreezeGroup: () => entries.unfreeze ?? null,
+    places: () => [...places.keys()].sort(),
+    place: (name) => places.get(name),
+    onCallSources: (group) => onCall.get(group) ?? [],
     barredFor(agentId, provenance = null) {
       const agent = agents.get(agentId);
       // An empty list would read as "nobody is barred".
@@ -62,6 +87,11 @@ export function createDirectory(entries: DirectoryEntries): Directory {
       return barredBy(agent, provenance, canonical);
     },
   };
+  return directory;
+}
+
+function giversTo(person: string, delegations: readonly Delegation[], canonical: (id: string) => string): string[] {
+  return delegations.flatMap(({ from, to }) => (canonical(to) === person ? [canonical(from)] : []));
 }
 
 function barredBy(agent: Agent, provenance: Provenance | null, canonical: (id: string) => string): Barred[] {
@@ -140,4 +170,8 @@ function tokenKey(issuer: string, subject: string): string {
 
 function slackKey(teamId: string, userId: string): string {
   return `${teamId}/${userId}`;
+}
+
+function teamsKey({ tenantId, aadObjectId }: NonNullable<Person['teams']>): string {
+  return `${tenantId}/${aadObjectId}`;
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { PublicKey } from '../core/dsse.js';
 import { nameSchema } from '../core/schemas/primitives.js';
+import type { OnCallSettings } from './oncall/catalog.gen.js';
+import type { Place } from './places.js';
+import { quietHoursSchema } from './quiet-hours.js';
 
 /** A person. Aliases are other entries of the same human; all of them count as one. */
 export const personSchema = z.strictObject({
@@ -10,7 +13,11 @@ export const personSchema = z.strictObject({
   /** Subject at the OIDC provider; exact match. */
   oidcSubject: z.string().min(1).max(255),
   slack: z.strictObject({ teamId: z.string().max(32), userId: z.string().max(32) }).optional(),
+  /** Tenant and object id in Entra ID; both GUIDs, in any case. */
+  teams: z.strictObject({ tenantId: z.guid().toLowerCase(), aadObjectId: z.guid().toLowerCase() }).optional(),
   aliases: z.array(nameSchema).max(20).default([]),
+  /** When they are not reminded, unless it presses. Default: never quiet. */
+  quietHours: quietHoursSchema.optional(),
 });
 
 /** Which token of which issuer names an agent: a workload's OIDC or SPIFFE JWT. */
@@ -71,6 +78,8 @@ export interface Directory {
   person(id: string): Person | undefined;
   personByOidcSubject(subject: string): Person | undefined;
   personBySlack(teamId: string, userId: string): Person | undefined;
+  /** Both ids in lower case. */
+  personByTeams(tenantId: string, aadObjectId: string): Person | undefined;
   /** One id for a human and all their aliases: the smallest by code unit order. An unknown person is their own. */
   canonical(personId: string): string;
   /** Groups of the human: those of every alias, sorted. */
@@ -78,8 +87,22 @@ export interface Directory {
   /** Canonical people in a group, sorted. Empty for an unknown group. */
   membersOf(group: string): string[];
   hasGroup(group: string): boolean;
+  /**
+   * The directory as it is at a time: whoever is away has given their places to another.
+   * @param barred canonical people who may not decide on the action in question: what they gave counts for nothing.
+   */
+  at(atMs: number, barred: Iterable<string>): Directory;
+  /** Canonical people whose places the person holds at a time, because they are away. */
+  standsInFor(personId: string, atMs: number): string[];
+  /** Whether the human wants no reminder at a time, by any of their entries. */
+  inQuietHours(personId: string, atMs: number): boolean;
+  /** Where it stands who of the group is on call, in the order in which to ask. Empty: nowhere. */
+  onCallSources(group: string): readonly OnCallSettings[];
   /** The group whose people may unfreeze agents; null: nobody may. */
   unfreezeGroup(): string | null;
+  /** Names of the places that policy may have people told in, beside those that every bundle has. */
+  places(): string[];
+  place(name: string): Place | undefined;
   /**
    * Promise 2: the agent's owner, its prompters, and every alias of them, sorted by person. With a verified prompter only
    * those count who prompted and scheduled this action, as long as the directory still lists each prompter.

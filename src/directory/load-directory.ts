@@ -3,8 +3,11 @@ import { base64 } from '@scure/base';
 import { z } from 'zod';
 import { nameSchema } from '../core/schemas/primitives.js';
 import { createDirectory } from './create-directory.js';
+import { checkDelegations, delegationsSchema } from './delegations.js';
 import { agentSchema, personSchema, type Directory } from './directory.js';
 import { suggest } from './nearest.js';
+import { checkPlaces, placesSchema } from './places.js';
+import { checkOnCall, onCallSchema } from './oncall/check-on-call.js';
 import { readYaml, type Problem, type SourceFile, type YamlSource } from './yaml-source.js';
 
 /** `directory.yaml`: people, groups of people, agents. */
@@ -15,6 +18,12 @@ const directoryFileSchema = z.strictObject({
   agents: z.array(agentSchema).max(2_000),
   /** The group whose people may unfreeze agents. Absent: nobody may. */
   unfreeze: nameSchema.optional(),
+  /** Where people can be told, by the name that policy calls it. */
+  places: placesSchema,
+  /** Who holds whose places while they are away. */
+  delegations: delegationsSchema,
+  /** Who of a group is asked first. */
+  onCall: onCallSchema,
 });
 type DirectoryFile = z.infer<typeof directoryFileSchema>;
 
@@ -33,8 +42,13 @@ export function loadDirectory(source: SourceFile): Loaded<Directory> {
     ...checkGroups(file, yaml),
     ...checkAgents(file, yaml),
     ...checkUnfreeze(file, yaml),
+    ...checkPlaces(file.places, yaml),
+    ...checkOnCall(file, yaml),
   ];
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: createDirectory(file) };
+  if (problems.length > 0) return { ok: false, problems };
+  const directory = createDirectory(file);
+  const delegationProblems = checkDelegations(file, (id) => directory.canonical(id), yaml);
+  return delegationProblems.length > 0 ? { ok: false, problems: delegationProblems } : { ok: true, value: directory };
 }
 
 function checkPeople(file: DirectoryFile, yaml: Checked): Problem[] {
@@ -65,6 +79,15 @@ function checkPeople(file: DirectoryFile, yaml: Checked): Problem[] {
         yaml.problem(
           ['people', index, 'slack'],
           `the Slack identity of "${person.id}" already belongs to "${idAt(file, first)}": a Slack user names one entry`,
+        ),
+    ),
+    ...repeated(
+      file.people,
+      (person) => person.teams && `${person.teams.tenantId}/${person.teams.aadObjectId}`,
+      (index, person, first) =>
+        yaml.problem(
+          ['people', index, 'teams'],
+          `the Teams identity of "${person.id}" already belongs to "${idAt(file, first)}": an account names one entry`,
         ),
     ),
     // The same mailbox under two ids is one human who could approve their own agent: the link must be written out.

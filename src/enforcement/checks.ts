@@ -1,8 +1,10 @@
+import { lackOfAssurance } from '../core/assurance.js';
 import { digestOf } from '../core/json.js';
 import { Refusal } from '../core/errors.js';
 import { countQuorum, type Approval } from '../core/quorum.js';
 import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
+import { groupsSpokenFor } from '../directory/delegations.js';
 import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
 import { askedOf } from '../operations/asked.js';
@@ -205,11 +207,13 @@ export const checks: readonly Check[] = [
       const { directory } = evidence.policy;
       // Barred when it was planned or barred by now: neither counts, as at the gateway.
       const barred = new Set(laidOut.plan.barred.map(({ person }) => directory.canonical(person)));
-      for (const { approver } of approvalsOf(laidOut)) {
+      for (const { approver, decidedAtMs } of approvalsOf(laidOut)) {
         if (barred.has(directory.canonical(approver.person)))
           throw new Refusal('self_approval', `${approver.person} was barred from deciding when the review opened.`);
         const verdict = evidence.policy.mayApprove({
           ...questionOf(laidOut, evidence),
+          // Whoever stood in then has decided, though the other is back by now.
+          nowMs: decidedAtMs,
           person: approver.person,
           provenance: laidOut.provenance,
         });
@@ -217,6 +221,16 @@ export const checks: readonly Check[] = [
         // Separation of duties is no matter of asking again; somebody forged or planted this decision.
         if (verdict.code === 'self_approval') throw new Refusal(verdict.code, verdict.because);
         throw new ReviewAgain(verdict.code, verdict.because);
+      }
+    },
+  },
+  {
+    name: 'each approval was given as the plan demands that people prove who they are',
+    verify(laidOut, evidence) {
+      for (const { approver, via, signIn = null, decidedAtMs } of approvalsOf(laidOut)) {
+        const decided = { channel: via.channel, signIn, decidedAtMs };
+        const lack = lackOfAssurance(laidOut.plan.plan.assurance, decided, evidence.assurance);
+        if (lack !== null) throw new ReviewAgain('assurance_required', `${approver.person}'s approval: ${lack}`);
       }
     },
   },
@@ -232,12 +246,20 @@ export const checks: readonly Check[] = [
 ];
 
 /** Approvals of this run, round and digest, given while the review was open, by canonical person with the bundle's groups. */
-export function countedApprovals(laidOut: Case, { runId, policy: { directory } }: Evidence): Approval[] {
-  const { openedAtMs, snapshot } = laidOut.plan;
-  return approvalsOf(laidOut)
+export function countedApprovals(laidOut: Case, evidence: Evidence): Approval[] {
+  const { runId, policy } = evidence;
+  const { directory } = policy;
+  const { openedAtMs, snapshot, plan } = laidOut.plan;
+  const barred = [...laidOut.plan.barred, ...directory.barredFor(laidOut.request.body.agent, laidOut.provenance)].map(
+    ({ person }) => directory.canonical(person),
+  );
+  const approvals = approvalsOf(laidOut)
     .filter((decision) => decision.runId === runId)
     .filter(({ decidedAtMs }) => decidedAtMs >= openedAtMs && decidedAtMs < snapshot.expiresAtMs)
-    .map(({ approver: { person } }) => ({ person: directory.canonical(person), groups: directory.groupsOf(person) }));
+    .map(({ approver: { person }, decidedAtMs }) => ({ person: directory.canonical(person), decidedAtMs }));
+  const deciding = [...plan.stages.map(({ group }) => group), ...escalatedGroups(laidOut, evidence)];
+  const groups = groupsSpokenFor(directory, approvals, { barred, deciding });
+  return approvals.map(({ person }, index) => ({ person, groups: groups[index] ?? [] }));
 }
 
 /** By this key, or by a version of the key of this purpose. The record has verified that the key signed it. */

@@ -1,3 +1,4 @@
+import type { AssuranceSettings } from '../core/assurance.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { Refusal, type RefusalCode } from '../core/errors.js';
 import type { Target } from '../targets/targets.js';
@@ -18,6 +19,7 @@ export interface Evidence {
   freezes: readonly AnyRecorded[];
   policy: Policy;
   operations: OperationCatalog;
+  assurance: AssuranceSettings;
   nowMs: number;
 }
 

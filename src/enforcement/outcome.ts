@@ -49,15 +49,8 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
         message: short(`Denied by ${denial.approver.person}: ${denial.reason}`),
       };
     }
-    case 'withdrawn': {
-      const withdrawal = latest(statements, 'withdrawal')?.body;
-      if (withdrawal === undefined) return undefined;
-      return {
-        status,
-        code: 'withdrawn_by_agent',
-        message: short(`Withdrawn by ${withdrawal.agent}: ${withdrawal.reason}`),
-      };
-    }
+    case 'withdrawn':
+      return withdrawnEnd(statements);
     case 'expired':
       if (plan === undefined || nowMs < plan.snapshot.expiresAtMs) return undefined;
       return {
@@ -71,14 +64,27 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
       return { status: STATUS_OF[refusal.code] ?? status, code: refusal.code, message: refusal.message };
     }
     case 'cancelled':
-      return {
-        status,
-        code: 'ended_from_outside',
-        message: 'The workflow was ended from outside before the action ran.',
-      };
+      // The agent took it back when it was about to run: its workflow is stopped by a cancellation then.
+      return (
+        withdrawnEnd(statements) ?? {
+          status,
+          code: 'ended_from_outside',
+          message: 'The workflow was ended from outside before the action ran.',
+        }
+      );
     case 'failed':
       return { status, code: 'nothing_ran', message: 'A service that the action needs stayed away. Nothing ran.' };
   }
+}
+
+function withdrawnEnd(statements: readonly AnyRecorded[]): Outcome | undefined {
+  const withdrawal = latest(statements, 'withdrawal')?.body;
+  if (withdrawal === undefined) return undefined;
+  return {
+    status: 'withdrawn',
+    code: 'withdrawn_by_agent',
+    message: short(`Withdrawn by ${withdrawal.agent}: ${withdrawal.reason}`),
+  };
 }
 
 function unproven(ended: ConcludeInput['ended']): Outcome {

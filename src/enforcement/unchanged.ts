@@ -27,11 +27,10 @@ export function checkUnchanged(
   }
   const grown = operation.grew(approved.preview, now.preview);
   if (grown !== null) throw new ReviewAgain('effect_grew', grown);
-  // The same risk, graver than before, is another one.
+  // The same risk, graver than before, is another one. Those of the moment too: what policy says of the night, it says of
+  // what runs at night.
   const known = new Set(approved.flags.map(({ code, severity }) => `${code} ${severity}`));
-  const found = now.flags.filter(
-    ({ code, severity }) => !known.has(`${code} ${severity}`) && !operation.momentaryFlags.includes(code),
-  );
+  const found = now.flags.filter(({ code, severity }) => !known.has(`${code} ${severity}`));
   const verdict = policy.review({
     agent: request.body.agent,
     operation: request.body.operation,

@@ -15,7 +15,8 @@ const MAX_EDITS = 1_500;
 
 /**
  * What would happen now against what people were shown before: for the review that opens again.
- * @param momentaryFlags codes of flags that tell of the moment: another wording of one of them is no difference
+ * @param momentaryFlags codes of flags that tell of the moment: another wording of one of them is no difference, another
+ * severity is
  */
 export function differenceBetween(before: Shown, now: Shown, momentaryFlags: readonly string[] = []): Difference {
   const differing = {
@@ -71,7 +72,7 @@ function factsByName({ summary, facts }: Preview): Map<string, { label: string; 
 
 function flagsOnlyIn(these: readonly Flag[], those: readonly Flag[], momentary: readonly string[]): Flag[] {
   const nameOf = ({ code, severity, sentence }: Flag): string =>
-    momentary.includes(code) ? code : `${code} ${severity} ${sentence}`;
+    momentary.includes(code) ? `${code} ${severity}` : `${code} ${severity} ${sentence}`;
   const known = new Set(those.map(nameOf));
   return gravestFirst(these.filter((flag) => !known.has(nameOf(flag))));
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.js';
 import type { Flag, Preview, TargetRef } from '../core/schemas/action.js';
-import type { Contents } from '../record/contents.js';
+import type { Contents, KeptContents } from '../record/contents.js';
 import type { TargetBase } from '../targets/target-kind.js';
 import type { Target } from '../targets/targets.js';
 import type { CredentialNeed, LeasedCredential } from '../vault/leases.js';
@@ -48,7 +48,7 @@ export interface ExecuteContext<P, T = Target, C = unknown> extends Asked<P, T> 
   approved: Preview;
   host: OperationHost;
   /** What the preview kept. */
-  keepsakes: Pick<Contents, 'get'>;
+  keepsakes: KeptContents;
   /** Folder for outputs; the operation makes them appear only when complete. */
   artefactsDir: string;
   /** Until when outputs are kept. */
@@ -68,7 +68,7 @@ export interface OutcomeContext<P, T = Target, C = unknown> extends Asked<P, T> 
   /** As it was approved. */
   approved: Preview;
   /** What the preview kept. */
-  keepsakes: Pick<Contents, 'get'>;
+  keepsakes: KeptContents;
   artefactsDir: string;
   /** Leases a credential like the one that ran, to ask the target with; it is revoked for the caller. */
   lease(): Promise<LeasedCredential<C>>;
@@ -100,7 +100,10 @@ export interface Operation<P = unknown, T extends TargetBase = Target, C = unkno
   check(params: P, target: T): Promise<void>;
   /** What Vault is asked for, per purpose. Pure: people approve the role, and the executor derives it again. */
   credentialFor(purpose: 'preview' | 'execute', asked: Asked<P, T>): CredentialNeed<C>;
-  /** Codes of flags that tell of the moment, not of the effect: they may differ when it runs. */
+  /**
+   * Codes of flags that tell of the moment, not of the effect: another wording of one is no difference between two reviews.
+   * Policy is asked with those that are there when it runs, as with all others.
+   */
   momentaryFlags: readonly string[];
   /** How long the lease of a preview lasts. At most 100: the activity around it has two minutes. Default 60. */
   previewSeconds?: number;

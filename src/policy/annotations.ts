@@ -2,11 +2,22 @@ import { nameSchema } from '../core/schemas/primitives.js';
 import { REQUEST_LIMITS, type ReviewPlan } from '../core/schemas/action.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
+import { RESERVED_PLACES } from '../directory/places.js';
 import { formatDuration, parseDuration } from './duration.js';
 import { fillableBy } from './fillable.js';
 
 /** Annotations of a permit that answers the review question. */
-export const PLAN_ANNOTATIONS = ['review', 'escalate', 'remind', 'expire', 'lease', 'assurance', 'freeze'] as const;
+export const PLAN_ANNOTATIONS = [
+  'review',
+  'escalate',
+  'remind',
+  'page',
+  'expire',
+  'lease',
+  'assurance',
+  'freeze',
+  'notify',
+] as const;
 type PlanAnnotation = (typeof PLAN_ANNOTATIONS)[number];
 
 /** Something wrong with one annotation; `annotation` null: with the permit as a whole. */
@@ -33,27 +44,32 @@ export function readPlan(
   const leaseTtlSeconds = readLease(annotations['lease'], report);
   const escalations = readEscalations(annotations['escalate'], expireAfterMs, directory, report);
   const remindAfterMs = readRemind(annotations['remind'], expireAfterMs, report);
-  const assurance = annotations['assurance'] ?? 'any';
-  if (assurance !== 'any') report('assurance', `@assurance is "${assurance}"; only "any" is known`);
+  const pageAfterMs = readPage(annotations['page'], expireAfterMs, report);
+  const assurance = readAssurance(annotations['assurance'], report);
+  const notify = readNotify(annotations['notify'], directory, report);
   const { freeze } = annotations;
   if (freeze !== undefined && freeze !== 'effect_mismatch')
     report('freeze', `@freeze is "${freeze}"; only "effect_mismatch" is known`);
   if (stages?.length === 0) {
-    for (const name of ['escalate', 'remind'] as const) {
+    for (const name of ['escalate', 'remind', 'page'] as const) {
       if (annotations[name] !== undefined)
         report(name, `@${name} has no effect beside @review("none"): remove one of them`);
     }
+    if (assurance === 'web')
+      report('assurance', '@assurance("web") has no effect beside @review("none"): remove one of them');
   }
-  if (faults.length > 0 || stages === null || expireAfterMs === null || leaseTtlSeconds === null)
+  if (faults.length > 0 || stages === null || expireAfterMs === null || leaseTtlSeconds === null || assurance === null)
     return { plan: null, faults };
   const plan = {
     stages,
     escalations,
     remindAfterMs,
+    ...(pageAfterMs !== undefined && { pageAfterMs }),
     expireAfterMs,
     leaseTtlSeconds,
-    assurance: 'any' as const,
+    assurance,
     ...(freeze !== undefined && { freeze: 'effect_mismatch' as const }),
+    ...(notify !== undefined && { notify }),
     policies: [id],
   };
   return { plan, faults };
@@ -192,6 +208,37 @@ function readRemind(text: string | undefined, expireAfterMs: number | null, repo
     return report('remind', `@remind is "${text}", but the review expires after ${formatDuration(expireAfterMs)}`);
   }
   return ms;
+}
+
+/** `20m`, or `now`. */
+function readPage(text: string | undefined, expireAfterMs: number | null, report: Report): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = text.trim() === 'now' ? 0 : parseDuration(text);
+  if (ms === null) report('page', `@page is "${text}"; write "now", or a duration such as 5m or 1h`);
+  else if (expireAfterMs !== null && ms >= expireAfterMs) {
+    const message = `@page pages after ${formatDuration(ms)}, but the review expires after ${formatDuration(expireAfterMs)}`;
+    report('page', message);
+  }
+  return ms ?? undefined;
+}
+
+/** `prod-approvals, direct`: names of places, sorted. */
+function readNotify(text: string | undefined, directory: Directory, report: Report): string[] | undefined {
+  if (text === undefined) return undefined;
+  const names = text.split(',').map((name) => name.trim());
+  const known = [...RESERVED_PLACES, ...directory.places()];
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index) report('notify', `@notify names place "${name}" twice: remove one`);
+    else if (!known.includes(name))
+      report('notify', `@notify names place "${name}"; ${suggest(name, known, 'the directory')}`);
+  }
+  if (names.length > 20) report('notify', '@notify names more than 20 places');
+  return names.sort();
+}
+
+function readAssurance(text: string | undefined, report: Report): ReviewPlan['assurance'] | null {
+  if (text === undefined || text === 'any' || text === 'web') return text ?? 'any';
+  return report('assurance', `@assurance is "${text}"; only "any" and "web" are known`);
 }
 
 function badDuration(annotation: PlanAnnotation, text: string): string {

@@ -230,12 +230,19 @@ function checkAnnotations(
 
 /** The questions for which this policy could ever hold. */
 function questionsOf(policy: Located, schema: CheckedSchema): Set<Question> {
+  const { action } = policy.json;
+  // Most policies name their one action; Cedar would read the whole schema again for each of them.
+  if (action.op === '==' && 'entity' in action) return new Set([questionOf(idOf(action.entity))]);
   const answer = cedar.getValidRequestEnvsPolicy(policy.text, schema.text);
   if (answer.type === 'failure') return new Set();
-  return new Set(
-    answer.actions.map((action) => {
-      const prefix = /^Action::"(request|approve):/.exec(action)?.[1];
-      return prefix === 'request' || prefix === 'approve' ? prefix : 'review';
-    }),
-  );
+  return new Set(answer.actions.map((name) => questionOf(/^Action::"(.*)"$/.exec(name)?.[1] ?? '')));
+}
+
+function questionOf(action: string): Question {
+  const prefix = /^(request|approve):/.exec(action)?.[1];
+  return prefix === 'request' || prefix === 'approve' ? prefix : 'review';
+}
+
+function idOf(entity: cedar.EntityUidJson): string {
+  return '__entity' in entity ? entity.__entity.id : entity.id;
 }

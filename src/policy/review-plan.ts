@@ -1,11 +1,13 @@
 import type { ReviewPlan } from '../core/schemas/action.js';
 import { canonicalJson } from '../core/json.js';
 import { formatDuration } from './duration.js';
+import { DEFAULT_PLACE } from '../directory/places.js';
 
 /**
  * What all of several plans demand together. It never lets anyone approve whom one of them would not:
  * per group the larger quorum; an escalation only if every reviewed plan has that group, at the latest of their times;
- * reminder, expiry and lease the shortest; automatic only if all are; a freeze if one of them says so.
+ * reminder, page, expiry and lease the shortest; automatic only if all are; a fresh sign-in and a freeze if one of them says so;
+ * people are told in all places of all of them.
  * @throws RangeError for no plans: nothing demanded is not the same as nothing known.
  */
 export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
@@ -14,22 +16,25 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
   for (const stage of plans.flatMap((plan) => plan.stages)) {
     quorums.set(stage.group, Math.max(stage.quorum, quorums.get(stage.group) ?? 0));
   }
+  const pages = plans.flatMap((plan) => plan.pageAfterMs ?? []);
   const reminders = plans.flatMap((plan) => plan.remindAfterMs ?? []);
   return {
     stages: [...quorums].map(([group, quorum]) => ({ group, quorum })).sort(byGroup),
     escalations: sharedEscalations(plans),
     remindAfterMs: reminders.length === 0 ? null : Math.min(...reminders),
+    ...(pages.length > 0 && { pageAfterMs: Math.min(...pages) }),
     expireAfterMs: Math.min(...plans.map((plan) => plan.expireAfterMs)),
     leaseTtlSeconds: Math.min(...plans.map((plan) => plan.leaseTtlSeconds)),
-    assurance: 'any',
+    assurance: plans.some((plan) => plan.assurance === 'web') ? 'web' : 'any',
     ...(plans.some((plan) => plan.freeze !== undefined) && { freeze: 'effect_mismatch' as const }),
+    ...(plans.some((plan) => plan.notify !== undefined) && { notify: allPlaces(plans) }),
     policies: [...new Set(plans.flatMap((plan) => plan.policies))].sort(),
   };
 }
 
 /**
  * Whether what was approved still satisfies the plan now: together they demand nothing beyond what was approved.
- * Which policies say so, and when people are reminded, does not matter.
+ * Which policies say so, where people are told, when they are reminded or paged, does not matter.
  */
 export function isNoStricter(now: ReviewPlan, approved: ReviewPlan): boolean {
   return demands(strictestUnion([now, approved])) === demands(strictestUnion([approved]));
@@ -48,11 +53,19 @@ export function describePlan(plan: ReviewPlan): string {
     parts.push(`escalates to ${steps.join(', ')}`);
   }
   if (plan.remindAfterMs !== null) parts.push(`reminds after ${formatDuration(plan.remindAfterMs)}`);
+  if (plan.pageAfterMs === 0) parts.push('pages at once');
+  else if (plan.pageAfterMs !== undefined) parts.push(`pages after ${formatDuration(plan.pageAfterMs)}`);
+  if (plan.assurance === 'web') parts.push('decided in the full view only, after a fresh sign-in');
   return `${[...parts, `expires after ${expiry}`, lease].join('; ')}.`;
 }
 
 function demands(plan: ReviewPlan): string {
-  return canonicalJson({ ...plan, remindAfterMs: null, policies: [] });
+  return canonicalJson({ ...plan, remindAfterMs: null, pageAfterMs: 0, notify: [], policies: [] });
+}
+
+/** A plan that names no place means the configured one: another plan's places do not take it away. */
+function allPlaces(plans: readonly ReviewPlan[]): string[] {
+  return [...new Set(plans.flatMap(({ notify }) => notify ?? [DEFAULT_PLACE]))].sort();
 }
 
 function sharedEscalations(plans: readonly ReviewPlan[]): ReviewPlan['escalations'] {

@@ -11,8 +11,10 @@ export interface BundleChanges {
   agentKeys?: Record<string, string>;
   /** Fields to replace, by target name. */
   targets?: Record<string, { readonly [field: string]: unknown }>;
+  /** Targets that the installation does not have, by name. */
+  withoutTargets?: readonly string[];
   /** Fields to replace, by person id. */
-  people?: Record<string, Partial<Pick<Person, 'name' | 'email' | 'oidcSubject' | 'slack'>>>;
+  people?: Record<string, Partial<Pick<Person, 'name' | 'email' | 'oidcSubject' | 'slack' | 'teams'>>>;
 }
 
 /**
@@ -40,8 +42,10 @@ export async function writeBundle(fromDir: string, toDir: string, changes: Bundl
 function changed(name: string, text: string, changes: BundleChanges): string {
   if (name !== 'directory.yaml' && name !== 'targets.yaml') return text;
   const document = parseDocument(text);
-  if (name === 'targets.yaml') setFields(document, 'targets', 'name', changes.targets ?? {});
-  else {
+  if (name === 'targets.yaml') {
+    setFields(document, 'targets', 'name', changes.targets ?? {});
+    removeTargets(document, changes.withoutTargets ?? []);
+  } else {
     const keys = Object.entries(changes.agentKeys ?? {}).map(([id, publicKey]) => [id, { publicKey }] as const);
     setFields(document, 'agents', 'id', Object.fromEntries(keys));
     setFields(document, 'people', 'id', changes.people ?? {});
@@ -63,6 +67,13 @@ function setFields(document: Document, list: string, nameField: string, byName: 
     }
     for (const [field, value] of Object.entries(fields)) setField(document, [list, index, field], value);
   }
+}
+
+function removeTargets(document: Document, names: readonly string[]): void {
+  const { targets } = document.toJS() as { targets: { name: string }[] };
+  // From the end: what goes does not move what is still to be looked at.
+  for (const [index, { name }] of [...targets.entries()].reverse())
+    if (names.includes(name)) document.deleteIn(['targets', index]);
 }
 
 /** Objects are merged field by field, so that e.g. `vault: { mount }` keeps the roles. */

@@ -27,6 +27,7 @@ export interface DecisionView {
 export interface LeaseView {
   accessor: string;
   purpose: 'preview' | 'execute' | 'probe';
+  /** The name by which the target knows it; of several credentials, all names. Null before. */
   username: string | null;
   leasedAtMs: number;
   revokedAtMs: number | null;
@@ -259,14 +260,16 @@ function toLeaseViews(statements: readonly AnyRecorded[]): LeaseView[] {
       views.set(accessor, { accessor, purpose, username: null, leasedAtMs, revokedAtMs: null, proofs: [] });
     } else if (statement.kind === 'credential') {
       const view = views.get(statement.body.accessor);
-      if (view !== undefined) view.username = statement.body.username;
-    } else if (statement.kind === 'revocation') {
-      const view = views.get(statement.body.accessor);
-      if (view !== undefined) {
-        view.revokedAtMs = statement.body.revokedAtMs;
-        view.proofs = statement.body.proofs;
-      }
+      const { username } = statement.body;
+      if (view !== undefined) view.username = view.username === null ? username : `${view.username}, ${username}`;
     }
+  }
+  // After all leases: the notary may have ended one before its process could put it on record.
+  for (const { body } of allOf(statements, 'revocation')) {
+    const view = views.get(body.accessor);
+    if (view === undefined) continue;
+    view.revokedAtMs = body.revokedAtMs;
+    view.proofs = body.proofs;
   }
   return [...views.values()];
 }

@@ -12,7 +12,7 @@ export interface LeaseRow {
   ttlSeconds: number;
 }
 
-/** What was issued under a token. */
+/** One thing that was issued under a token; by another role of Vault's than the others under it. */
 export interface CredentialRow {
   /** Null when it has no lease of its own in Vault. */
   leaseId: string | null;
@@ -42,10 +42,12 @@ export interface Claims {
   claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
   /** Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record. */
   beginEffect(actionId: string, step: string, attempt: number): Promise<boolean>;
-  /** From now on no effect of this action can begin. Idempotent. @returns whether one had begun before. */
+  /** From now on no effect of this action can begin, and no lease be opened. Idempotent. @returns whether an effect had begun before. */
   endAction(actionId: string): Promise<{ effectBegan: boolean }>;
+  /** @throws Refusal `action_closed` behind `endAction`: the lease must not be used. */
   insertLease(row: LeaseRow): Promise<void>;
-  insertCredential(row: CredentialRow): Promise<void>;
+  /** All that was issued under one token, or none of it. */
+  insertCredentials(rows: readonly CredentialRow[]): Promise<void>;
   /** Marks the end of a lease as proven. Idempotent. */
   closeLease(accessor: string, provenAtMs: number): Promise<void>;
   /** Leases whose end is not proven: of one action, or of all. */

@@ -1,6 +1,6 @@
 import { Refusal, ServiceFault } from '../core/errors.js';
 import type { ActionView } from './action-view.js';
-import type { Contents } from './contents.js';
+import { ContentRemoved, type Contents } from './contents.js';
 
 /** What can be shown of an agent's log: untrusted text, or a sentence of ours that says why there is none. */
 export type LogText = { ok: true; text: string } | { ok: false; because: string };
@@ -15,6 +15,7 @@ export async function readLogText({ logs }: ActionView, contents: Pick<Contents,
     return { ok: true, text: new TextDecoder().decode(await contents.get(logs.stored.sha256)) };
   } catch (error) {
     if (error instanceof ServiceFault) return { ok: false, because: 'The log cannot be read now.' };
+    if (error instanceof ContentRemoved) return { ok: false, because: error.message };
     if (error instanceof Refusal)
       return { ok: false, because: 'The log is missing, or was changed after it was kept.' };
     throw error;

@@ -1,6 +1,8 @@
 import pg from 'pg';
 import type { ClaimAnswer, Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
-import { inTransaction, query } from './postgres/pool.js';
+import { Refusal } from '../core/errors.js';
+import { ACTION_ENDED } from './postgres/migrations.js';
+import { query, RecordFault, runTransaction } from './postgres/pool.js';
 
 interface OpenLeaseRow {
   accessor: string;
@@ -20,40 +22,31 @@ const INSERT_LEASE = {
   text: `insert into countersign.leases (accessor, action_id, step, purpose, target, token_role, run_id, leased_at_ms, ttl_seconds)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 };
-const INSERT_CREDENTIAL = {
-  name: 'insert-credential',
-  text: 'insert into countersign.lease_credentials (lease_id, accessor, vault_role, username, target) values ($1, $2, $3, $4, $5)',
+const INSERT_CREDENTIALS = {
+  name: 'insert-credentials',
+  text: `insert into countersign.lease_credentials (lease_id, accessor, vault_role, username, target)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
 };
 
 /** Claims, effects and the lease table in PostgreSQL. The pool is the caller's, also to end. */
 export function createClaims(pool: pg.Pool): Claims {
   return {
     claim: async (actionId, step, runId) => {
-      const taken = await inTransaction(pool, (client) => takeStep(client, actionId, step, runId));
+      const taken = await takeStep(pool, actionId, step, runId);
       if (taken.kind === 'effect_begun') return taken;
       // A first attempt has nothing behind it: leases come after their claim.
       if (taken.attempt === 1) return { ...taken, left: [] };
       const left = await openLeases(pool, actionId);
       return { ...taken, left: left.filter((lease) => lease.step === step) };
     },
-    beginEffect: (actionId, step, attempt) =>
-      inTransaction(pool, (client) => beginEffect(client, actionId, step, attempt)),
-    endAction: (actionId) => inTransaction(pool, (client) => endAction(client, actionId)),
-    insertLease: async (row) => {
-      await query(pool, INSERT_LEASE, [
-        row.accessor,
-        row.actionId,
-        row.step,
-        row.purpose,
-        row.target,
-        row.tokenRole,
-        row.runId,
-        row.leasedAtMs,
-        row.ttlSeconds,
-      ]);
-    },
-    insertCredential: async (row) => {
-      await query(pool, INSERT_CREDENTIAL, [row.leaseId, row.accessor, row.vaultRole, row.username, row.target]);
+    beginEffect: (actionId, step, attempt) => beginEffect(pool, actionId, step, attempt),
+    endAction: (actionId) => endAction(pool, actionId),
+    insertLease: (row) => insertLease(pool, row),
+    insertCredentials: async (rows) => {
+      const columns = (['leaseId', 'accessor', 'vaultRole', 'username', 'target'] as const).map((column) =>
+        rows.map((row) => row[column]),
+      );
+      await query(pool, INSERT_CREDENTIALS, columns);
     },
     closeLease: async (accessor, provenAtMs) => {
       await query(
@@ -68,15 +61,26 @@ export function createClaims(pool: pg.Pool): Claims {
   };
 }
 
+async function insertLease(pool: pg.Pool, row: LeaseRow): Promise<void> {
+  const { accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds } = row;
+  const values = [accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds];
+  try {
+    await query(pool, INSERT_LEASE, values);
+  } catch (error) {
+    if (!(error instanceof RecordFault && error.sqlState === ACTION_ENDED)) throw error;
+    throw new Refusal('action_closed', 'The action has ended: nothing is leased for it any more.');
+  }
+}
+
 async function takeStep(
-  client: pg.PoolClient,
+  pool: pg.Pool,
   actionId: string,
   step: string,
   runId: string,
 ): Promise<Exclude<ClaimAnswer, { kind: 'claimed' }> | { kind: 'claimed'; attempt: number }> {
   const [id, name, run] = [actionId, step, runId].map((value) => pg.escapeLiteral(value));
   const { rows } = await alone<{ begun: number | null; claimed: number | null }>(
-    client,
+    pool,
     actionId,
     `with begun as (select attempt from countersign.effects where action_id = ${id} and step = ${name}),
      claimed as (
@@ -91,11 +95,11 @@ async function takeStep(
   return { kind: 'claimed', attempt: claimed };
 }
 
-async function beginEffect(client: pg.PoolClient, actionId: string, step: string, attempt: number): Promise<boolean> {
+async function beginEffect(pool: pg.Pool, actionId: string, step: string, attempt: number): Promise<boolean> {
   const [id, name] = [actionId, step].map((value) => pg.escapeLiteral(value));
   const number = String(Math.trunc(attempt));
   const { rowCount } = await alone(
-    client,
+    pool,
     actionId,
     `insert into countersign.effects (action_id, step, attempt)
      select ${id}, ${name}, ${number}
@@ -106,32 +110,33 @@ async function beginEffect(client: pg.PoolClient, actionId: string, step: string
   return rowCount === 1;
 }
 
-async function endAction(client: pg.PoolClient, actionId: string): Promise<{ effectBegan: boolean }> {
+async function endAction(pool: pg.Pool, actionId: string): Promise<{ effectBegan: boolean }> {
   const id = pg.escapeLiteral(actionId);
   const { rowCount } = await alone(
-    client,
+    pool,
     actionId,
-    `insert into countersign.action_ends (action_id) values (${id}) on conflict (action_id) do nothing;
-     select from countersign.effects where action_id = ${id}`,
+    `insert into countersign.action_ends (action_id) values (${id}) on conflict (action_id) do nothing`,
+    `select from countersign.effects where action_id = ${id}`,
   );
   return { effectBegan: rowCount !== null && rowCount > 0 };
 }
 
 /**
- * Begins a transaction that no other claim or effect of this action runs beside, and runs statements in it, in one round
- * trip. They see what the lock's last holder committed, for each has a snapshot of its own.
+ * Runs statements in a transaction that no other claim or effect of this action runs beside. They see what the lock's last
+ * holder committed.
  * @returns the last one's answer.
  */
 async function alone<Row extends pg.QueryResultRow>(
-  client: pg.PoolClient,
+  pool: pg.Pool,
   actionId: string,
-  statements: string,
+  ...statements: readonly string[]
 ): Promise<pg.QueryResult<Row>> {
   const lock = pg.escapeLiteral(`countersign.claim/${actionId}`);
-  const answers: unknown = await client.query(
-    `begin isolation level read committed; select pg_advisory_xact_lock(hashtextextended(${lock}, 0)); ${statements}`,
-  );
-  return (answers as pg.QueryResult<Row>[]).at(-1) as pg.QueryResult<Row>;
+  const answers = await runTransaction(pool, [
+    `select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`,
+    ...statements,
+  ]);
+  return answers.at(-1) as pg.QueryResult<Row>;
 }
 
 async function openLeases(pool: pg.Pool, actionId?: string): Promise<OpenLease[]> {

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { Refusal } from '../core/errors.js';
-import { CONTENT_LIMIT_BYTES, type Contents, type DataKeys } from './contents.js';
+import { CONTENT_LIMIT_BYTES, ContentRemoved, type Contents, type DataKeys } from './contents.js';
 import { query } from './postgres/pool.js';
 
 const CIPHER = 'aes-256-gcm';
@@ -15,8 +15,20 @@ interface Sealed {
   sealed: Buffer;
 }
 
-/** The content store in PostgreSQL: AES-256-GCM under a key for each thing, which the wrapping key in Vault opens. The pool is the caller's. */
-export function createContents({ pool, keys }: { pool: pg.Pool; keys: DataKeys }): Contents {
+export interface ContentsOptions {
+  /** The caller's. */
+  pool: pg.Pool;
+  keys: DataKeys;
+  /** Whether what is got is needed by a request of now: its retention time begins anew. Default: no. */
+  getsForRequests?: boolean;
+}
+
+// Retention is counted in days.
+const USED =
+  "update countersign.contents set used_at = default where digest = $1 and used_at < clock_timestamp() - interval '1 day'";
+
+/** The content store in PostgreSQL: AES-256-GCM under a key for each thing, which the wrapping key in Vault opens. */
+export function createContents({ pool, keys, getsForRequests = false }: ContentsOptions): Contents {
   const find = async (sha256: string): Promise<Sealed | undefined> => {
     const text = 'select wrapped_key, nonce, sealed from countersign.contents where digest = $1';
     return (await query<Sealed>(pool, text, [sha256]))[0];
@@ -31,6 +43,7 @@ export function createContents({ pool, keys }: { pool: pg.Pool; keys: DataKeys }
       const known = await find(sha256);
       if (known !== undefined) {
         await unseal(sha256, known, keys);
+        await query(pool, USED, [sha256]);
         return sha256;
       }
       const { wrapped_key, nonce, sealed } = await seal(sha256, bytes, keys);
@@ -43,10 +56,24 @@ export function createContents({ pool, keys }: { pool: pg.Pool; keys: DataKeys }
     },
     async get(sha256) {
       const found = await find(sha256);
-      if (found === undefined) throw new Refusal('content_missing', `Nothing is kept under the digest ${sha256}.`);
+      if (found === undefined) throw await whyMissing(pool, sha256);
+      if (getsForRequests) await query(pool, USED, [sha256]);
       return unseal(sha256, found, keys);
     },
+    async isUploadedBy(sha256, agent) {
+      const text = 'select from countersign.source_uploads where digest = $1 and agent = $2';
+      return (await query(pool, text, [sha256, agent])).length > 0;
+    },
   };
+}
+
+async function whyMissing(pool: pg.Pool, sha256: string): Promise<Refusal> {
+  const text =
+    'select (extract(epoch from removed_at) * 1000)::bigint as at from countersign.content_removals where digest = $1 order by 1 desc limit 1';
+  const [removed] = await query<{ at: string }>(pool, text, [sha256]);
+  return removed === undefined
+    ? new Refusal('content_missing', `Nothing is kept under the digest ${sha256}.`)
+    : new ContentRemoved(Number(removed.at));
 }
 
 async function seal(sha256: string, bytes: Uint8Array, keys: DataKeys): Promise<Sealed> {

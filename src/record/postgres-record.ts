@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Signer } from '../core/dsse.js';
+import { Refusal } from '../core/errors.js';
 import { SIGNERS_OF, type KeyPurpose } from '../core/keyring.js';
 import type { ProcessName, StatementKind } from '../core/schemas/statements.js';
 import { createGroupCommit } from './postgres/group-commit.js';
@@ -17,7 +19,7 @@ import {
 } from './postgres/append-statements.js';
 import { inTransaction, query } from './postgres/pool.js';
 import { readFreezes, readIncidents } from './postgres/read-freezes.js';
-import { recordedFrom, STATEMENT_COLUMNS, type StatementRow } from './postgres/statement-rows.js';
+import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './postgres/statement-rows.js';
 import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
 import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord } from './record.js';
 import { createStatementVerifier, invalid, schemaOf, type Verifiers } from './verify-statement.js';
@@ -41,12 +43,18 @@ const APPEND_ATTEMPTS = 3;
 // After another process of this kind was found to write too: a guess that fails costs a signature.
 const LOCKED_AFTER_MISS = 20;
 
-const KNOWN = { name: 'statement-known', text: 'select from countersign.statements where digest = $1' };
-
 const OF_ACTION = {
   name: 'statements-of-action',
   text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = $1 order by sequence`,
 };
+
+const OF_ACTIONS = {
+  name: 'statements-of-actions',
+  text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = any($1) order by sequence`,
+};
+
+// An action's plans and previews may have megabytes.
+const MAX_ACTIONS_READ = 25;
 
 // Statements in one transaction, when many wait: what Vault signs and PostgreSQL inserts in a few milliseconds.
 const MAX_GROUP = 64;
@@ -67,16 +75,12 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     async appendAgentStatement(kind, actionId, envelope) {
       // Verified once more: one false statement under an action's id would make the whole action unreadable.
       const verified = verify(kind, actionId, envelope);
-      // Mostly it is there: nothing on record ever changes, so no lock is needed to see that.
-      if ((await query(pool, KNOWN, [verified.digest])).length > 0) return 'known';
-      return inTransaction(pool, (client) => insertAgentStatement(client, kind, actionId, envelope, verified));
+      return insertAgentStatement(pool, kind, actionId, envelope, verified);
     },
     async ofAction(actionId) {
-      const rows = await query<StatementRow>(pool, OF_ACTION, [actionId]);
-      const statements = rows.map((row) => recordedFrom(row, verify));
-      checkSubjects(statements);
-      return statements;
+      return verified(await query<StatementRow>(pool, OF_ACTION, [actionId]), verify);
     },
+    ofActions: (actionIds) => ofActions(pool, actionIds, verify),
     listActions: (filter) => listActions(pool, filter),
     freezesOf: (agent) => readFreezes(pool, agent, verify),
     listIncidents: (filter) => readIncidents(pool, filter, verify),
@@ -131,6 +135,42 @@ function signerFor(kind: StatementKind, { signers, process }: RecordOptions): Si
     if (signer !== undefined) return signer;
   }
   throw invalid(`the ${process} has no key to sign a ${kind} with`);
+}
+
+async function ofActions(
+  pool: pg.Pool,
+  actionIds: readonly string[],
+  verify: Verify,
+): Promise<(AnyRecorded[] | Refusal)[]> {
+  const read: (AnyRecorded[] | Refusal)[] = [];
+  for (let start = 0; start < actionIds.length; start += MAX_ACTIONS_READ) {
+    const ids = actionIds.slice(start, start + MAX_ACTIONS_READ);
+    const byAction = new Map(ids.map((id): [string, StatementRow[]] => [id, []]));
+    for (const row of await query<StatementRow>(pool, OF_ACTIONS, [ids])) byAction.get(row.action_id ?? '')?.push(row);
+    for (const id of ids) {
+      read.push(verifiedOrNot(byAction.get(id) ?? [], verify));
+      // The signatures of many take a while: others are served in between.
+      await setImmediate();
+    }
+  }
+  return read;
+}
+
+/** One tampered action must not hide the others. */
+function verifiedOrNot(rows: readonly StatementRow[], verify: Verify): AnyRecorded[] | Refusal {
+  try {
+    return verified(rows, verify);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'statement_invalid') return error;
+    throw error;
+  }
+}
+
+/** One action's rows as statements. @throws Refusal `statement_invalid` */
+function verified(rows: readonly StatementRow[], verify: Verify): AnyRecorded[] {
+  const statements = rows.map((row) => recordedFrom(row, verify));
+  checkSubjects(statements);
+  return statements;
 }
 
 /** Every statement must be about the request that holds the action id; a refusal may be about something else that was sent. */

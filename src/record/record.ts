@@ -1,4 +1,5 @@
 import type { Envelope } from '../core/dsse.js';
+import type { Refusal } from '../core/errors.js';
 import type { Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
 /** A statement to be numbered, chained, signed and stored by the process that makes it. */
@@ -81,6 +82,8 @@ export interface Record {
    * @throws Refusal `statement_invalid` when one does not verify: a tampered record is never read past.
    */
   ofAction(actionId: string): Promise<AnyRecorded[]>;
+  /** Of several actions at once (25 in one query), in the order of their ids; where `ofAction` would refuse, that Refusal. */
+  ofActions(actionIds: readonly string[]): Promise<(AnyRecorded[] | Refusal)[]>;
   /** Ids of actions, newest first. */
   listActions(filter: ActionFilter): Promise<string[]>;
   /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { open, payloadDigest, readPayload, type Envelope, type PublicKey } from '../core/dsse.js';
+import { open, readPayload, type Envelope, type PublicKey } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import { keysFor, type Keyring } from '../core/keyring.js';
@@ -89,7 +89,9 @@ export function createStatementVerifier(
     const key = keys.find(({ keyid }) => keyid === opened.keyid);
     if (key === undefined)
       throw new Error('createStatementVerifier: an envelope was opened by a key that is not there');
-    return { verified: freeze({ statement, digest: payloadDigest(envelope) }), agent, key };
+    // As `payloadDigest`, by OpenSSL: the payload is base64 of one spelling, for it opened.
+    const digest = createHash('sha256').update(Buffer.from(envelope.payload, 'base64')).digest('hex');
+    return { verified: freeze({ statement, digest }), agent, key };
   };
 
   return (kind, actionId, candidate) => {

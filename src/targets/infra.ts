@@ -1,19 +1,28 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { digestSchema } from '../core/schemas/primitives.js';
-import { isLoopback } from './postgres/connection.js';
-import { createPostgresWitness } from './postgres/witness.js';
-import type { PostgresTarget } from './postgres.js';
 import {
-  childTokenRoles,
-  targetBase,
-  tokenRolesOf,
-  vaultNameSchema,
-  type TargetKind,
-  type TargetProblem,
-} from './target-kind.js';
+  credentialExclusives,
+  findCredentialProblems,
+  providerCredentialsSchema,
+} from './infra/provider-credentials.js';
+import { createInfraWitness } from './infra/witness.js';
+import { isLoopback } from './postgres/connection.js';
+import { childTokenRoles, targetBase, tokenRolesOf, vaultNameSchema, type TargetKind } from './target-kind.js';
 
 const absolutePath = z.string().max(500).refine(isAbsolute, 'must be an absolute path');
+
+const gitLoginSchema = z.strictObject({
+  /** As it stands in the addresses, e.g. `git.example.com` or `git.example.com:8443`. It is sent to no other. */
+  host: z
+    .string()
+    .max(260)
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/, 'must be a host in lower case, with a port unless it is 443'),
+  mount: vaultNameSchema,
+  path: z.string().regex(/^[A-Za-z0-9_-]{1,63}(\/[A-Za-z0-9_-]{1,63}){0,5}$/, 'must be plain segments'),
+  /** PEM file with the authority of the host's certificate, on the worker's and the executor's machine. Default: the system's. */
+  authorityFile: absolutePath.optional(),
+});
 
 /** A workspace of OpenTofu or Terraform: what its plans may be made of, and where its state is kept. */
 export const infraTargetSchema = z.strictObject({
@@ -38,12 +47,18 @@ export const infraTargetSchema = z.strictObject({
     witnessRole: vaultNameSchema,
     ...childTokenRoles,
   }),
+  /** What providers log in with. Default: nothing is leased for them. */
+  providerCredentials: providerCredentialsSchema.optional(),
   /** Where configurations may come from. */
   sources: z.strictObject({
     /** Repositories as agents name them: absolute paths or https addresses; one that ends in `/` allows all below it. */
     git: z.array(z.string().min(1).max(500)).max(50),
+    /** Logins for private repositories, by host: kept in Vault's key/value store, version 2, as `username` and `password`. */
+    gitLogins: z.array(gitLoginSchema).max(10).optional(),
     /** SHA-256 of tarballs in the content store. */
     tarballs: z.array(digestSchema).max(200),
+    /** Whether an agent may apply what it uploaded itself. Default: no. */
+    uploads: z.boolean().optional(),
   }),
   /** Sources of modules beyond the configuration's own folders, each exactly as configurations name it. */
   modules: z.array(z.string().min(1).max(500)).max(200),
@@ -76,6 +91,16 @@ export const infraTargetSchema = z.strictObject({
 });
 export type InfraTarget = z.infer<typeof infraTargetSchema>;
 
+/** The login for a repository; undefined when it is read without one. */
+export function gitLoginFor(
+  { sources: { gitLogins = [] } }: InfraTarget,
+  repository: string,
+): z.infer<typeof gitLoginSchema> | undefined {
+  if (!repository.startsWith('https://')) return undefined;
+  const { host } = new URL(repository);
+  return gitLogins.find((login) => login.host === host);
+}
+
 /** Providers that run whatever a configuration tells them to, whatever their hash. */
 const RUNS_ANYTHING = new Set(['hashicorp/external']);
 
@@ -87,19 +112,13 @@ export function providerKey(source: string): string {
   return host === 'registry.opentofu.org' || host === 'registry.terraform.io' ? rest.join('/') : parts.join('/');
 }
 
-/** The state's database as a PostgreSQL target: it is reached, and asked for proof, in the same way. */
-export function stateDatabaseOf({ state, vault, name, environment, owners, hours }: InfraTarget): PostgresTarget {
-  const { host, port, database, tls } = state;
-  return { kind: 'postgres', name, environment, owners, hours, host, port, database, tls, vault, allowedFunctions: [] };
-}
-
 export const targetKind: TargetKind<InfraTarget> = {
   kind: 'infra',
   cedarType: 'Workspace',
   schema: infraTargetSchema,
 
-  findProblems({ state, sources, providers, providerMirror }) {
-    const problems: TargetProblem[] = [];
+  findProblems({ state, vault, sources, providers, providerMirror, providerCredentials = {} }) {
+    const problems = findCredentialProblems(providerCredentials, [vault.previewRole, vault.executeRole]);
     if (state.tls === 'disable' && !isLoopback(state.host)) {
       const message = `disables TLS for host "${state.host}", which is not loopback: write verify-full`;
       problems.push({ field: ['state', 'tls'], message });
@@ -108,6 +127,11 @@ export const targetKind: TargetKind<InfraTarget> = {
       if (isRepository(repository)) continue;
       const message = `"${repository}" must be an absolute path or an https address, without "..", user or query`;
       problems.push({ field: ['sources', 'git', position], message });
+    }
+    const hosts = (sources.gitLogins ?? []).map(({ host }) => host);
+    for (const [position, host] of hosts.entries()) {
+      if (hosts.indexOf(host) === position) continue;
+      problems.push({ field: ['sources', 'gitLogins', position, 'host'], message: `${host} is listed twice` });
     }
     if (providers.length > 0 && providerMirror === null) {
       problems.push({
@@ -129,24 +153,19 @@ export const targetKind: TargetKind<InfraTarget> = {
     return problems;
   },
 
-  exclusives: ({ state: { host, port, database, schema }, vault }) => [
+  exclusives: ({ state: { host, port, database, schema }, vault, providerCredentials = {} }) => [
     // One state under two names could be asked for under the laxer one.
     { field: ['state', 'schema'], key: `state ${host.toLowerCase()}:${String(port)}/${database} schema ${schema}` },
     ...[...new Set([vault.previewRole, vault.executeRole])].map((role) => ({
       field: ['vault', role === vault.previewRole ? 'previewRole' : 'executeRole'],
       key: `Vault role ${vault.mount}/${role}`,
     })),
+    ...credentialExclusives(providerCredentials),
   ],
 
   tokenRoles: ({ vault }) => tokenRolesOf(vault),
 
-  createWitness(dependencies) {
-    const witness = createPostgresWitness(dependencies);
-    return {
-      proveGone: (ended) => witness.proveGone({ ...ended, target: stateDatabaseOf(ended.target) }),
-      close: () => witness.close(),
-    };
-  },
+  createWitness: createInfraWitness,
 };
 
 /** An absolute path or an https address that means one thing only. */

@@ -45,8 +45,12 @@ export interface Exclusive {
 export interface EndedCredential<T> {
   target: T;
   actionId: string;
-  /** Null when a crash left it unknown: then whatever bears the action's id. */
+  /** Of its lease: what another one of the same action has at the target may be in use this very moment. */
+  purpose: 'preview' | 'execute';
+  /** Null when a crash left it unknown: then whatever bears the action's id and may be of this purpose. */
   username: string | null;
+  /** Last part of the path of the Vault role that it was issued by; null together with `username`. */
+  vaultRole: string | null;
   leasedAtMs: number;
   ttlSeconds: number;
 }

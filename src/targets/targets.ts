@@ -43,7 +43,7 @@ export function createWitness(dependencies: WitnessDependencies): TargetWitness<
  * @throws ServiceFault `target` for a target that the bundle lists no more: it cannot be asked.
  */
 export function witnessOf(witness: TargetWitness<Target>, findTarget: (name: string) => Target | undefined): Witness {
-  return ({ actionId, leasedAtMs, ttlSeconds }, { target: name, username }) => {
+  return ({ actionId, purpose, leasedAtMs, ttlSeconds }, { target: name, username, vaultRole }) => {
     const target = findTarget(name);
     if (target === undefined) {
       throw new ServiceFault(
@@ -52,6 +52,6 @@ export function witnessOf(witness: TargetWitness<Target>, findTarget: (name: str
         true,
       );
     }
-    return witness.proveGone({ target, actionId, username, leasedAtMs, ttlSeconds });
+    return witness.proveGone({ target, actionId, purpose, username, vaultRole, leasedAtMs, ttlSeconds });
   };
 }

@@ -13,6 +13,16 @@ const plaintextSchema = z.base64().transform((text) => new Uint8Array(Buffer.fro
 const madeSchema = z.object({ data: z.object({ plaintext: plaintextSchema, ciphertext: z.string().max(300) }) });
 const unwrappedSchema = z.object({ data: z.object({ plaintext: plaintextSchema }) });
 
+const keySchema = z.object({
+  data: z.object({ type: z.literal('aes256-gcm96'), latest_version: z.int().positive() }),
+});
+
+/** The newest version of the wrapping key. @throws VaultFault when it is missing, of another type, or may not be read. */
+export async function readContentKeyVersion(client: VaultClient, mount: string): Promise<number> {
+  const path = `${mount}/keys/${CONTENT_KEY}`;
+  return parseAnswer(keySchema, await client.read(path), path).data.latest_version;
+}
+
 /** Data keys wrapped by Vault's transit engine; the wrapping key never leaves it. */
 export function createDataKeys({ client, mount }: { client: VaultClient; mount: string }): DataKeys {
   const makePath = `${mount}/datakey/plaintext/${CONTENT_KEY}`;

@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.js';
+import type { OpenLease } from '../record/claims.js';
 import type { VaultAnswer } from './client.js';
 
 /** Vault, asked under the child token of one action. */
@@ -11,15 +12,21 @@ export interface TokenVault {
   accessor: string;
 }
 
-/** What Vault issued. */
-export interface Issued<C> {
+/** One thing that Vault issued, as it goes on record. */
+export interface IssuedName {
   /** Null when it has no lease of its own in Vault: it ends with the token, or by its own expiry. */
   leaseId: string | null;
-  /** For how long it is good. */
-  seconds: number;
   /** The name by which the target knows it: database user, role session, key id of a certificate. */
   username: string;
+}
+
+/** What Vault issued. */
+export interface Issued<C> extends IssuedName {
+  /** For how long it is good. */
+  seconds: number;
   material: C;
+  /** Where several were issued under the token: each of them, this one first. Default: this one by the need's role. */
+  each?: readonly (IssuedName & { role: string })[];
 }
 
 /**
@@ -29,7 +36,7 @@ export interface Issued<C> {
 export interface CredentialNeed<C = unknown> {
   /** Vault token role to create the child token from, e.g. `countersign-execute-orders`. */
   tokenRole: string;
-  /** What is leased, e.g. `database/creds/orders-export`: people approve it with the action. */
+  /** What is leased, e.g. `database/creds/orders-export`: people approve it with the action. Of several, all of them. */
   role: string;
   /** Asks for it; each call uses up one of the token's uses. What has a lease is revoked by it, whatever fails later. */
   issue(vault: TokenVault): Promise<Issued<C>>;
@@ -52,10 +59,12 @@ export interface LeaseRequest<C = unknown> extends CredentialNeed<C> {
 /** A live credential: in this process's memory only. */
 export interface LeasedCredential<C = unknown> {
   accessor: string;
-  leaseId: string | null;
-  /** The name by which the target knows it. */
+  /** Of all that was issued and has a lease of its own in Vault. */
+  leaseIds: readonly string[];
+  /** The name by which the target knows it; of several, the first. */
   username: string;
   material: C;
+  /** When the first of what was issued ends. */
   expiresAtMs: number;
 }
 
@@ -68,20 +77,25 @@ export interface Proof {
 /** Leases for actions. Each step is on record before the next; see DESIGN.md "Lease". */
 export interface Leases {
   /**
-   * wrapped create → accessor row and statement → unwrap → read credential → credential row and statement.
+   * wrapped create → accessor row and statement → unwrap → read what is needed → its rows and statements.
+   * Rows and statements of several come together: a crash before leaves none of them named.
    * @throws ServiceFault `vault`, temporary, when Vault is down: nothing ran.
    * @throws Refusal when the wrapping token was already unwrapped by someone else (incident; the accessor is revoked).
    */
   open<C>(request: LeaseRequest<C>): Promise<LeasedCredential<C>>;
   /**
-   * Revokes at Vault (lease with `sync: true`, then accessor), without proof: what the worker and the executor do in their
+   * Revokes at Vault (leases with `sync: true`, then accessor), without proof: what the worker and the executor do in their
    * `finally`. They have no witness; the row stays open until the notary has proven the end. Never waits for the record.
    * @throws ServiceFault `vault` when Vault could not confirm it.
    */
-  revoke(lease: { accessor: string; leaseId: string | null }): Promise<void>;
+  revoke(lease: { accessor: string; leaseIds: readonly string[] }): Promise<void>;
   /**
    * Notary only. Revokes (lease sync, then accessor) and proves the end at Vault and at the target, appends `revocation`, closes the row.
    * Idempotent; throws ServiceFault while the end cannot be proven.
+   * @param found the lease's row, and the digest of its action's request, where the caller has just read them.
    */
-  end(lease: { accessor: string; actionId: string }): Promise<Proof[]>;
+  end(
+    lease: { accessor: string; actionId: string },
+    found?: { lease: OpenLease; requestDigest: string },
+  ): Promise<Proof[]>;
 }

@@ -13,9 +13,9 @@ const UNKNOWN_LEASE = /invalid lease/i;
  */
 export async function revokeAtVault(
   client: VaultClient,
-  { accessor, leaseId }: { accessor: string; leaseId: string | null },
+  { accessor, leaseIds }: { accessor: string; leaseIds: readonly string[] },
 ): Promise<void> {
-  await revokeAll(client, accessor, leaseId === null ? [] : [leaseId]);
+  await revokeAll(client, accessor, leaseIds);
 }
 
 /** Revokes what is not revoked yet, and proves that Vault knows neither the leases nor the token any more. */

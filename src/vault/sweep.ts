@@ -65,7 +65,9 @@ async function sweepRows(
   const present = await listed.catch(() => null);
   for (const lease of open) {
     const isLeft =
-      present?.has(lease.accessor) === false ? isProvable(lease, open, present) : await isOver(lease, options);
+      present?.has(lease.accessor) === false
+        ? isProvable(lease, open, present) && (await isUnknown(lease, options))
+        : await isOver(lease, options);
     if (isLeft) await count(result, options, () => options.leases.end(lease));
   }
 }
@@ -75,6 +77,20 @@ function isProvable({ actionId }: OpenLease, open: readonly OpenLease[], present
   // While another lease of the action lives, the target knows a user of the action, and nothing could be proven; a witness
   // that ends what is left there would even end what that other one runs.
   return !open.some((other) => other.actionId === actionId && present.has(other.accessor));
+}
+
+/**
+ * Whether Vault itself knows no such token. The list may come from a standby that is late, and whoever ends a lease revokes
+ * what it finds alive: a run that goes on would lose its credential.
+ */
+async function isUnknown({ accessor }: OpenLease, { client, onFailure }: SweeperOptions): Promise<boolean> {
+  try {
+    return (await lookUp(client, accessor)) === null;
+  } catch (error) {
+    // Asked again in the next sweep; the other leases are not kept from theirs.
+    onFailure?.(error);
+    return false;
+  }
 }
 
 async function isOver(

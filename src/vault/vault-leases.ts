@@ -1,7 +1,7 @@
 import { Refusal, ServiceFault } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Secret } from '../core/secret.js';
-import type { Claims, OpenLease } from '../record/claims.js';
+import type { Claims, CredentialRow, OpenLease } from '../record/claims.js';
 import { latest, type Record as ActionRecord } from '../record/record.js';
 import { authSchema, parseAnswer, wrapSchema } from './answers.js';
 import type { VaultAnswer, VaultClient } from './client.js';
@@ -10,13 +10,16 @@ import { revokeAndProve, revokeAtVault } from './revoke.js';
 import { VaultFault } from './vault-fault.js';
 
 /** Proves that a target knows an action's credential no more; see `src/targets/`. */
-export type Witness = (lease: OpenLease, credential: { target: string; username: string | null }) => Promise<Proof[]>;
+export type Witness = (
+  lease: OpenLease,
+  credential: { target: string; username: string | null; vaultRole: string | null },
+) => Promise<Proof[]>;
 
 export interface LeasesOptions {
   /** Logged in as the process that leases. */
   client: VaultClient;
   record: Pick<ActionRecord, 'append' | 'ofAction'>;
-  claims: Pick<Claims, 'insertLease' | 'insertCredential' | 'closeLease' | 'openLeases'>;
+  claims: Pick<Claims, 'insertLease' | 'insertCredentials' | 'closeLease' | 'openLeases'>;
   /** The notary's only: without it `end` is refused. */
   witness: Witness | null;
   clock: () => number;
@@ -30,10 +33,14 @@ export function createLeases(options: LeasesOptions): Leases {
   return {
     async open(request) {
       const { accessor, wrapping } = await createWrappedToken(options.client, request);
-      const lease: OpeningLease = { accessor, leaseId: null, leasedAtMs: options.clock() };
+      const lease: OpeningLease = { accessor, leaseIds: [], leasedAtMs: options.clock() };
       try {
-        await recordLease(request, lease, options);
-        const token = await unwrap(options.client, accessor, wrapping, request);
+        // The row first, and alone: it is refused for an action that has ended, and then nothing says that this lease is open.
+        await insertLease(request, lease, options);
+        const [token] = await bothDone(
+          unwrap(options.client, accessor, wrapping, request),
+          stateLease(request, lease, options),
+        );
         return await issue(request, token, lease, options);
       } catch (error) {
         // Best effort: the row stays open, and the sweeper goes on where Vault or the target is away now.
@@ -42,14 +49,14 @@ export function createLeases(options: LeasesOptions): Leases {
       }
     },
     revoke: (lease) => revokeAtVault(options.client, lease),
-    end: (lease) => endLease(lease, options),
+    end: (lease, found) => endLease(lease, found, options),
   };
 }
 
-/** A lease on its way; `leaseId` as soon as Vault has issued something under the token. */
+/** A lease on its way; `leaseIds` grows as Vault issues something under the token. */
 interface OpeningLease {
   accessor: string;
-  leaseId: string | null;
+  leaseIds: string[];
   leasedAtMs: number;
 }
 
@@ -78,25 +85,23 @@ async function createWrappedToken(client: VaultClient, request: LeaseRequest): P
   return { accessor: wrap.wrapped_accessor, wrapping: wrap.token };
 }
 
-/** Row and statement, side by side; both are on record before the token can be used. */
-async function recordLease(
-  request: LeaseRequest,
+/** @throws Refusal `action_closed` behind the action's end: then the token stays wrapped, and is revoked. */
+async function insertLease(
+  { actionId, purpose, tokenRole, runId, ttlSeconds, step, target }: LeaseRequest,
   { accessor, leasedAtMs }: OpeningLease,
-  { claims, record }: LeasesOptions,
+  { claims }: LeasesOptions,
 ): Promise<void> {
-  const { actionId, requestDigest, purpose, tokenRole, runId, ttlSeconds, step, target } = request;
-  await bothWritten(
-    claims.insertLease({ accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds }),
-    record.append([
-      {
-        kind: 'lease',
-        actionId,
-        requestDigest,
-        key: accessor,
-        body: { purpose, accessor, tokenRole, ttlSeconds, runId, leasedAtMs },
-      },
-    ]),
-  );
+  await claims.insertLease({ accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds });
+}
+
+/** On record before anything is asked under the token. */
+async function stateLease(
+  { actionId, requestDigest, purpose, tokenRole, runId, ttlSeconds }: LeaseRequest,
+  { accessor, leasedAtMs }: OpeningLease,
+  { record }: LeasesOptions,
+): Promise<void> {
+  const body = { purpose, accessor, tokenRole, ttlSeconds, runId, leasedAtMs };
+  await record.append([{ kind: 'lease', actionId, requestDigest, key: accessor, body }]);
 }
 
 async function unwrap(
@@ -132,23 +137,28 @@ async function issue<C>(
 ): Promise<LeasedCredential<C>> {
   const { actionId, requestDigest, target, ttlSeconds } = request;
   const { accessor } = lease;
-  const { leaseId, seconds, username, material } = await request.issue(asToken(client, token, lease));
+  const issued = await request.issue(asToken(client, token, lease));
   const issuedAtMs = clock();
-  const vaultRole = request.role.slice(request.role.lastIndexOf('/') + 1);
-  const body = { accessor, leaseId, vaultRole, username, target, issuedAtMs };
-  await bothWritten(
-    claims.insertCredential({ leaseId, accessor, vaultRole, username, target }),
-    record.append([{ kind: 'credential', actionId, requestDigest, key: accessor, body }]),
-  );
+  const { seconds, username, material, each = [{ ...issued, role: request.role }] } = issued;
+  const rows = each.map(({ leaseId, username: user, role }): CredentialRow => {
+    const vaultRole = role.slice(role.lastIndexOf('/') + 1);
+    return { accessor, leaseId, vaultRole, username: user, target };
+  });
+  const statements = rows.map((row, index) => {
+    const key = index === 0 ? accessor : `${accessor}/${String(index + 1)}`;
+    return { kind: 'credential' as const, actionId, requestDigest, key, body: { ...row, issuedAtMs } };
+  });
+  await bothDone(claims.insertCredentials(rows), record.append(statements));
   const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
-  return { accessor, leaseId, username, material, expiresAtMs };
+  const leaseIds = each.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
+  return { accessor, leaseIds, username, material, expiresAtMs };
 }
 
 /** Vault under the child token; what it issues is noted at once, so that it is revoked whatever comes next. */
 function asToken(client: VaultClient, token: Secret, lease: OpeningLease): TokenVault {
   const noting = async (asked: Promise<VaultAnswer>): Promise<VaultAnswer> => {
     const answer = await asked;
-    if (typeof answer.lease_id === 'string' && answer.lease_id !== '') lease.leaseId = answer.lease_id;
+    if (typeof answer.lease_id === 'string' && answer.lease_id !== '') lease.leaseIds.push(answer.lease_id);
     return answer;
   };
   return {
@@ -161,30 +171,32 @@ function asToken(client: VaultClient, token: Secret, lease: OpeningLease): Token
 }
 
 /** Waits for both even when one fails: nothing may still be under way when the caller cleans up. */
-async function bothWritten(row: Promise<unknown>, statement: Promise<unknown>): Promise<void> {
-  for (const outcome of await Promise.allSettled([row, statement]))
-    if (outcome.status === 'rejected') throw outcome.reason;
+async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 async function endLease(
   { accessor, actionId }: { accessor: string; actionId: string },
+  found: { lease: OpenLease; requestDigest: string } | undefined,
   options: LeasesOptions,
 ): Promise<Proof[]> {
   const { client, claims, record, witness, clock } = options;
   if (witness === null)
     throw new Error('createLeases: this process has no witness, so it cannot prove the end of a lease');
-  const lease = await findLease(accessor, actionId, claims);
+  const lease = found?.lease ?? (await findLease(accessor, actionId, claims));
   // Revoke before recording: a late record can be repaired, a live credential cannot.
-  const leaseIds = lease instanceof ServiceFault ? [] : leaseIdsOf(lease);
+  const leaseIds = lease === undefined || lease instanceof ServiceFault ? [] : leaseIdsOf(lease);
   const proofs = await revokeAndProve(client, accessor, leaseIds);
   if (lease instanceof ServiceFault) throw lease;
   if (lease === undefined) return proofs; // its end is on record already
-  // A crash between Vault's answer and its row leaves the user unnamed: then by action id.
-  const users = lease.credentials.length === 0 ? [{ target: lease.target, username: null }] : lease.credentials;
+  // A crash between Vault's answer and its rows leaves the users unnamed: then by action id.
+  const unnamed = { target: lease.target, username: null, vaultRole: null };
+  const users = lease.credentials.length === 0 ? [unnamed] : lease.credentials;
   for (const user of users) proofs.push(...(await witness(lease, user)));
 
   const revokedAtMs = clock();
-  const requestDigest = await readRequestDigest(actionId, record);
+  const requestDigest = found?.requestDigest ?? (await readRequestDigest(actionId, record));
   await record.append([
     { kind: 'revocation', actionId, requestDigest, key: accessor, body: { accessor, proofs, revokedAtMs } },
   ]);
@@ -192,8 +204,9 @@ async function endLease(
   return proofs;
 }
 
-function leaseIdsOf(lease: OpenLease | undefined): string[] {
-  return (lease?.credentials ?? []).flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
+/** Vault's leases of what was issued under a token, as its row tells. */
+export function leaseIdsOf({ credentials }: Pick<OpenLease, 'credentials'>): string[] {
+  return credentials.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
 }
 
 /** The lease's row while its end is not proven; when the record is away, the fault to throw once Vault has revoked. */

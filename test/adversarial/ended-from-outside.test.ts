@@ -1,8 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGatewayApi, type GatewayApi } from '../../src/client/api.js';
+import { createGatewayHttp } from '../../src/client/http.js';
 import type { CountersignGateway } from '../../src/client/index.js';
+import { signWithdrawal } from '../../src/client/requests.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
-import { agentOf, personAt, until as untilView, type PersonAtGateway } from '../support/actors.js';
+import { agentOf, agentSigner, personAt, until as untilView, type PersonAtGateway } from '../support/actors.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { LONG_EXPORT, untilExporting } from './long-export.js';
@@ -14,11 +17,14 @@ const GONE_WITHIN_MS = 15_000;
 let stack: Stack;
 let agent: CountersignGateway;
 let ben: PersonAtGateway;
+/** The signature is the authentication. */
+let anyone: GatewayApi;
 
 beforeAll(async () => {
   stack = await startStack({ sweepSeconds: 2 });
   agent = agentOf(stack);
   ben = await personAt(stack, 'ben');
+  anyone = createGatewayApi(createGatewayHttp({ baseUrl: stack.gatewayUrl, authorize: async () => null }));
 });
 afterAll(async () => {
   await stack.close();
@@ -41,6 +47,23 @@ async function isGone(actionId: string): Promise<boolean> {
   return users + sessions + tokens + vaultLeases === 0;
 }
 
+/** By the same signed withdrawal, sent again and again, and by another one. */
+async function endTwice(actionId: string): Promise<void> {
+  const { requestDigest } = await agent.get(actionId);
+  const envelope = await signWithdrawal({ actionId, requestDigest, reason: 'Not needed any more' }, agentSigner(stack));
+  const send = () => anyone.withdraw(actionId, envelope);
+  expect(await Promise.all([send(), send(), agent.withdraw(actionId, 'Once more')])).toEqual([
+    'ending',
+    'ending',
+    'ending',
+  ]);
+  await untilView(agent, actionId, ({ receipt }) => receipt !== null);
+  expect(await send()).toBe('ending');
+  const { timeline } = await agent.get(actionId);
+  expect(timeline.filter(({ kind }) => kind === 'withdrawal').length).toBeGreaterThan(0);
+  await expect(agent.withdraw(actionId, 'Too late')).rejects.toMatchObject({ code: 'action_closed' });
+}
+
 describe('a workflow that is ended while its export runs', () => {
   it.each<[string, (actionId: string) => Promise<unknown>, RegExp]>([
     [
@@ -58,6 +81,7 @@ describe('a workflow that is ended while its export runs', () => {
       /^(failed|interrupted)$/,
     ],
     ['cancelled', (actionId) => stack.client.workflow.getHandle(workflowIdOf(actionId)).cancel(), /^interrupted$/],
+    ['ended by its agent', endTwice, /^interrupted$/],
   ])('%s: lease, user, session and file go, and a receipt says so', async (_, end, status) => {
     const actionId = await exporting();
     expect(await filesOf(actionId)).toEqual([`${actionId}.csv.partial`]);

@@ -83,6 +83,17 @@ describe('who prompted it', () => {
       'unauthenticated',
     ],
     [
+      // Its own expiry would let an agent speak for the person for a day.
+      'issued more than an hour ago',
+      async () => [await stack.prompterToken('paul', { claims: { iat: seconds() - 3_700, exp: seconds() + 80_000 } })],
+      'unauthenticated',
+    ],
+    [
+      'issued in times to come',
+      async () => [await stack.prompterToken('paul', { claims: { iat: seconds() + 3_600, exp: seconds() + 7_200 } })],
+      'unauthenticated',
+    ],
+    [
       'under a foreign key',
       async () => [await stack.prompterToken('paul', { key: (await generateKeyPair('ES256')).privateKey })],
       'unauthenticated',

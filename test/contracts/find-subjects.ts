@@ -1,19 +1,29 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VaultProduct } from '../global-setup.js';
+import type { ChannelSubject } from './channel-subject.js';
 import type { Subject } from './subject.js';
 
-const folder = join(import.meta.dirname, 'subjects');
-
-/** All subjects that there are, by the name of their file. */
-export async function findSubjects(): Promise<Map<string, Subject>> {
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.ts')).sort();
-  const subjects = new Map<string, Subject>();
+/** All subjects in a folder beside this file, by the name of their file. */
+async function subjectsIn<T>(folder: string): Promise<Map<string, T>> {
+  const path = join(import.meta.dirname, folder);
+  const files = (await readdir(path)).filter((name) => name.endsWith('.ts')).sort();
+  const subjects = new Map<string, T>();
   for (const file of files) {
-    const { subject } = (await import(join(folder, file))) as { subject: Subject };
+    const { subject } = (await import(join(path, file))) as { subject: T };
     subjects.set(file.slice(0, -'.ts'.length), subject);
   }
   return subjects;
+}
+
+/** All operations' subjects. */
+export function findSubjects(): Promise<Map<string, Subject>> {
+  return subjectsIn('subjects');
+}
+
+/** All channels' subjects. */
+export function findChannels(): Promise<Map<string, ChannelSubject>> {
+  return subjectsIn('channels');
 }
 
 /** Those whose target this run's Vault can serve. */

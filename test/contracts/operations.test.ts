@@ -143,7 +143,7 @@ describe.each(subjects)('$name', ({ subject }) => {
           () => true,
         );
       // What has no lease ends with its token, or by its own expiry at the latest.
-      const patienceMs = credential.leaseId === null ? credential.expiresAtMs - Date.now() + 5_000 : 0;
+      const patienceMs = credential.leaseIds.length === 0 ? credential.expiresAtMs - Date.now() + 5_000 : 0;
       await until(isRefused, Math.max(0, patienceMs));
     },
     180_000,

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import type { Fields } from '../fakes/slack/block-kit.js';
 import type { Fault } from '../fakes/slack/fake-slack.js';
 import type { FakeMessage } from '../fakes/slack/slack-state.js';
 import { agentOf, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
@@ -80,7 +81,7 @@ describe('a message in Slack', () => {
     await office.shown(actionId, 'Withdrawn by the agent');
   });
 
-  it('reminds and escalates in its thread, and mentions whom it calls on', async () => {
+  it('escalates in its thread, mentions whom it calls on, and reminds each of them directly', async () => {
     const { actionId, message } = await posted(PERSONAL_EXPORT);
     await office.click(message, 'approve', BEN);
     await office.shown(actionId, /Approved by.*Ben Berg/);
@@ -93,17 +94,26 @@ describe('a message in Slack', () => {
     expect(escalation).toContain(`<@${ERIN}> may fill an open place now`);
     expect(office.message(actionId)?.ts).toBe(message.ts);
     await office.shown(actionId, 'members of security-oncall may fill an open place too');
-    const reminder = await waitFor(
-      () => found(/^Reminder: .*1 of data-owner/),
-      () => replies().join('\n'),
+    const digests = (userId: string): string[] => office.slack.state.messages(`D${userId.slice(1)}`).map(textOf);
+    await waitFor(
+      () => digests(CAROL).find((text) => /waits? for you/.test(text) && text.includes(actionId)),
+      () => digests(CAROL).join('\n'),
     );
-    expect(reminder).toContain(`<@${CAROL}>`);
+    expect(digests(OLIVIA)).toEqual([]);
+    const asked = replies().filter((reply) => reply.startsWith('Asked: '));
+    expect(asked).toEqual([expect.stringContaining(`<@${CAROL}>`)]);
+    expect(replies()).toContainEqual(expect.stringMatching(/^Approved by Ben Berg in slack, /));
     for (const reply of replies()) expect(reply).not.toMatch(new RegExp(`${OLIVIA}|${OLIVIA_ADMIN}`));
     expect(replies().filter((reply) => reply.startsWith('Escalated'))).toHaveLength(1);
 
     await office.click(office.message(actionId) ?? message, 'approve', ERIN);
     const end = await office.shown(actionId, 'Done: database.export');
     expect(textOf(end)).toContain('approved by Ben Berg and Erin Eze');
+    await waitFor(
+      () => found(/^✅ Done: database.export/),
+      () => replies().join('\n'),
+    );
+    expect(new Set(replies()).size).toBe(replies().length);
   });
 
   it('lets nothing of what an agent or an approver writes come alive', async () => {
@@ -119,6 +129,11 @@ describe('a message in Slack', () => {
     expectLifeless(await office.shown(actionId, 'Denied: database.export.*Outcome: '), 4);
   });
 });
+
+/** The click as Slack would send it now, for later. */
+function clickOn({ ts }: FakeMessage, userId: string): Fields {
+  return office.slack.payloads.click({ conversation: CHANNEL, ts, button: 'countersign_approve', userId });
+}
 
 /** The hostile text is there so often, each time as literal text, and nothing in the message is a mention or a foreign link. */
 function expectLifeless(message: FakeMessage, times: number): void {
@@ -172,6 +187,61 @@ describe('Approve', () => {
     expect(view.refusals).toMatchObject([{ code: 'self_approval', who: 'person/olivia' }]);
     expect(office.message(actionId)).toEqual(message);
     await agent.withdraw(actionId, 'not needed');
+  });
+
+  it.each<[string, (value: string) => string, string, RegExp]>([
+    ['of somebody in no group that is asked', (value) => value, ERIN, /^Not counted: You are in none of the groups/],
+    [
+      'of another version of the action',
+      (value) => value.replace(/[0-9a-f]{64}$/, 'ab'.repeat(32)),
+      BEN,
+      /^Not counted: You were shown another version/,
+    ],
+    [
+      'of an action that is not there',
+      (value) => value.replace(/^.{26}/, '01K9ZZZZZZ0000000000000002'),
+      BEN,
+      /^Not counted: Countersign has not yet noted where the message/,
+    ],
+  ])('%s is refused to that person only, and changes nothing', async (_name, alter, userId, words) => {
+    const { actionId, message } = await posted();
+    const before = office.toldTo(userId).length;
+    const click = clickOn(message, userId);
+    const [action] = click['actions'] as Fields[];
+    await office.slack.send(office.stack.gatewayUrl, {
+      ...click,
+      actions: [{ ...action, value: alter(String(action?.['value'])) }],
+    });
+    const told = await waitFor(
+      () => office.toldTo(userId)[before],
+      () => 'nothing told',
+    );
+    expect(told).toMatch(words);
+    expect(await agent.get(actionId)).toMatchObject({ state: 'waiting', decisions: [] });
+    expect(office.message(actionId)?.blocks).toEqual(message.blocks);
+    await agent.withdraw(actionId, 'not needed');
+  });
+
+  it.each<[string, number]>([
+    ['decided', 60_000],
+    ['expired', 3_000],
+  ])('of an action that is %s is refused, by the button as it was', async (how, lifetimeMs) => {
+    const { actionId, message } = await posted({ ...PLAIN_EXPORT, lifetimeMs } as typeof PLAIN_EXPORT);
+    const late = clickOn(message, CAROL);
+    if (how === 'decided') await office.deny(message, 'no', BEN);
+    const done = await agent.wait(actionId, { timeoutMs: 30_000 });
+    const before = office.toldTo(CAROL).length;
+    await office.slack.send(office.stack.gatewayUrl, late);
+    const told = await waitFor(
+      () => office.toldTo(CAROL)[before],
+      () => 'nothing told',
+    );
+    expect(told).toMatch(/^Not counted: /);
+    expect(await agent.get(actionId)).toMatchObject({
+      state: 'done',
+      decisions: done.decisions,
+      outcome: done.outcome,
+    });
   });
 
   it('of a DBA runs it, and the message tells the end of the story', async () => {

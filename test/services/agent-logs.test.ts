@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
@@ -143,11 +144,11 @@ describe('the log that an agent sends', () => {
     const text = `to be changed ${canary()}`;
     const { actionId } = await agentOf(stack).request({ ...PLAIN_EXPORT, logs: text });
     await stack.installation.inRecord(async (client) => {
-      await client.query('alter table countersign.contents disable trigger append_only');
+      await client.query('alter table countersign.contents disable trigger keeps');
       await client.query("update countersign.contents set nonce = '\\x000000000000000000000000' where digest = $1", [
         sha256Hex(text),
       ]);
-      await client.query('alter table countersign.contents enable trigger append_only');
+      await client.query('alter table countersign.contents enable trigger keeps');
     });
     await expect(ben.logs(actionId)).rejects.toMatchObject({ code: 'content_corrupt' });
     expect((await ben.get(actionId)).logs?.stored?.sha256).toBe(sha256Hex(text));
@@ -232,6 +233,39 @@ describe('what people judge by', () => {
       outcome: 'denied',
     });
     expect(context?.recent.length).toBeLessThanOrEqual(10);
+  });
+
+  it('the action that it replaces: how that one ended, and what is asked otherwise', async () => {
+    const agent = agentOf(stack);
+    const ask = (replaces: string) =>
+      agent.request({ ...PLAIN_EXPORT, params: { ...PLAIN_EXPORT.params, format: 'ndjson' }, replaces });
+    const { actionId: earlier } = await agent.request(PLAIN_EXPORT);
+    await until(agent, earlier, isWaiting);
+    await expect(ask(earlier)).rejects.toMatchObject({ code: 'not_replaceable', field: 'replaces' });
+    await ben.decideOn(earlier, 'deny', 'NDJSON, please');
+    await agent.wait(earlier, { timeoutMs: 60_000 });
+    const { actionId } = await ask(earlier);
+    const view = await until(agent, actionId, isWaiting);
+    expect(view.request.replaces).toBe(earlier);
+    expect(view.flags).toContainEqual(expect.objectContaining({ code: 'asked_again', severity: 'low' }));
+    expect(view.preview?.facts.slice(0, 2)).toEqual([
+      { label: 'Asked in the place of', value: `${earlier} (denied). Denied by ben: NDJSON, please` },
+      { label: 'What is asked otherwise now', value: 'format: "csv" before, "ndjson" now' },
+    ]);
+    await ben.decideOn(actionId, 'approve');
+    expect((await agent.wait(actionId, { timeoutMs: 60_000 })).outcome?.status).toBe('succeeded');
+    await expect(ask(actionId)).rejects.toMatchObject({ code: 'not_replaceable', field: 'replaces' });
+    await expect(ask(ulid())).rejects.toMatchObject({ code: 'action_unknown', field: 'replaces' });
+  });
+
+  it('and no action that its agent did not ask for, also when its workflow is started without the gateway', async () => {
+    const signed = await sign({ replaces: ulid() });
+    await start(signed);
+    const agent = agentOf(stack);
+    // On record once the worker has looked at it.
+    await vi.waitFor(() => agent.get(signed.actionId), { timeout: 60_000 });
+    const ended = await agent.wait(signed.actionId, { timeoutMs: 60_000 });
+    expect(ended).toMatchObject({ lease: 'none', outcome: { status: 'refused', code: 'action_unknown' } });
   });
 
   it('that the agent read untrusted input: a flag, in the digest that people approve', async () => {

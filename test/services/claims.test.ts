@@ -4,6 +4,7 @@ import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { LeaseRow } from '../../src/record/claims.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { newActionId } from '../support/signing.js';
+import { until } from '../support/until.js';
 
 const STEP = 'run';
 const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
@@ -82,6 +83,43 @@ describe('claims, effects and the lease table', () => {
     }
   });
 
+  it('takes no lease of an action that has ended, whichever of the two comes first', async () => {
+    const { executor, worker, notary } = processes;
+    for (let round = 0; round < 20; round += 1) {
+      const row = leaseRow();
+      const { actionId } = row;
+      const [inserted, listed] = await Promise.allSettled([
+        executor.claims.insertLease(row),
+        // What the notary finds once it has ended the action is all there ever is.
+        notary.claims.endAction(actionId).then(() => notary.claims.openLeases(actionId)),
+      ]);
+      expect(listed).toMatchObject({ status: 'fulfilled' });
+      const found = listed.status === 'fulfilled' ? listed.value.map(({ accessor }) => accessor) : [];
+      expect(found).toEqual(inserted.status === 'fulfilled' ? [row.accessor] : []);
+      if (inserted.status === 'rejected') expect(inserted.reason).toMatchObject({ code: 'action_closed' });
+      const preview = leaseRow({ actionId, purpose: 'preview' });
+      await expect(worker.claims.insertLease(preview)).rejects.toMatchObject({ code: 'action_closed' });
+    }
+  });
+
+  it('takes no lease that waited for the end to be written', async () => {
+    const row = leaseRow();
+    await installation.inRecord(async (client) => {
+      await client.query('begin');
+      await client.query("select pg_advisory_xact_lock(hashtextextended('countersign.claim/' || $1::text, 0))", [
+        row.actionId,
+      ]);
+      const inserting = processes.executor.claims.insertLease(row).catch((error: unknown) => error);
+      const waiting = `select from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`;
+      await until(async () => (await client.query(waiting)).rowCount === 1);
+      await client.query('insert into countersign.action_ends (action_id) values ($1)', [row.actionId]);
+      await client.query('commit');
+      expect(await inserting).toMatchObject({ code: 'action_closed' });
+    });
+    expect(await processes.notary.claims.openLeases(row.actionId)).toEqual([]);
+  });
+
   it('keeps steps and actions apart, and begins nothing unclaimed', async () => {
     const { claims } = processes.executor;
     const actionId = newActionId();
@@ -111,7 +149,7 @@ describe('claims, effects and the lease table', () => {
       username: 'cs-1',
       target: 'orders',
     };
-    await executor.claims.insertCredential(credential);
+    await executor.claims.insertCredentials([credential]);
     await notary.claims.closeLease(closed.accessor, 1);
     await notary.claims.closeLease(closed.accessor, 2); // idempotent
     expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({

@@ -6,6 +6,8 @@ import type { Finding } from '../../apps/cli/doctor/finding.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
 import { bundleDigest } from '../../src/policy/bundle-files.js';
 import { installForTest, type TestInstallation } from '../support/installation.js';
+import { startTeams } from '../fakes/teams/teams-gateway.js';
+import { teamsIds } from '../unit/teams/views.js';
 import { startLocalGateway, type LocalGateway } from '../unit/cli/local-gateway.js';
 import { run } from '../unit/cli/run.js';
 
@@ -56,6 +58,7 @@ describe('doctor', () => {
       'Temporal: search attributes',
       'Vault',
       'Vault: signing keys',
+      'Vault: content key',
       'PostgreSQL',
       'PostgreSQL: migrations',
       'PostgreSQL: role',
@@ -77,6 +80,8 @@ describe('doctor', () => {
     ['Vault: signing keys', 'failed', /ed25519/, () => ({ COUNTERSIGN_VAULT_TRANSIT_MOUNT: 'elsewhere' })],
     ['Vault: signing keys', 'skipped', /^$/, () => ({ COUNTERSIGN_VAULT_TOKEN: '' })],
     ['Vault: signing keys', 'failed', /COUNTERSIGN_VAULT_TRANSIT_MOUNT/, () => ({ COUNTERSIGN_VAULT_TOKEN: 'wrong' })],
+    ['Vault: content key', 'failed', /type=aes256-gcm96/, () => ({ COUNTERSIGN_VAULT_TRANSIT_MOUNT: 'elsewhere' })],
+    ['Vault: content key', 'skipped', /^$/, () => ({ COUNTERSIGN_VAULT_TOKEN: '' })],
     ['PostgreSQL', 'unreachable', /Start it/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ port: '1' }) })],
     ['PostgreSQL', 'failed', /role and password/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ password: 'wrong' }) })],
     ['PostgreSQL', 'failed', /the database/, () => ({ COUNTERSIGN_RECORD_URL: recordUrl({ pathname: '/nowhere' }) })],
@@ -91,6 +96,19 @@ describe('doctor', () => {
     expect(finding?.advice ?? '').toMatch(advice);
     if (status === 'unreachable') expect(exitCode).toBe(6);
     if (status === 'failed') expect(exitCode).toBe(3);
+  });
+
+  it('tells a content key of a type that could not wrap from the right one', async () => {
+    const { vaultAdmin } = installation;
+    const mount = installation.vault.mounts.transit;
+    await vaultAdmin.write(`${mount}/keys/content/config`, { deletion_allowed: true });
+    await vaultAdmin.delete(`${mount}/keys/content`);
+    await vaultAdmin.write(`${mount}/keys/content`, { type: 'ed25519' });
+    const { findings, exitCode } = await doctor();
+    expect(exitCode).toBe(3);
+    expect(findings.filter(({ status, what }) => status === 'failed' && what.startsWith('Vault'))).toMatchObject([
+      { what: 'Vault: content key', found: expect.stringContaining('content under') as unknown },
+    ]);
   });
 
   it('names the search attributes that are missing, and the command that adds them', async () => {
@@ -133,3 +151,36 @@ function asSuperuser(): string {
   url.pathname = new URL(installation.recordUrls.gateway.reveal()).pathname;
   return url.href;
 }
+
+describe('doctor, where Teams is on,', () => {
+  it('signs the app in and reads the keys of the Bot Connector, and says which setting is wrong', async () => {
+    const teams = await startTeams();
+    const settings = {
+      COUNTERSIGN_TEAMS_APP_ID: teamsIds.appId,
+      COUNTERSIGN_TEAMS_APP_PASSWORD: teamsIds.password,
+      COUNTERSIGN_TEAMS_TENANT_IDS: teamsIds.tenantId,
+      COUNTERSIGN_TEAMS_CONVERSATION: teamsIds.channel,
+      COUNTERSIGN_TEAMS_TOKEN_URL: teams.tokenUrl,
+      COUNTERSIGN_TEAMS_OPENID_URL: teams.openIdUrl,
+      COUNTERSIGN_PUBLIC_URL: 'https://countersign.example',
+    };
+    const about = async (change: Record<string, string> = {}) => {
+      const { stdout, stderr } = await run(['doctor', '--json'], { environment: { ...settings, ...change } });
+      expect(stdout + stderr).not.toContain(teamsIds.password);
+      const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+      return findings.filter(({ what }) => what.startsWith('Teams')).map(({ what, status }) => `${what} ${status}`);
+    };
+    expect(await about()).toEqual(['Teams: keys ok', 'Teams: sign-in ok']);
+    expect(await about({ COUNTERSIGN_TEAMS_APP_PASSWORD: 'wrong' })).toEqual([
+      'Teams: keys ok',
+      'Teams: sign-in failed',
+    ]);
+    expect(await about({ COUNTERSIGN_TEAMS_OPENID_URL: `${teams.url}/x` })).toEqual([
+      'Teams: keys failed',
+      'Teams: sign-in ok',
+    ]);
+    expect(await about({ COUNTERSIGN_TEAMS_APP_ID: '' })).toEqual(['Teams failed']);
+    expect(teams.state.messages(teamsIds.channel)).toEqual([]);
+    await teams.stop();
+  });
+});

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concludeAction } from '../../activities/conclude.js';
+import type { Channel } from '../../src/channels/channel.js';
 import type { ConcludeInput } from '../../src/contracts/activities.js';
 import { ServiceFault } from '../../src/core/errors.js';
+import { viewAction } from '../../src/record/action-view.js';
 import { latest } from '../../src/record/record.js';
 import type { Leases } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
@@ -14,6 +16,7 @@ const ENDED: ConcludeInput['ended'] = {
   message: 'Cancelled.',
 };
 const away = (): Error => new ServiceFault('target', 'The target is away.', true);
+const waiting = (): Error => new ServiceFault('target', 'It ends with its time.', true, { retryAfterMs: 60_000 });
 
 describe('concluding an action of two leases', () => {
   let leasing: Leasing;
@@ -30,12 +33,18 @@ describe('concluding an action of two leases', () => {
   };
   const openRows = async (actionId: string) =>
     (await leasing.notary.claims.openLeases(actionId)).map(({ accessor }) => accessor);
-  const conclude = async (actionId: string, closing: boolean, end: Leases['end']) => {
-    const { record, claims } = leasing.notary;
+  const late: string[] = [];
+  const channel: Channel = {
+    name: 'pager',
+    announce: () => Promise.resolve(),
+    leaseLate: async ({ actionId }) => void late.push(actionId),
+  };
+  const conclude = async (actionId: string, closing: boolean, end: Leases['end'], record = leasing.notary.record) => {
+    const { claims } = leasing.notary;
     const leases = { ...leasing.concluding, end };
     const onInternal = (): void => undefined;
     return concludeAction(
-      { record, claims, leases, channels: [], clock: Date.now, onInternal },
+      { record, claims, leases, channels: [channel], clock: Date.now, onInternal },
       { actionId, ended: ENDED, closing },
     );
   };
@@ -48,6 +57,28 @@ describe('concluding an action of two leases', () => {
     expect(await conclude(actionId, false, end)).toMatchObject({ lease: 'revoked' });
     expect(await openRows(actionId)).toEqual([]);
     expect(await leasing.usersOf(actionId)).toEqual([]);
+  });
+
+  it('lets nobody lease behind its end: what the receipt says of leases stays true', async () => {
+    const request = await leasing.leaseRequest();
+    const { actionId } = request;
+    await leasing.executing.open(request);
+    const { end } = leasing.concluding;
+    let late: unknown = null;
+    // An executor that asks the target what came of an effect, just after the notary has looked which leases are open.
+    const crossing: Leases['end'] = async (lease) => {
+      const proofs = await end(lease);
+      late = await leasing.executing.open({ ...request, step: 'outcome' }).catch((error: unknown) => error);
+      return proofs;
+    };
+    expect(await conclude(actionId, false, crossing)).toMatchObject({ lease: 'revoked' });
+    expect(late).toMatchObject({ name: 'Refusal', code: 'action_closed' });
+    expect([await openRows(actionId), await leasing.tokensOf(actionId), await leasing.usersOf(actionId)]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+    expect(viewAction(await leasing.notary.record.ofAction(actionId))).toMatchObject({ lease: 'revoked' });
   });
 
   it.each<[what: string, closing: boolean, fault: () => Error, thrown: RegExp | null]>([
@@ -67,5 +98,28 @@ describe('concluding an action of two leases', () => {
     expect(receipt?.body.lease).toBe(thrown === null ? 'open' : undefined);
     await leasing.executing.revoke(first);
     for (const { accessor } of [first, second]) await leasing.concluding.end({ accessor, actionId });
+  });
+
+  it.each<[string, boolean, () => Error, boolean]>([
+    ['somebody is told that it is late, while the target is away', false, away, true],
+    ['at each attempt', true, away, true],
+    ['nobody, where it ends with its time', false, () => waiting(), false],
+  ])('%s', async (_what, closing, fault, isTold) => {
+    const request = await leasing.leaseRequest();
+    const { actionId } = request;
+    const { accessor } = await leasing.executing.open(request);
+    await conclude(actionId, closing, () => Promise.reject(fault())).catch(() => undefined);
+    expect(late.includes(actionId)).toBe(isTold);
+    await leasing.concluding.end({ accessor, actionId });
+  });
+
+  it('tells that it is late where Vault is away, so that no receipt can be signed either', async () => {
+    const request = await leasing.leaseRequest();
+    const { actionId } = request;
+    const { accessor } = await leasing.executing.open(request);
+    const unsigned = { ...leasing.notary.record, append: () => Promise.reject(away()) };
+    await expect(conclude(actionId, false, () => Promise.reject(away()), unsigned)).rejects.toThrow(/away/);
+    expect(late).toContain(actionId);
+    await leasing.concluding.end({ accessor, actionId });
   });
 });

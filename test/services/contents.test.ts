@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/json.js';
-import { CONTENT_LIMIT_BYTES } from '../../src/record/contents.js';
+import type { ActionView } from '../../src/record/action-view.js';
+import { createContentRetention } from '../../src/record/content-retention.js';
+import { CONTENT_LIMIT_BYTES, ContentRemoved } from '../../src/record/contents.js';
+import { readLogText } from '../../src/record/log-text.js';
+import { createContents } from '../../src/record/postgres-contents.js';
+import { createDataKeys } from '../../src/vault/data-keys.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
+import { receiptDraft, recordRequest } from '../support/statements.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 
 const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
@@ -23,9 +29,9 @@ const fresh = (): Uint8Array => bytesOf(`a plan ${randomBytes(8).toString('hex')
 async function tamper(sql: string, values: unknown[]): Promise<void> {
   await installation.inRecord(async (client) => {
     await client.query('begin');
-    await client.query('alter table countersign.contents disable trigger append_only');
+    await client.query('alter table countersign.contents disable trigger user');
     await client.query(sql, values);
-    await client.query('alter table countersign.contents enable trigger append_only');
+    await client.query('alter table countersign.contents enable trigger user');
     await client.query('commit');
   });
 }
@@ -114,6 +120,104 @@ describe('the content store', () => {
     });
   });
 
+  describe('by age', () => {
+    const DAY_MS = 86_400_000;
+    const pass = (retentionMs = 100 * DAY_MS): Promise<number> => {
+      const { pool, record } = processes.notary;
+      return createContentRetention({ pool, record, retentionMs, clock: Date.now })();
+    };
+    const putAt = async (daysAgo: number, bytes = fresh()): Promise<string> => {
+      const sha256 = await processes.gateway.contents.put(bytes);
+      await age(sha256, daysAgo);
+      return sha256;
+    };
+    const age = (sha256: string, daysAgo: number): Promise<void> =>
+      tamper("update countersign.contents set used_at = now() - $2 * interval '1 day' where digest = $1", [
+        sha256,
+        daysAgo,
+      ]);
+    const isKept = (sha256: string): Promise<boolean> =>
+      processes.executor.contents.get(sha256).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(ContentRemoved);
+          return false;
+        },
+      );
+
+    it('removes what nothing has used for the retention time, and says later when that was', async () => {
+      const [old, young] = [await putAt(101), await putAt(99)];
+      expect(await pass()).toBe(1);
+      expect([await isKept(old), await isKept(young)]).toEqual([false, true]);
+      const today = new Date().toISOString().slice(0, 10);
+      const message = `It was removed from the content store on ${today}, when its retention time was over.`;
+      await expect(processes.gateway.contents.get(old)).rejects.toMatchObject({ code: 'content_removed', message });
+      expect(await pass()).toBe(0);
+    });
+
+    it('keeps what an open action names, until it has ended', async () => {
+      const { gateway, notary } = processes;
+      const bytes = fresh();
+      const sha256 = await gateway.contents.put(bytes);
+      const request = await recordRequest(gateway.record, installation.agent);
+      const { actionId, requestDigest } = request;
+      const sizes = { sentSha256: sha256Hex('sent'), storedSha256: sha256, bytes: bytes.length, redactions: [] };
+      const body = { kind: 'logs' as const, ...sizes };
+      await gateway.record.append([{ kind: 'attachment', actionId, requestDigest, body }]);
+      await age(sha256, 500);
+      expect(await pass()).toBe(0);
+      await notary.record.append([receiptDraft(request)]);
+      expect(await pass()).toBe(1);
+      expect(await isKept(sha256)).toBe(false);
+    });
+
+    it('counts from the last time that it was put, or planned with, not from when it was looked at', async () => {
+      const [putAgain, planned, looked] = [fresh(), fresh(), fresh()];
+      const digests = await Promise.all([putAgain, planned, looked].map((bytes) => putAt(101, bytes)));
+      await processes.worker.contents.put(putAgain);
+      const { pool, vault: client } = processes.worker;
+      const keys = createDataKeys({ client, mount: installation.vault.mounts.transit });
+      const planning = createContents({ pool, keys, getsForRequests: true });
+      await planning.get(digests[1] ?? '');
+      await processes.gateway.contents.get(digests[2] ?? '');
+      expect(await pass()).toBe(1);
+      expect(await Promise.all(digests.map(isKept))).toEqual([true, true, false]);
+    });
+
+    it('can be put again, and is there again', async () => {
+      const bytes = fresh();
+      const sha256 = await putAt(101, bytes);
+      await pass();
+      await processes.gateway.contents.put(bytes);
+      expect(await isKept(sha256)).toBe(true);
+    });
+
+    it('is told calmly of a log that is no longer kept', async () => {
+      const stored = { sha256: await putAt(101), bytes: 1, redactions: [] };
+      await pass();
+      const view = { logs: { sentSha256: sha256Hex('sent'), stored } } as unknown as ActionView;
+      expect(await readLogText(view, processes.gateway.contents)).toMatchObject({
+        ok: false,
+        because: expect.stringMatching(/^It was removed from the content store on \d{4}-\d\d-\d\d, when/) as string,
+      });
+    });
+
+    it('removes nothing younger than 30 days, whatever the notary is told, and nothing without a trace', async () => {
+      const { pool } = processes.notary;
+      const sha256 = await putAt(29);
+      await expect(pass(DAY_MS)).rejects.toMatchObject({ service: 'record' });
+      expect(await isKept(sha256)).toBe(true);
+      await age(sha256, 31);
+      await pool.query('delete from countersign.contents where digest = $1', [sha256]);
+      expect(await isKept(sha256)).toBe(false);
+      for (const sql of [
+        'delete from countersign.content_removals',
+        'insert into countersign.content_removals default values',
+      ])
+        await expect(pool.query(sql)).rejects.toMatchObject({ code: '42501' });
+    });
+  });
+
   describe('in PostgreSQL', () => {
     const insert = `insert into countersign.contents (digest, wrapped_key, nonce, sealed)
       values (md5(random()::text) || md5(random()::text), 'k', decode(repeat('00', 12), 'hex'), decode(repeat('00', 16), 'hex'))`;
@@ -132,9 +236,11 @@ describe('the content store', () => {
 
     it.each(
       PROCESSES.flatMap((process) =>
-        ["update countersign.contents set wrapped_key = 'x'", 'delete from countersign.contents'].map(
-          (sql) => [process, sql] as const,
-        ),
+        [
+          "update countersign.contents set wrapped_key = 'x'",
+          'delete from countersign.contents',
+          'truncate countersign.contents',
+        ].map((sql) => [process, sql] as const),
       ),
     )('the %s may not: %s', async (process, sql) => {
       await expect(processes[process].pool.query(sql)).rejects.toMatchObject({ code: '42501' });

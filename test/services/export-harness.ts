@@ -39,7 +39,7 @@ export function endedOf(
   actionId: string,
   username: string | null,
 ): EndedCredential<PostgresTarget> {
-  return { target, actionId, username, leasedAtMs: Date.now(), ttlSeconds: 60 };
+  return { target, actionId, purpose: 'execute', username, vaultRole: null, leasedAtMs: Date.now(), ttlSeconds: 60 };
 }
 
 // An export runs no program and needs no scratch folder.

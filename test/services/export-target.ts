@@ -97,7 +97,7 @@ export async function startExportTarget(): Promise<ExportTarget> {
       );
       const credential = {
         accessor: 'a',
-        leaseId: 'l',
+        leaseIds: ['l'],
         username: name,
         material: { password: new Secret(secret) },
         expiresAtMs,

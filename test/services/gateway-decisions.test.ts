@@ -260,27 +260,9 @@ describe('people', () => {
     expect(none.json).toMatchObject({ status: 404, code: 'action_unknown' });
   });
 
-  it('read the whole action on a page after signing in, and nothing of an agent’s text comes alive', async () => {
-    const hostile = '<script>alert(1)</script> \u202Egnp.exe <img src=x onerror=alert(1)> "\'`';
-    const action = await waiting(hostile);
-    const url = `${stack.gatewayUrl}/view/${action.actionId}`;
-    const browser = createBrowser();
-    const page = await browser.submit(await browser.open(url), { person: 'carol' });
-    expect(page).toMatchObject({ url, status: 200 });
-    expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'self';/);
-    expect(page.html).not.toMatch(/<script|<img|\u202E/);
-    expect(page.html).toContain('&#60;script&#62;alert(1)&#60;/script&#62; ⟨U+202E⟩gnp.exe');
-    expect(page.html).toContain('select id, status from orders where id &#60; 10');
-    expect(page.html).toContain('Needs 1 of dba');
-    const stranger = await fetch(url, { redirect: 'manual' });
-    expect(stranger.status).toBe(302);
-    expect(await stranger.text()).toBe('');
-    await agent.withdraw(action.actionId, 'Seen');
-  });
-
   it('cannot sign in with an answer that this browser did not ask for', async () => {
     const victim = createBrowser();
-    await victim.open(`${stack.gatewayUrl}/view/${ulid()}`);
+    await victim.open(`${stack.gatewayUrl}/sign-in?returnTo=/queue`);
     const page = await victim.open(`${stack.gatewayUrl}/callback?code=stolen&state=guessed`);
     expect(page.status).toBe(401);
     expect([...victim.cookies.keys()].some((name) => name.endsWith('countersign-session'))).toBe(false);

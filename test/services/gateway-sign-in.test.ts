@@ -178,6 +178,17 @@ describe('an agent', () => {
     expect(own.text).not.toContain(actionId);
   });
 
+  it('is not told of webhooks, and has none sent again', async () => {
+    for (const [method, each] of [
+      ['GET', '/v1/webhooks/deliveries'],
+      ['POST', `/v1/webhooks/deliveries/msg_${'0'.repeat(32)}/replay`],
+    ] as const) {
+      const authorization = await gateway.agentHeader('export-bot', method, each);
+      expect(await gateway.send(method, each, { authorization })).toMatchObject({ status: 403 });
+      expect(await gateway.send(method, each)).toMatchObject({ status: 401 });
+    }
+  });
+
   it('never decides, and the attempt is on record', async () => {
     const decisionPath = `/v1/actions/${ulid()}/decision`;
     const authorization = await gateway.agentHeader('export-bot', 'POST', decisionPath);

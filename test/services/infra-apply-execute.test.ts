@@ -89,7 +89,7 @@ describe('an execution', () => {
     const other = (await harness.previewOf(harness.paramsOf(await harness.repository.commit(more)))).preview;
     const get = (sha256: string) =>
       harness.contents.get(sha256 === preview.estimate['planSha256'] ? planOf(other) : sha256);
-    expect(await errorOf(harness.execute(params, preview, { keepsakes: { get } }))).toMatchObject({
+    expect(await errorOf(harness.execute(params, preview, { keepsakes: { ...harness.contents, get } }))).toMatchObject({
       code: 'digest_mismatch',
     });
     expect(await harness.infra.readState()).toBeNull();

@@ -1,5 +1,6 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import type { Preview } from '../../src/core/schemas/action.js';
@@ -50,7 +51,7 @@ describe('a preview', () => {
       kept.push(bytes);
       return harness.contents.put(bytes);
     };
-    const keepsakes = { get: harness.contents.get, put };
+    const keepsakes = { ...harness.contents, put };
     const shown = await harness.previewOf(params, {}, { credential, keepsakes });
     for (const secret of [credential.material.password.reveal(), credential.username]) {
       expect(JSON.stringify(shown)).not.toContain(secret);
@@ -77,6 +78,33 @@ describe('a preview', () => {
     });
     const { preview } = await harness.previewOf(params, { sources: { git: [], tarballs: [sha256] } });
     expect(preview.estimate).toMatchObject({ create: 1 });
+  });
+
+  it("takes an agent's own upload where the target takes uploads, and no other agent's", async () => {
+    const tarball = gzipSync(tarOf({ 'main.tf': base['main.tf'] }));
+    const sha256 = await harness.upload('other-bot', tarball);
+    const params = paramsSchema.parse({ target: 'network', source: { kind: 'tarball', sha256 } });
+    const taking = { sources: { git: [], tarballs: [], uploads: true } };
+    const refused = { code: 'source_forbidden', field: 'params.source.sha256' };
+    expect(await errorOf(harness.previewOf(params))).toMatchObject(refused);
+    expect(await errorOf(harness.previewOf(params, taking))).toMatchObject(refused);
+    await harness.upload('infra-bot', tarball);
+    expect(await errorOf(harness.previewOf(params))).toMatchObject(refused);
+    const { preview } = await harness.previewOf(params, taking);
+    expect(preview.facts).toContainEqual({ label: 'Source', value: `tarball ${sha256}, uploaded by infra-bot` });
+  });
+
+  it.each([
+    ['a symbolic link', tarOf([{ name: 'main.tf', type: '2', linkTo: '/etc/passwd' }])],
+    ['a device', tarOf([{ name: 'main.tf', type: '3' }])],
+    ['a path that leaves it', tarOf({ '../../main.tf': 'a' })],
+    ['a bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024))],
+    ['no archive', Buffer.from('resource "terraform_data" "x" {}')],
+  ])('refuses an upload with %s', async (_, tarball) => {
+    const sha256 = await harness.upload('infra-bot', tarball);
+    const params = paramsSchema.parse({ target: 'network', source: { kind: 'tarball', sha256 } });
+    const taking = { sources: { git: [], tarballs: [], uploads: true } };
+    expect(await errorOf(harness.previewOf(params, taking))).toMatchObject({ code: 'source_forbidden' });
   });
 
   it.each<[string, Readonly<Record<string, string>>, Partial<InfraApplyParams>, object]>([

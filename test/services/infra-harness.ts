@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { openHost } from '../../src/operations/host.js';
 import { operation } from '../../src/operations/infra-apply.js';
 import { paramsSchema, type InfraApplyParams } from '../../src/operations/infra-apply/params.js';
 import type { FoundOutcome, OperationHost } from '../../src/operations/operation.js';
-import type { Contents } from '../../src/record/contents.js';
+import type { Contents, KeptContents } from '../../src/record/contents.js';
+import { createSourceUploads } from '../../src/record/postgres-source-uploads.js';
 import { createContents } from '../../src/record/postgres-contents.js';
 import type { InfraTarget } from '../../src/targets/infra.js';
 import type { DatabaseLogin } from '../../src/vault/credentials/database.js';
@@ -28,7 +30,7 @@ export interface Shown {
 
 export interface Run {
   beginEffect?: (now: Shown) => Promise<void>;
-  keepsakes?: Pick<Contents, 'get'>;
+  keepsakes?: KeptContents;
   signal?: AbortSignal;
 }
 
@@ -37,6 +39,8 @@ export interface InfraHarness {
   readonly repository: Repository;
   readonly infra: InfraFixture;
   readonly contents: Contents;
+  /** As the gateway keeps an agent's tarball. */
+  upload(agent: string, tarball: Uint8Array): Promise<string>;
   lease(purpose: 'preview' | 'execute'): Promise<LeasedCredential<DatabaseLogin>>;
   paramsOf(commit: string, change?: Partial<InfraApplyParams>): InfraApplyParams;
   previewOf(params: InfraApplyParams, change?: Partial<InfraTarget>, by?: PreviewBy): Promise<Shown>;
@@ -52,7 +56,7 @@ export interface PreviewBy {
 /** Registers the hooks that start and stop it. */
 export function useInfraHarness(): InfraHarness {
   let started:
-    | (Pick<InfraHarness, 'repository' | 'infra' | 'contents'> & {
+    | (Pick<InfraHarness, 'repository' | 'infra' | 'contents' | 'upload'> & {
         installation: TestInstallation;
         host: OperationHost;
       })
@@ -77,7 +81,14 @@ export function useInfraHarness(): InfraHarness {
     scratch = await mkdtemp(join(tmpdir(), 'countersign-infra-'));
     const programs = Object.entries(infraPrograms());
     const host = await openHost({ COUNTERSIGN_SCRATCH_DIR: join(scratch, 'work'), COUNTERSIGN_PROGRAMS: programs });
-    started = { installation, repository, infra, contents, host };
+    const { pool, contents: ofGateway } = await installation.become('gateway');
+    const uploads = createSourceUploads({ pool, contents: ofGateway });
+    const upload = async (agent: string, tarball: Uint8Array): Promise<string> => {
+      const sha256 = createHash('sha256').update(tarball).digest('hex');
+      await uploads.put(agent, sha256, tarball);
+      return sha256;
+    };
+    started = { installation, repository, infra, contents, upload, host };
   });
   afterAll(async () => {
     await here().infra.uninstall();
@@ -100,12 +111,19 @@ export function useInfraHarness(): InfraHarness {
     get contents() {
       return here().contents;
     },
+    upload: (agent, tarball) => here().upload(agent, tarball),
     async lease(purpose) {
       const path = harness.infra.paths[purpose];
       const { lease_id: leaseId, data } = credsSchema.parse(await here().installation.vaultAdmin.read(path));
       const { username, password } = data;
       const expiresAtMs = Date.now() + 90_000;
-      return { accessor: 'a', leaseId, username, material: { password: new Secret(password) }, expiresAtMs };
+      return {
+        accessor: 'a',
+        leaseIds: [leaseId],
+        username,
+        material: { password: new Secret(password) },
+        expiresAtMs,
+      };
     },
     paramsOf: (commit, change = {}) =>
       paramsSchema.parse({

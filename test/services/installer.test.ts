@@ -9,11 +9,15 @@ import { dropDatabasesAndRoles } from '../../apps/devstack/installation/postgres
 import { locateVault } from '../../apps/devstack/services/executables.js';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
 import { startProcess, stopAll, type ServiceProcess } from '../../apps/devstack/services/process.js';
+import { databaseExport, databaseGrant } from '../../apps/devstack/operations/databases.js';
+import { vaultPolicy } from '../../apps/devstack/operations/vault-policy.js';
 import { runInstaller } from '../../apps/installer/installer.js';
 import { installerConfigSchema, type InstallerConfig } from '../../apps/installer/settings.js';
+import { createGatewayAgent } from '../../src/client/index.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import { makeKey } from '../support/signing.js';
+import { until } from '../support/until.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
@@ -24,9 +28,11 @@ describe('the installation of docker-compose.yml', () => {
   const { postgres, temporal, oidc } = inject('services');
   const started: ServiceProcess[] = [];
   const said: string[] = [];
+  const agents = { 'export-bot': makeKey('agent/export-bot'), 'access-bot': makeKey('agent/access-bot') };
   let folder: string;
   let vaultAddress: string;
   let config: InstallerConfig;
+  let gatewayUrl: string;
 
   const startVault = async (): Promise<ServiceProcess> => {
     const vault = await startProcess({
@@ -60,7 +66,9 @@ describe('the installation of docker-compose.yml', () => {
     config = installerConfigSchema.parse({
       COUNTERSIGN_INSTALL_FOLDER: join(folder, 'install'),
       COUNTERSIGN_INSTALL_POSTGRES_ADMIN_URL: postgres.adminUrl,
-      COUNTERSIGN_INSTALL_AGENT_KEY: makeKey('agent/export-bot').publicKey.publicKey,
+      COUNTERSIGN_INSTALL_TARGET_HOST: '127.0.0.1',
+      COUNTERSIGN_INSTALL_AGENT_KEY: agents['export-bot'].publicKey.publicKey,
+      COUNTERSIGN_INSTALL_ACCESS_AGENT_KEY: agents['access-bot'].publicKey.publicKey,
       COUNTERSIGN_INSTALL_VAULT_AUDIT_FILE: join(folder, 'audit.log'),
       COUNTERSIGN_VAULT_ADDRESS: vaultAddress,
       COUNTERSIGN_TEMPORAL_ADDRESS: temporal.address,
@@ -107,6 +115,7 @@ describe('the installation of docker-compose.yml', () => {
       services: Record<ProcessName, { environment: Record<string, string> }>;
     };
     const gatewayPort = await createPortChooser().choose('the gateway');
+    gatewayUrl = `http://127.0.0.1:${String(gatewayPort)}`;
     for (const name of PROCESSES) {
       const logFile = join(folder, `${name}.log`);
       const process = await startProcess({
@@ -121,6 +130,7 @@ describe('the installation of docker-compose.yml', () => {
           ...(name === 'gateway' && {
             COUNTERSIGN_GATEWAY_HOST: '127.0.0.1',
             COUNTERSIGN_GATEWAY_PORT: String(gatewayPort),
+            COUNTERSIGN_PUBLIC_URL: gatewayUrl,
             COUNTERSIGN_OIDC_ISSUER: oidc.issuer,
           }),
         },
@@ -129,9 +139,22 @@ describe('the installation of docker-compose.yml', () => {
       started.push(process);
       await process.untilReady(async () => (await readFile(logFile, 'utf8')).includes('{"ready":true}'));
     }
-    const answer = await fetch(`http://127.0.0.1:${String(gatewayPort)}/readyz`);
+    const answer = await fetch(`${gatewayUrl}/readyz`);
     expect(await answer.json()).toMatchObject({ ready: true });
   });
+
+  test.each([databaseExport, databaseGrant, vaultPolicy])(
+    '$operation can be asked for there, and is held',
+    async (live) => {
+      const agentId = live.agent as keyof typeof agents;
+      const { signer, publicKey } = agents[agentId];
+      const { example } = await live.provide({ logFolder: folder, defer: () => undefined });
+      const agent = createGatewayAgent({ url: gatewayUrl, signer: { ...signer, publicKey, agentId } });
+      const { actionId } = await agent.request({ operation: live.operation, ...example() });
+      await until(async () => (await agent.get(actionId)).state !== 'preparing');
+      expect((await agent.get(actionId)).state).toBe('waiting');
+    },
+  );
 });
 
 /** Paths inside a container, as the volumes of the compose file put them. */

@@ -82,7 +82,7 @@ describe('leases, when things go wrong', () => {
       const away = createClaims(pool);
       const claims = {
         ...executor.claims,
-        insertCredential: (row: Parameters<typeof away.insertCredential>[0]) => away.insertCredential(row),
+        insertCredentials: (rows: Parameters<typeof away.insertCredentials>[0]) => away.insertCredentials(rows),
       };
       await expect(createLeases({ ...executorOptions, claims }).open(request)).rejects.toMatchObject({
         service: 'record',
@@ -144,7 +144,7 @@ describe('leases, when things go wrong', () => {
       write: (path, body, options) =>
         /revoke/.test(path) ? Promise.reject(crash) : executor.vault.write(path, body, options),
     };
-    const claims = { ...executor.claims, insertCredential: () => Promise.reject(crash) };
+    const claims = { ...executor.claims, insertCredentials: () => Promise.reject(crash) };
     const record = {
       ...executor.record,
       append: (drafts: Parameters<typeof executor.record.append>[0]) =>

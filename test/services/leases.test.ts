@@ -39,12 +39,12 @@ describe('leases', () => {
     });
     expect(latest(statements, 'credential')?.body).toMatchObject({
       accessor: credential.accessor,
-      leaseId: credential.leaseId,
+      leaseId: credential.leaseIds[0],
       username: credential.username,
       vaultRole: 'orders-execute',
     });
     expect(await notary.claims.openLeases(request.actionId)).toMatchObject([
-      { accessor: credential.accessor, credentials: [{ leaseId: credential.leaseId }] },
+      { accessor: credential.accessor, credentials: [{ leaseId: credential.leaseIds[0] }] },
     ]);
     await concluding.end({ accessor: credential.accessor, actionId: request.actionId });
   });
@@ -68,11 +68,11 @@ describe('leases', () => {
   it('ends with proof from Vault and from the target, records it once, and again says so', async () => {
     const { notary, executing, concluding, leaseRequest, usersOf, tokensOf } = leasing;
     const request = await leaseRequest();
-    const { accessor, leaseId, username } = await executing.open(request);
+    const { accessor, leaseIds, username } = await executing.open(request);
     expect(await usersOf(request.actionId)).toEqual([username]);
     const proofs = await concluding.end({ accessor, actionId: request.actionId });
     expect(proofs.map(({ asked }) => asked)).toEqual([
-      expect.stringContaining(leaseId ?? 'no lease'),
+      expect.stringContaining(leaseIds[0] ?? 'no lease'),
       expect.stringContaining(accessor),
       expect.stringContaining('pg_roles'),
       expect.stringContaining('pg_stat_activity'),

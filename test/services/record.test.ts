@@ -353,9 +353,12 @@ describe('the record', () => {
       const [decision] = await gateway.record.append([decisionDraft(request)]);
       await expect(notary.record.ofAction(request.actionId)).resolves.toHaveLength(2); // verified and remembered once
       await tamper(sql, [decision?.digest]);
-      await expect(notary.record.ofAction(movedTo ?? request.actionId)).rejects.toMatchObject({
-        code: 'statement_invalid',
-      });
+      const invalid = { code: 'statement_invalid' };
+      await expect(notary.record.ofAction(movedTo ?? request.actionId)).rejects.toMatchObject(invalid);
+      // Beside it, the others are read all the same.
+      const other = await freshRequest();
+      const both = await notary.record.ofActions([movedTo ?? request.actionId, other.actionId]);
+      expect(both).toMatchObject([invalid, [{ kind: 'request' }]]);
       await tamper('delete from countersign.statements where sequence = $1', [decision?.sequence]);
     });
 

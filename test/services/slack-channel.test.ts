@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
-import { createMessageStore, HELD_MS, type MessageStore } from '../../src/channels/slack/message-store.js';
+import { createMessageStore, HELD_MS, type MessageStore } from '../../src/channels/message/message-store.js';
 import { createSlackApi } from '../../src/channels/slack/slack-api.js';
-import { createSlackChannel } from '../../src/channels/slack/slack-channel.js';
+import { createSlackChannel, type SlackChannelOptions } from '../../src/channels/slack/slack-channel.js';
 import { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
+import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
 import { startFakeSlack, type FakeSlack } from '../fakes/slack/fake-slack.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import {
@@ -14,6 +15,7 @@ import {
   directory,
   doneView,
   OPENED_AT_MS,
+  planOf,
   PUBLIC_URL,
   slackIds,
   timeline,
@@ -43,10 +45,13 @@ beforeEach(async () => {
     clock: () => nowMs,
     limitsPosts: true,
   });
+  for (const id of ['U0ADA', 'U0BO', 'U0DI']) slack.state.setUser(id, {});
 });
 afterEach(() => slack.stop());
 
-function makeChannel(over: { fallback?: string | null; timeoutMs?: number } = {}): Channel {
+type Over = { fallback?: string | null; timeoutMs?: number; onCall?: SlackChannelOptions['onCall'] };
+
+function makeChannel(over: Over = {}): Channel {
   const api = createSlackApi({
     botToken: new Secret('xoxb-test'),
     apiUrl: slack.apiUrl,
@@ -59,7 +64,18 @@ function makeChannel(over: { fallback?: string | null; timeoutMs?: number } = {}
     publicUrl: PUBLIC_URL,
   };
   const readLog = async () => null;
-  return createSlackChannel({ api, store, directory: () => directory, config, readLog, clock: () => nowMs });
+  return createSlackChannel({
+    api,
+    store,
+    directory: () => directory,
+    config,
+    readLog,
+    onCall: over.onCall ?? NOBODY_ON_CALL,
+    digests: digestsOf(database.pool),
+    log: SILENT,
+    pause: async (ms) => void (nowMs += ms),
+    clock: () => nowMs,
+  });
 }
 
 const posts = (conversation: string = slackIds.channel) => slack.state.messages(conversation);
@@ -163,7 +179,8 @@ describe('after an unclear post', () => {
     expect(slack.calls).toEqual([]);
     nowMs += HELD_MS;
     await channel.announce('opened', waitingView(), 1);
-    expect(slack.calls).toEqual(['auth.test', 'conversations.history', 'chat.postMessage']);
+    expect(slack.calls.slice(0, 3)).toEqual(['auth.test', 'conversations.history', 'chat.postMessage']);
+    expect(posts()).toHaveLength(1);
   });
 });
 
@@ -175,7 +192,7 @@ describe('when Slack says no', () => {
     const fault = await faultOf(channel.announce('opened', waitingView(), 1));
     expect(fault).toMatchObject({ temporary: true, retryAfterMs: 30_000 });
     await channel.announce('opened', waitingView(), 1);
-    expect(slack.calls).toEqual(['chat.postMessage']);
+    expect(posts().filter(({ metadata }) => metadata !== undefined)).toHaveLength(1);
   });
 
   it('to a second post in the same second, the other action comes a second later', async () => {
@@ -225,7 +242,11 @@ describe('when Slack says no', () => {
     const buttons = posts()[0]?.blocks.find((block) => block['type'] === 'actions')?.['elements'] as {
       action_id: string;
     }[];
-    expect(buttons.map(({ action_id }) => action_id)).toEqual(['countersign_open', 'countersign_deny']);
+    expect(buttons.map(({ action_id }) => action_id)).toEqual([
+      'countersign_read',
+      'countersign_open',
+      'countersign_deny',
+    ]);
   });
 
   it('to the token, the fault is permanent and does not hold the token', async () => {
@@ -245,54 +266,85 @@ describe('the thread', () => {
   const escalated = waitingView({ escalated: [{ group: 'oncall', firedAtMs: 0 }], timeline: timeline(5) });
   const replies = (): string[] => slack.state.replies(slackIds.channel, posts()[0]?.ts ?? '').map(({ text }) => text);
 
-  it('names those who may decide, once per escalation and once per reminder', async () => {
-    const channel = makeChannel();
-    const tell = async (...told: Parameters<Channel['announce']>): Promise<void> => {
-      nowMs += 2_000;
-      await channel.announce(...told);
-    };
-    await tell('opened', waitingView(), 1);
-    await tell('reminded', waitingView(), 2);
-    await tell('reminded', waitingView(), 2);
-    await tell('escalated', escalated, 3);
-    await tell('escalated', escalated, 3);
-    await tell('reminded', escalated, 4);
+  const tell = (...told: Parameters<Channel['announce']>): Promise<void> => {
+    nowMs += 2_000;
+    return makeChannel().announce(...told);
+  };
+
+  it('tells the history: asked, escalated, decided, ended; each once, however often it is told', async () => {
+    const approved = { ...escalated, decisions: [decisionOf('di', 'approve', '')], timeline: timeline(6) };
+    for (const again of [1, 2]) {
+      await tell('opened', waitingView(), 1);
+      await tell('reminded', waitingView(), 2);
+      await tell('escalated', escalated, 3);
+      if (again === 2) await tell('reminded', escalated, 4);
+    }
+    await tell('decided', approved, 5);
+    await tell('concluded', doneView({ escalated: escalated.escalated, decisions: approved.decisions }), 0);
+    await tell('concluded', doneView({ escalated: escalated.escalated, decisions: approved.decisions }), 0);
     expect(replies()).toEqual([
-      expect.stringMatching(/^Reminder: <@U0ADA> <@U0BO>, this still waits for 1 of dba\./),
+      expect.stringMatching(/^Asked: <@U0ADA> <@U0BO>\. It waits for 1 of dba\. It expires/),
       expect.stringMatching(/^Escalated to oncall: <@U0DI> may fill an open place now/),
-      expect.stringMatching(/^Reminder: <@U0ADA> <@U0BO> <@U0DI>, this still waits for 1 of dba\./),
+      expect.stringMatching(/^Approved by Di Oncall in slack, /),
+      expect.stringMatching(/^✅ Done: database.export on orders \(production\)\.$/),
     ]);
   });
 
-  it('does not call on those who are barred or have decided, and says so when nobody has a Slack account', async () => {
-    const channel = makeChannel();
-    await channel.announce('opened', waitingView(), 1);
-    nowMs += 2_000;
-    await channel.announce(
-      'reminded',
-      waitingView({ decisions: [decisionOf('ada', 'approve', '')], timeline: timeline(5) }),
-      2,
-    );
-    nowMs += 2_000;
-    await channel.announce(
-      'reminded',
-      waitingView({ quorum: { filled: false, open: [{ group: 'data-owner', places: 1 }] }, timeline: timeline(6) }),
-      3,
-    );
-    expect(replies()[0]).toContain('Reminder: <@U0BO>, ');
-    expect(replies()[1]).toContain('none of them has a Slack account');
-    expect(replies().join('')).not.toContain('U0CY');
+  it('mentions each person once, and nobody by a whole channel', async () => {
+    await tell('opened', waitingView(), 1);
+    for (const number of [2, 3, 4]) await tell('reminded', waitingView(), number);
+    expect(
+      replies()
+        .join('\n')
+        .match(/<@U0ADA>/g),
+    ).toHaveLength(1);
+    expect(replies().join('\n')).not.toMatch(/<!(?!date)|U0CY/);
   });
 
-  it('does not repeat a reminder whose answer was lost', async () => {
-    const channel = makeChannel();
-    await channel.announce('opened', waitingView(), 1);
-    nowMs += 2_000;
+  it('mentions who is on call, where that is known, and all others where those have no Slack account', async () => {
+    const onCall = { of: async () => ({ people: ['ada'], source: 'rotation', faults: [] }) };
+    await makeChannel({ onCall }).announce('opened', waitingView(), 1);
+    expect(replies()[0]).toMatch(/^Asked: <@U0ADA>\. /);
+  });
+
+  it('does not call on those who have decided, and says so when nobody has a Slack account', async () => {
+    await tell(
+      'opened',
+      waitingView({ decisions: [decisionOf('ada', 'approve', '')], plan: planOf({ group: 'dba', quorum: 2 }) }),
+      1,
+    );
+    expect(replies()[0]).toMatch(/^Asked: <@U0BO>\. /);
+    await tell(
+      'reopened',
+      waitingView({ round: 2, plan: planOf({ group: 'data-owner', quorum: 1 }), timeline: timeline(6) }),
+      2,
+    );
+    expect(replies().at(-1)).toMatch(
+      /^Asked again, review 2: members of data-owner \(none of them has a Slack account/,
+    );
+  });
+
+  it('says when the end of a lease is proven late', async () => {
+    const receipt = { digest: '66'.repeat(32), concludedAtMs: OPENED_AT_MS, closing: false };
+    await tell('concluded', doneView({ lease: 'open', receipt }), 0);
+    await tell('concluded', doneView({ receipt: { ...receipt, closing: true }, timeline: timeline(10) }), 0);
+    expect(replies().slice(-2)).toEqual([
+      expect.stringContaining('The end of its lease is not proven yet.'),
+      'The end of its lease is proven.',
+    ]);
+  });
+
+  it('has no history where policy asked nobody', async () => {
+    await tell('concluded', doneView({ plan: planOf(), decisions: [] }), 0);
+    expect([posts().length, replies()]).toEqual([1, []]);
+  });
+
+  it('does not repeat a line whose answer was lost', async () => {
+    await tell('opened', waitingView(), 1);
     slack.failNext('chat.postMessage', 'lose_answer');
-    await faultOf(channel.announce('reminded', waitingView(), 2));
-    nowMs += 2_000;
-    await channel.announce('reminded', waitingView(), 2);
-    expect(replies()).toHaveLength(1);
+    await faultOf(tell('escalated', escalated, 2));
+    await tell('escalated', escalated, 2);
+    expect(replies().filter((text) => text.startsWith('Escalated'))).toHaveLength(1);
   });
 });
 

@@ -1,15 +1,26 @@
+import { setTimeout } from 'node:timers/promises';
 import { createEmulator, type Emulator } from 'emulate';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createMessageStore } from '../../src/channels/slack/message-store.js';
+import { createMessageStore } from '../../src/channels/message/message-store.js';
 import { createSlackApi, type SlackApi } from '../../src/channels/slack/slack-api.js';
 import { createSlackChannel } from '../../src/channels/slack/slack-channel.js';
 import { Secret } from '../../src/core/secret.js';
+import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
 import { ACTION_ID, directory, doneView, PUBLIC_URL, slackIds, timeline, waitingView } from '../unit/slack/views.js';
 
 /** The bot scopes of apps/gateway/slack-manifest.yaml; the emulator refuses what they do not allow. */
-const SCOPES = ['chat:write', 'channels:history', 'groups:history', 'users:read'];
+const SCOPES = [
+  'chat:write',
+  'commands',
+  'channels:history',
+  'groups:history',
+  'im:history',
+  'im:write',
+  'users:read',
+  'users:read.email',
+];
 const TOKEN = 'xoxb-emulate';
 let emulator: Emulator;
 let database: MessageDatabase;
@@ -24,7 +35,7 @@ beforeAll(async () => {
     seed: {
       slack: {
         strict_scopes: true,
-        users: [{ name: 'ada' }],
+        users: [{ name: 'ada' }, { name: 'bo' }],
         channels: [{ name: 'approvals' }],
         tokens: [
           { token: TOKEN, user: 'ada', scopes: SCOPES },
@@ -56,7 +67,18 @@ describe('with an independent Slack and the scopes of our manifest', () => {
     const config = { teamId: slackIds.teamId, channel: conversation, fallbackChannel: null, publicUrl: PUBLIC_URL };
     const store = createMessageStore(database.pool);
     const readLog = async () => null;
-    const channel = createSlackChannel({ api, store, directory: () => directory, config, readLog, clock: Date.now });
+    const channel = createSlackChannel({
+      api,
+      store,
+      directory: () => directory,
+      config,
+      readLog,
+      onCall: NOBODY_ON_CALL,
+      digests: digestsOf(database.pool),
+      log: SILENT,
+      pause: (ms) => setTimeout(ms),
+      clock: Date.now,
+    });
     await channel.announce('opened', waitingView(), 1);
     await channel.announce('reminded', waitingView({ timeline: timeline(4) }), 2);
     await channel.announce('concluded', doneView(), 0);
@@ -70,10 +92,29 @@ describe('with an independent Slack and the scopes of our manifest', () => {
     const reply = await api.find(
       conversation,
       Date.now() - 60_000,
-      ({ event_payload }) => event_payload['slot'] === 'reminder/1/2',
+      ({ event_payload }) => event_payload['slot'] === 'asked/1',
       posted?.ts,
     );
     expect(reply).toMatchObject({ conversation });
+  });
+
+  it('a person is written to directly, and the message is found again by its metadata', async () => {
+    const { members } = (await ask('users.list')) as { members: { id: string; name: string; is_bot?: boolean }[] };
+    const other = members.find(({ name }) => name === 'bo')?.id ?? '';
+    const direct = await api.openDirect(other);
+    expect(direct).toMatch(/^D/);
+    const metadata = {
+      event_type: 'countersign_action',
+      event_payload: { action_id: ACTION_ID, slot: 'message/direct/bo' },
+    };
+    const posted = await api.post(direct, { text: 'Approval needed', blocks: [], metadata });
+    await api.update(posted, { text: 'Closed', blocks: [], metadata });
+    const found = await api.find(
+      direct,
+      Date.now() - 60_000,
+      ({ event_payload }) => event_payload['slot'] === 'message/direct/bo',
+    );
+    expect(found).toEqual(posted);
   });
 
   it('a person is told something, and looked up', async () => {

@@ -3,7 +3,7 @@ import type { DecisionAnswer } from '../../src/contracts/workflow.js';
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { must, startSlackGateway, type SlackGateway } from '../fakes/slack/slack-gateway.js';
-import { ACTION_DIGEST, ACTION_ID, directory, slackIds } from '../unit/slack/views.js';
+import { ACTION_DIGEST, ACTION_ID, directory, planOf, slackIds, waitingView } from '../unit/slack/views.js';
 
 let database: MessageDatabase;
 let gateway: SlackGateway;
@@ -56,6 +56,17 @@ describe('Approve', () => {
         },
       },
     ]);
+  });
+
+  it('counts in a direct message too, and is answered there', async () => {
+    gateway.slack.state.setUser('U0BO', {});
+    await gateway.post(waitingView({ plan: { ...planOf({ group: 'dba', quorum: 1 }), notify: ['direct'] } }));
+    const [message] = gateway.slack.state.messages('D0ADA');
+    const button = 'countersign_approve';
+    await gateway.slack.click(gateway.url, { conversation: 'D0ADA', ts: message?.ts ?? '', button, userId: 'U0ADA' });
+    expect(await gateway.told()).toContain('it was the last one needed');
+    expect(gateway.slack.state.ephemerals).toMatchObject([{ conversation: 'D0ADA', userId: 'U0ADA' }]);
+    expect(gateway.decided).toMatchObject([{ person: { id: 'ada' } }]);
   });
 
   it('is acknowledged before the decision is made', async () => {

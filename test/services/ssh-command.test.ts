@@ -190,7 +190,19 @@ describe('the end of an action', () => {
     const running = action.execute();
     await until(async () => (await sleeping(`3.${mark}`)).length > 0);
     await action.end('preview');
+    // A crash of the worker may have left the preview's certificate unnamed.
+    await action.end('preview', false);
     expect(await running).toMatchObject({ exitCode: 0 });
+  });
+
+  it('is ended by the proof, though a crash left its certificate unnamed', async () => {
+    const mark = String(Math.floor(Math.random() * 1e9));
+    const action = await actionOf({ command: ['/bin/sleep', `60.${mark}`] });
+    const running = action.execute().catch((error: unknown) => error);
+    await until(async () => (await sleeping(`60.${mark}`)).length > 0);
+    await action.end('execute', false);
+    expect(await sleeping(`60.${mark}`)).toEqual([]);
+    await running;
   });
 
   it('leaves other commands of the same user alone', async () => {

@@ -1,3 +1,4 @@
+import { noKeepsakes } from '../support/keepsakes.js';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,13 +42,13 @@ export interface Action {
     target?: Partial<SshHostTarget>;
   }): Promise<JsonObject>;
   /** As the notary proves it; of the execution by default. */
-  end(purpose?: 'preview' | 'execute'): Promise<void>;
+  /** @param isNamed false: as after a crash before the credential's row. */
+  end(purpose?: 'preview' | 'execute', isNamed?: boolean): Promise<void>;
 }
 
 const run = promisify(execFile);
 
 /** Commands keep nothing between preview and run. */
-const noKeepsakes = { get: () => Promise.reject(new Error('nothing was kept')) };
 
 export async function startSshHarness(): Promise<SshHarness> {
   const { vault } = inject('services');
@@ -95,7 +96,7 @@ async function actionOf(
   const need = sshCommand.credentialFor('execute', asked);
   const issued = await need.issue(admin as unknown as TokenVault);
   const leasedAtMs = Date.now();
-  const credential = { ...issued, accessor: 'a', expiresAtMs: leasedAtMs + issued.seconds * 1_000 };
+  const credential = { ...issued, leaseIds: [], accessor: 'a', expiresAtMs: leasedAtMs + issued.seconds * 1_000 };
   const witness = createSshHostWitness({ vault: admin, clock: Date.now, host: operationHost });
   return {
     actionId,
@@ -114,9 +115,10 @@ async function actionOf(
         signal,
         beginEffect,
       }),
-    async end(purpose = 'execute') {
-      const username = purpose === 'execute' ? issued.username : factsKeyId(actionId);
-      await witness.proveGone({ target, actionId, username, leasedAtMs, ttlSeconds: 300 });
+    async end(purpose = 'execute', isNamed = true) {
+      const name = purpose === 'execute' ? issued.username : factsKeyId(actionId);
+      const username = isNamed ? name : null;
+      await witness.proveGone({ target, actionId, purpose, username, vaultRole: null, leasedAtMs, ttlSeconds: 300 });
     },
   };
 }

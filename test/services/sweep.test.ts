@@ -73,6 +73,17 @@ describe('the sweeper', () => {
     expect(await sweep()).toEqual({ ended: 0, failed: 0 });
   });
 
+  it('ends nothing that a late list of Vault leaves out while it lives', async () => {
+    const lease = await openLease();
+    const { client } = options;
+    const late = { ...client, list: async () => ({ data: { keys: [] } }) as never };
+    expect(await createSweeper({ ...options, client: late })()).toEqual({ ended: 0, failed: 0 });
+    expect([await openRows(), await isAlive(lease.accessor)]).toEqual([[lease.accessor], true]);
+    await leasing.executing.revoke(lease);
+    expect(await createSweeper({ ...options, client: late })()).toEqual({ ended: 1, failed: 0 });
+    expect(await openRows()).toEqual([]);
+  });
+
   it('waits with that proof while another lease of the action lives', async () => {
     const request = await leasing.leaseRequest();
     const { actionId, requestDigest } = request;

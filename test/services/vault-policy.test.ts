@@ -132,7 +132,7 @@ describe('the write', () => {
     target,
     credential: {
       accessor: 'none',
-      leaseId: null,
+      leaseIds: [],
       username: 'none',
       material: { vault },
       expiresAtMs: Date.now() + 60_000,

@@ -10,6 +10,8 @@ export interface TestIssuer {
   publicPem: string;
   /** A token like an honest one, but for the changes; undefined removes a claim. */
   token(change?: TokenChange): Promise<string>;
+  /** Makes this the ID token that the next code is redeemed for. */
+  willAnswer(idToken: string): void;
   stop(): Promise<void>;
 }
 
@@ -23,9 +25,17 @@ export interface TokenChange {
 export async function startTestIssuer(): Promise<TestIssuer> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' };
+  let idToken = '';
   const server = createServer((request, response) => {
-    const discovery = { issuer, jwks_uri: `${issuer}/jwks` };
-    const answer = request.url === '/jwks' ? { keys: [jwk] } : discovery;
+    const discovery = {
+      issuer,
+      jwks_uri: `${issuer}/jwks`,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      authorization_response_iss_parameter_supported: true,
+    };
+    const answers: Record<string, unknown> = { '/jwks': { keys: [jwk] }, '/token': { id_token: idToken } };
+    const answer = answers[request.url ?? ''] ?? discovery;
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });
   server.listen(0, '127.0.0.1');
@@ -41,6 +51,9 @@ export async function startTestIssuer(): Promise<TestIssuer> {
       return new SignJWT(JSON.parse(JSON.stringify({ ...honest, ...claims })) as JWTPayload)
         .setProtectedHeader({ alg: 'ES256', kid: 'test', typ: 'at+jwt', ...header })
         .sign(key);
+    },
+    willAnswer(answer) {
+      idToken = answer;
     },
     async stop() {
       server.close();

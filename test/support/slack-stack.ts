@@ -45,7 +45,8 @@ const TOKEN = 'xoxb-000000000000-test';
 const SIGNING_SECRET = '0123456789abcdef0123456789abcdef';
 const WAIT_MS = 30_000;
 
-export async function startSlackStack(): Promise<SlackStack> {
+/** @param more further settings of worker, notary and gateway. */
+export async function startSlackStack(more: Record<string, string> = {}): Promise<SlackStack> {
   const slack = await startFakeSlack({
     teamId: TEAM,
     appId: APP,
@@ -53,14 +54,15 @@ export async function startSlackStack(): Promise<SlackStack> {
     signingSecret: SIGNING_SECRET,
     botToken: TOKEN,
     clock: Date.now,
-    limitsPosts: true,
   });
   for (const userId of Object.values(SLACK_USERS)) slack.state.setUser(userId, {});
   const posting = {
+    ...more,
     COUNTERSIGN_SLACK_BOT_TOKEN: TOKEN,
     COUNTERSIGN_SLACK_TEAM_ID: TEAM,
     COUNTERSIGN_SLACK_CHANNEL: CHANNEL,
     COUNTERSIGN_SLACK_API_URL: slack.apiUrl,
+    COUNTERSIGN_SLACK_DIGEST_SECONDS: '1',
   };
   const clicks = { COUNTERSIGN_SLACK_APP_ID: APP, COUNTERSIGN_SLACK_SIGNING_SECRET: SIGNING_SECRET };
   const extra: Record<'worker' | 'notary' | 'executor' | 'gateway', Record<string, string>> = {
@@ -105,8 +107,7 @@ async function writeImpatientPolicy(policyDir: string): Promise<Record<string, s
   const file = join(folder, 'database-export.cedar');
   const before = await readFile(file, 'utf8');
   const after = [
-    ['@remind("10m")', '@remind("1s")'],
-    ['@escalate("30m:security-oncall")', '@escalate("4s:security-oncall")'],
+    ['@escalate("30m:security-oncall")\n@remind("10m")', '@escalate("4s:security-oncall")\n@remind("1s")'],
     // The permit for all exports would else hold back the escalation.
     [
       'resource in Environment::"production"\n);',
@@ -123,7 +124,7 @@ async function writeImpatientPolicy(policyDir: string): Promise<Record<string, s
 async function isNoted({ installation }: Stack, actionId: string): Promise<boolean> {
   return installation.inRecord(async (client) => {
     const { rowCount } = await client.query(
-      `select 1 from countersign.channel_messages where action_id = $1 and slot = 'message' and state = 'posted'`,
+      `select 1 from countersign.channel_messages where channel_name = 'slack' and action_id = $1 and slot = 'message' and state = 'posted'`,
       [actionId],
     );
     return rowCount === 1;

@@ -6,6 +6,11 @@ import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
 import { Secret } from '../../src/core/secret.js';
 import type { VaultFault } from '../../src/vault/vault-fault.js';
 import { ACCOUNT, documentOf, POLICY_ARN } from '../support/aws-account.js';
+import { latest } from '../../src/record/record.js';
+import { witnessOf } from '../../src/targets/targets.js';
+import { createSweeper } from '../../src/vault/sweep.js';
+import { createLeases } from '../../src/vault/vault-leases.js';
+import { until } from '../support/until.js';
 import { useAwsHarness, type AwsHarness } from './aws-harness.js';
 
 const SET: AwsIamPolicyParams = {
@@ -97,6 +102,8 @@ describe('a session', () => {
       target: harness.account.target,
       actionId,
       username: credential.username,
+      vaultRole: null,
+      purpose: 'execute' as const,
       leasedAtMs,
       ttlSeconds: 60,
     };
@@ -114,8 +121,11 @@ describe('a session', () => {
     const actionId = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
     const path = `${target.vault.mount}/roles/countersign.execute.${actionId.toLowerCase()}`;
     await vaultAdmin.write(path, { credential_type: 'assumed_role', role_arns: `arn:aws:iam::${ACCOUNT}:role/x` });
-    const ended = { target, actionId, username: null, leasedAtMs: 0, ttlSeconds: 60 };
-    const proofs = await harness.witness().proveGone(ended);
+    const ended = { target, actionId, username: null, vaultRole: null, leasedAtMs: 0, ttlSeconds: 60 };
+    // The preview's end says nothing about what the execution is just about to read.
+    await harness.witness().proveGone({ ...ended, purpose: 'preview' });
+    expect(await vaultRoles(harness)).toHaveLength(1);
+    const proofs = await harness.witness().proveGone({ ...ended, purpose: 'execute' });
     expect(proofs.map(({ answer }) => answer)).toContain('left by a crash; removed');
     expect(await vaultRoles(harness)).toEqual([]);
   });
@@ -165,7 +175,15 @@ describe('a user', () => {
     const { PolicyDocument } = await iam.getUserPolicy({ UserName, PolicyName });
     const { Statement } = JSON.parse(decodeURIComponent(PolicyDocument ?? '')) as Policy;
     expect(Statement.every(({ Condition }) => 'DateLessThan' in Condition)).toBe(true);
-    const ended = { target, actionId, username: path, leasedAtMs: Date.now(), ttlSeconds: 120 };
+    const ended = {
+      target,
+      actionId,
+      purpose: 'execute' as const,
+      username: path,
+      vaultRole: null,
+      leasedAtMs: Date.now(),
+      ttlSeconds: 120,
+    };
     await expect(harness.witness().proveGone(ended)).rejects.toMatchObject({
       message: expect.stringContaining(UserName) as string,
     });
@@ -175,6 +193,26 @@ describe('a user', () => {
       answer: '0 users',
     });
     expect(await usersBelow('/countersign/')).toEqual([]);
+  });
+
+  it('is ended by the sweeper when its run is over, and the end is proven long before the lease would have run out', async () => {
+    const { vault: client, record, claims } = harness.notary;
+    const { target } = harness.account;
+    const witness = witnessOf(harness.witness(), () => target);
+    const leases = createLeases({ client, record, claims, witness, clock: Date.now });
+    const lease = await harness.lease('execute', SET, 600);
+    const path = `/countersign/${lease.actionId.toLowerCase()}/execute/`;
+    expect(await usersBelow(path)).toHaveLength(1);
+    const isLive = async (actionId: string): Promise<boolean> => actionId !== lease.actionId;
+    const tokenRoles = new Set([target.vault.previewTokenRole, target.vault.executeTokenRole]);
+    const mine = { ...claims, openLeases: () => claims.openLeases(lease.actionId) };
+    const sweep = createSweeper({ client, claims: mine, leases, isLive, tokenRoles, clock: Date.now });
+    await until(async () => (await sweep()).ended === 1);
+    expect(await usersBelow(path)).toEqual([]);
+    expect(await claims.openLeases(lease.actionId)).toEqual([]);
+    const proven = latest(await record.ofAction(lease.actionId), 'revocation')?.body;
+    expect(proven?.proofs).toContainEqual({ asked: `cloud: iam ListUsers, path ${path}`, answer: '0 users' });
+    expect(proven?.revokedAtMs).toBeLessThan(lease.credential.expiresAtMs - 300_000);
   });
 
   it('has keys that AWS knows before the end and not after it', async () => {

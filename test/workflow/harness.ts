@@ -6,6 +6,7 @@ import { Worker } from '@temporalio/worker';
 import {
   TASK_QUEUES,
   type AnnounceActivities,
+  type AnnounceInput,
   type ConcludeActivities,
   type ConcludeInput,
   type CountedDecision,
@@ -37,6 +38,9 @@ export interface Script {
   prepareFails?: () => Error;
   run?: (attempt: number) => Promise<RunResult>;
   verifyHint?: (envelope: unknown) => CountedDecision | null;
+  announce?: (input: AnnounceInput) => Promise<void>;
+  /** Whether the channels took the end at once; by default they did. */
+  told?: () => Promise<boolean>;
 }
 
 /** A workflow under test: the shipped bundle, with activities that follow a script. */
@@ -201,8 +205,9 @@ function scriptedActivities(
       };
       return script.prepared?.(base) ?? base;
     },
-    async announce({ event }) {
-      seen.announced.push(event);
+    async announce(input) {
+      seen.announced.push(input.event);
+      await script.announce?.(input);
     },
     async recordEscalation({ group }) {
       seen.escalated.push(group);
@@ -222,7 +227,7 @@ function scriptedActivities(
         ended.kind === 'ran'
           ? ({ status: 'succeeded', code: 'succeeded', message: 'done' } as const)
           : { status: ended.status, code: ended.code, message: ended.message };
-      return { outcome, lease: 'revoked', told: true };
+      return { outcome, lease: 'revoked', told: (await script.told?.()) ?? true };
     },
     async sweep() {
       return { ended: 0, failed: 0 };

@@ -96,6 +96,21 @@ describe('a review', () => {
     });
   });
 
+  it.each([
+    ['at once', 0, ['opened', 'paged']],
+    ['after its time, between reminders', 3 * MINUTE_MS, ['opened', 'reminded', 'paged', 'reminded']],
+  ])('pages %s, once', async (_, pageAfterMs, announced) => {
+    await yard.withAction(withPlan({ pageAfterMs, remindAfterMs: 2 * MINUTE_MS }), async (bench) => {
+      await opened(bench);
+      await environment.sleep(7 * MINUTE_MS);
+      const first = bench.seen.announced.slice(0, announced.length);
+      expect(first).toEqual(announced);
+      expect((await bench.approve('ana', ['dba'])).state).toBe('filled');
+      await bench.result();
+      expect(bench.seen.announced.filter((event) => event === 'paged')).toHaveLength(1);
+    });
+  });
+
   it('lets a member of an escalation group fill a place only after its timer', async () => {
     const escalating = withPlan({ escalations: [{ afterMs: 10 * MINUTE_MS, group: 'dba-lead' }] });
     await yard.withAction(escalating, async (bench) => {

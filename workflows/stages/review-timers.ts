@@ -1,7 +1,7 @@
 import type { Prepared } from '../../src/contracts/activities.js';
 
 export type ReviewTimer =
-  | { kind: 'remind'; atMs: number; summary: string }
+  | { kind: 'remind' | 'page'; atMs: number; summary: string }
   | { kind: 'escalate'; atMs: number; group: string; afterMs: number; summary: string }
   | { kind: 'expire'; atMs: number; summary: string };
 
@@ -27,6 +27,8 @@ export function reviewTimers(prepared: Prepared): ReviewTimer[] {
     waitMs *= 2;
     timers.push({ kind: 'remind', atMs, summary: `Reminder ${count}` });
   }
+  if (plan.pageAfterMs !== undefined)
+    timers.push({ kind: 'page', atMs: openedAtMs + plan.pageAfterMs, summary: 'Page who is on call' });
   const inTime = timers.filter((timer) => timer.atMs < expiresAtMs);
   inTime.sort((one, other) => one.atMs - other.atMs);
   return [...inTime, { kind: 'expire', atMs: expiresAtMs, summary: 'Expiry: then denied' }];

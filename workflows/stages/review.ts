@@ -7,7 +7,7 @@ import { reviewTimers, type ReviewTimer } from './review-timers.js';
 
 type Verdict = { kind: 'filled' } | Extract<Ended, { kind: 'not_run' }>;
 
-/** Waits, minutes or weeks, until people have decided or time has: reminds, escalates, expires. */
+/** Waits, minutes or weeks, until people have decided or time has: reminds, pages, escalates, expires. */
 export async function holdReview(desk: ReviewDesk, prepared: Prepared, announcer: Announcer): Promise<Verdict> {
   if (prepared.plan.stages.length === 0) return { kind: 'filled' };
   announcer.tell(prepared.round === 1 ? 'opened' : 'reopened');
@@ -41,6 +41,7 @@ export async function holdReview(desk: ReviewDesk, prepared: Prepared, announcer
 
 async function fire(timer: ReviewTimer, desk: ReviewDesk, prepared: Prepared, announcer: Announcer): Promise<void> {
   if (timer.kind === 'remind') announcer.tell('reminded');
+  if (timer.kind === 'page') announcer.tell('paged');
   if (timer.kind === 'escalate') {
     const { actionId, round } = prepared;
     await recordActivities(`Escalate to ${timer.group}`).recordEscalation({

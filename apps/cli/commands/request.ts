@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
+import { z } from 'zod';
+import type { GatewayApi } from '../../../src/client/api.js';
 import { makeRequest, type AgentIdentity, type MadeRequest } from '../../../src/client/identity.js';
 import { fetchLogText } from '../../../src/client/log-text.js';
+import { uploadSource } from '../../../src/client/upload.js';
 import type { RequestInput } from '../../../src/client/requests.js';
 import { parseOrRefuse } from '../../../src/core/invalid-field.js';
 import { Refusal } from '../../../src/core/errors.js';
 import type { Json, JsonObject } from '../../../src/core/json.js';
 import { jsonObjectSchema } from '../../../src/core/schemas/primitives.js';
-import { connectAsAgent, readTextFile, type AgentOptions } from '../connect.js';
+import { connectAsAgent, readBytes, readTextFile, type AgentOptions } from '../connect.js';
 import { parseSpan } from '../durations.js';
 import { exitCodeOf, UsageError } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
@@ -18,9 +21,11 @@ interface RequestOptions extends GlobalOptions, AgentOptions {
   param: string[];
   paramsFile?: string;
   reason: string;
+  tarball?: string;
   logsFile?: string;
   link?: string;
   tainted?: boolean;
+  replaces?: string;
   expiresIn?: number;
   prompterTokenFile: string[];
   schedulerTokenFile: string[];
@@ -35,10 +40,12 @@ export function addRequest({ program, context, exit }: CommandHost): void {
     .requiredOption('--operation <name>', 'kind of operation, e.g. database.export')
     .option('--param <key=value>', 'a parameter as text; key:=value for JSON; may be repeated', collect, [])
     .option('--params-file <file>', 'parameters as a JSON object; --param comes first')
+    .option('--tarball <file>', 'upload this tar or tar.gz, and name it as the parameter source (infra.apply)')
     .requiredOption('--reason <text>', 'why; reviewers see it as your own words')
     .option('--logs-file <file>', 'log lines for the reviewers')
     .option('--link <url>', 'where the run or trace can be seen')
     .option('--tainted', 'untrusted input was read before asking: never without review')
+    .option('--replaces <id>', 'your own action that was denied or expired, and that this one replaces')
     .option('--expires-in <time>', 'until it must have begun to run, e.g. 2h; at most 14d (default: 1d)', parseSpan)
     .option('--agent <id>', "the agent's id; else COUNTERSIGN_AGENT")
     .option('--key-file <file>', "the agent's private key; else COUNTERSIGN_AGENT_KEY_FILE")
@@ -56,6 +63,7 @@ export function addRequest({ program, context, exit }: CommandHost): void {
       const options = command.optsWithGlobals<RequestOptions>();
       const { api, identity } = await connectAsAgent(context, options);
       const input = await readInput(options, identity.agentId);
+      if (options.tarball !== undefined) input.params = await uploadInto(api, input.params, options.tarball);
       const tokens = {
         prompterTokens: await readTokens(options.prompterTokenFile, '--prompter-token-file'),
         schedulerTokens: await readTokens(options.schedulerTokenFile, '--scheduler-token-file'),
@@ -77,6 +85,16 @@ export function addRequest({ program, context, exit }: CommandHost): void {
     });
 }
 
+/** Besides what is uploaded, `source` may name the folder in it. */
+async function uploadInto(api: GatewayApi, params: JsonObject, file: string): Promise<JsonObject> {
+  const { source: given = {} } = params;
+  const known = z.strictObject({ folder: z.string().optional() }).safeParse(given);
+  if (!known.success) throw new UsageError('--tarball: it is the source; beside it, source may hold a folder only.');
+  const { kind, sha256 } = await uploadSource(api, await readBytes(file, '--tarball'));
+  const { folder } = known.data;
+  return { ...params, source: { kind, sha256, ...(folder !== undefined && { folder }) } };
+}
+
 /** Without these the question would be a person's. */
 function asAgent({ keyFile, tokenFile }: RequestOptions, { agentId }: AgentIdentity): string {
   const key = keyFile === undefined ? '' : ` --key-file ${keyFile}`;
@@ -90,7 +108,7 @@ async function readTokens(files: readonly string[], option: string): Promise<str
 }
 
 async function readInput(options: RequestOptions, agent: string): Promise<RequestInput> {
-  const { operation, reason, paramsFile, logsFile, link, tainted, expiresIn } = options;
+  const { operation, reason, paramsFile, logsFile, link, tainted, replaces, expiresIn } = options;
   const fromFile = paramsFile === undefined ? {} : parseParams(await readTextFile(paramsFile, '--params-file'));
   return {
     agent,
@@ -100,6 +118,7 @@ async function readInput(options: RequestOptions, agent: string): Promise<Reques
     ...(logsFile !== undefined && { logs: await readTextFile(logsFile, '--logs-file') }),
     ...(link !== undefined && { link }),
     ...(tainted !== undefined && { tainted }),
+    ...(replaces !== undefined && { replaces }),
     ...(expiresIn !== undefined && { lifetimeMs: expiresIn }),
   };
 }

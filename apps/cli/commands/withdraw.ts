@@ -10,7 +10,7 @@ interface WithdrawOptions extends GlobalOptions, AgentOptions {
 export function addWithdraw({ program, context }: CommandHost): void {
   program
     .command('withdraw')
-    .description('As an agent: take an own request back. Without effect once it runs.')
+    .description('As an agent: take an own request back, or end the action early.')
     .argument('<id>', "the action's id")
     .option('--reason <text>', 'why; on record', 'Withdrawn by the agent.')
     .option('--agent <id>', "the agent's id; else COUNTERSIGN_AGENT")
@@ -21,7 +21,9 @@ export function addWithdraw({ program, context }: CommandHost): void {
       const { api, identity } = await connectAsAgent(context, options);
       const { requestDigest } = await api.get(actionId);
       const withdrawal = await makeWithdrawal({ actionId, requestDigest, reason: options.reason }, identity);
-      await api.withdraw(actionId, withdrawal);
-      report(context, options, { actionId, withdrawn: true }, () => [`Withdrawn: ${actionId}`]);
+      const state = await api.withdraw(actionId, withdrawal);
+      report(context, options, { actionId, withdrawn: state === 'withdrawn', state }, () => [
+        state === 'withdrawn' ? `Withdrawn: ${actionId}` : `It runs, and is stopped: ${actionId}`,
+      ]);
     });
 }

@@ -5,6 +5,7 @@ import type { Finding } from './finding.js';
 import { checkGateway } from './gateway.js';
 import { checkPolicy } from './policy.js';
 import { checkPostgres } from './postgres.js';
+import { checkTeams } from './teams.js';
 import { checkTemporal } from './temporal.js';
 import { checkVault } from './vault.js';
 
@@ -21,6 +22,7 @@ export async function examine(context: CliContext, options: GlobalOptions): Prom
     }),
     checkPostgres(environment.COUNTERSIGN_RECORD_URL),
     checkPolicy(environment.COUNTERSIGN_POLICY_DIR, environment.COUNTERSIGN_POLICY_DIGEST),
+    checkTeams(environment),
   ]);
   return found.flat();
 }

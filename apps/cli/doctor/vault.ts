@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { KEY_PURPOSES } from '../../../src/core/keyring.js';
 import { Secret } from '../../../src/core/secret.js';
-import { createVaultClient } from '../../../src/vault/client.js';
+import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
+import { CONTENT_KEY, readContentKeyVersion } from '../../../src/vault/data-keys.js';
 import { readTransitKeys } from '../../../src/vault/transit-signer.js';
 import { failed, ok, reasonOf, skipped, unreachable, type Finding } from './finding.js';
 
@@ -14,13 +15,18 @@ export interface VaultSettings {
   transitMount: string;
 }
 
-/** Initialised, unsealed, and with a signing key for each purpose. */
+/** Initialised, unsealed, with a signing key for each purpose, and with the key of the content store. */
 export async function checkVault({ address, token, transitMount }: VaultSettings): Promise<Finding[]> {
   if (address === undefined) return [skipped('Vault', 'COUNTERSIGN_VAULT_ADDRESS')];
   const health = await checkHealth(address);
   if (health.status !== 'ok') return [health];
-  if (token === undefined) return [health, skipped('Vault: signing keys', 'COUNTERSIGN_VAULT_TOKEN')];
-  return [health, await checkKeys(address, new Secret(token), transitMount)];
+  if (token === undefined) {
+    const setting = 'COUNTERSIGN_VAULT_TOKEN';
+    return [health, skipped('Vault: signing keys', setting), skipped('Vault: content key', setting)];
+  }
+  const secret = new Secret(token);
+  const client = createVaultClient({ address, credential: () => secret });
+  return [health, ...(await Promise.all([checkKeys(client, transitMount), checkContentKey(client, transitMount)]))];
 }
 
 async function checkHealth(address: string): Promise<Finding> {
@@ -44,15 +50,28 @@ async function checkHealth(address: string): Promise<Finding> {
   }
 }
 
-async function checkKeys(address: string, token: Secret, mount: string): Promise<Finding> {
+async function checkKeys(client: VaultClient, mount: string): Promise<Finding> {
   const what = 'Vault: signing keys';
   try {
-    const keys = await readTransitKeys(createVaultClient({ address, credential: () => token }), mount);
+    const keys = await readTransitKeys(client, mount);
     return ok(what, `${String(keys.length)} versions of ${KEY_PURPOSES.join(', ')} under ${mount}`);
   } catch (error) {
     const advice =
       'Mend COUNTERSIGN_VAULT_TRANSIT_MOUNT or COUNTERSIGN_VAULT_TOKEN: ' +
       `each of ${KEY_PURPOSES.join(', ')} needs an ed25519 key there, and the token the right to read it.`;
     return failed(what, `the keys under ${mount} cannot be read (${reasonOf(error)})`, advice);
+  }
+}
+
+async function checkContentKey(client: VaultClient, mount: string): Promise<Finding> {
+  const what = 'Vault: content key';
+  try {
+    const version = await readContentKeyVersion(client, mount);
+    return ok(what, `version ${String(version)} of ${CONTENT_KEY} under ${mount}: logs and plan files can be kept`);
+  } catch (error) {
+    const advice =
+      `Make it: vault write ${mount}/keys/${CONTENT_KEY} type=aes256-gcm96. Or mend COUNTERSIGN_VAULT_TRANSIT_MOUNT or ` +
+      'COUNTERSIGN_VAULT_TOKEN, which needs the right to read it.';
+    return failed(what, `${CONTENT_KEY} under ${mount} cannot be read (${reasonOf(error)})`, advice);
   }
 }

@@ -7,7 +7,7 @@ import type { LogText } from '../../../src/record/log-text.js';
 import { differenceLines } from './difference.js';
 import { incidentLines } from './incidents.js';
 import { block, fields, pad, widthOfText, wrap } from './layout.js';
-import { quoted, quotedDiff } from './quoted.js';
+import { quoted, quotedContent } from './quoted.js';
 import type { Style } from './style.js';
 import { instant, relative, span } from './time.js';
 import { stateWord, styledRisk, styledState, waitedFor } from './words.js';
@@ -58,6 +58,7 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
   if (context !== null && context.owners.length > 0) rows.push(['owned by', visibleLine(context.owners.join(', '))]);
   rows.push(['asked', at(request.requestedAtMs)]);
   if (request.tainted === true) rows.push(['untrusted input', 'was read by the agent before it asked']);
+  if (request.replaces !== undefined) rows.push(['replaces', request.replaces]);
   if (action.state !== 'done') rows.push(['expires', at(action.expiresAtMs)]);
   if (action.state === 'waiting') rows.push(['waits for', waitedFor(quorum)]);
   const { prompters = [], schedulers = [] } = action.provenance ?? {};
@@ -103,9 +104,7 @@ function renderFlags({ flags }: ActionView, look: Look): string[] {
 
 function renderContent({ preview }: ActionView, look: Look): string[] {
   if (preview === null) return [];
-  const { language, text } = preview.content;
-  const lines = language === 'diff' ? quotedDiff(text, look) : quoted(text, look);
-  return section(`What will run (${language}, whole)`, lines, look);
+  return section(`What will run (${preview.content.language}, whole)`, quotedContent(preview.content, look), look);
 }
 
 function renderFacts({ preview }: ActionView, look: Look): string[] {

@@ -1,4 +1,4 @@
-import { diffTones, type DiffTone } from '../../../src/core/diff-tone.js';
+import { contentTones, type DiffTone } from '../../../src/core/diff-tone.js';
 import { visibleText } from '../../../src/core/visible-text.js';
 import { wrap } from './layout.js';
 import type { Style } from './style.js';
@@ -19,11 +19,11 @@ export function quoted(text: string, { width }: Pick<Look, 'width'>): string[] {
     .flatMap((line) => quotedLine(line, width, (shown) => shown));
 }
 
-/** A diff, with what comes and what goes in colours. */
-export function quotedDiff(text: string, { width, style }: Look): string[] {
-  const lines = visibleText(text).split('\n');
-  const tones = diffTones(lines);
-  return lines.flatMap((line, index) => quotedLine(line, width, paintOf(tones[index], style)));
+/** A preview's content, with what comes and what goes in colours. */
+export function quotedContent(content: { language: string; text: string }, { width, style }: Look): string[] {
+  const text = visibleText(content.text);
+  const tones = contentTones({ ...content, text });
+  return text.split('\n').flatMap((line, index) => quotedLine(line, width, paintOf(tones[index], style)));
 }
 
 function quotedLine(line: string, width: number, paint: (text: string) => string): string[] {

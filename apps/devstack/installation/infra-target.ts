@@ -27,7 +27,12 @@ export interface InfraOptions {
 
 /** A workspace, as the installation makes it. */
 export type InfraSpec = Pick<InfraTarget, 'name' | 'environment' | 'sources'> &
-  Partial<Pick<InfraTarget, 'owners' | 'modules' | 'providers' | 'providerMirror' | 'variables' | 'allowHttpData'>>;
+  Partial<
+    Pick<
+      InfraTarget,
+      'owners' | 'providerCredentials' | 'modules' | 'providers' | 'providerMirror' | 'variables' | 'allowHttpData'
+    >
+  >;
 
 export interface InstalledInfra {
   target: InfraTarget;

@@ -2,10 +2,12 @@ import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
 import { KEY_PURPOSES, sealKeyring } from '../../../src/core/keyring.js';
 import type { ProcessName } from '../../../src/core/schemas/statements.js';
 import { Secret } from '../../../src/core/secret.js';
-import { targetKind, type PostgresTarget } from '../../../src/targets/postgres.js';
+import type { PostgresTarget } from '../../../src/targets/postgres.js';
+import { kindOf, type Target } from '../../../src/targets/targets.js';
 import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
 import { CONTENT_KEY } from '../../../src/vault/data-keys.js';
 import { readTransitKeys } from '../../../src/vault/transit-signer.js';
+import type { FurtherTarget, InstalledTarget } from './further-target.js';
 import { namesOf, type Names, type TargetSpec } from './names.js';
 import { installOrders } from './orders-database.js';
 import { dropDatabasesAndRoles } from './postgres-admin.js';
@@ -18,9 +20,15 @@ export interface InstallOptions {
   /** Prefixes everything, so that installations on the same servers do not meet. */
   name: string;
   vault: { address: string; adminToken: string };
-  postgres: { adminUrl: string };
-  /** Default: `orders`, production, with 2,000 orders. */
+  postgres: {
+    adminUrl: string;
+    /** By which the processes reach the targets. Default: the host of `adminUrl`, by which Vault does. */
+    targetHost?: string | undefined;
+  };
+  /** Databases. Default: `orders`, production, with 2,000 orders. */
   targets?: readonly TargetSpec[];
+  /** Targets of other kinds. Default: none. */
+  further?: readonly FurtherTarget[];
   /** The longest that any lease may last. Default 3,600. */
   maxLeaseTtlSeconds?: number;
 }
@@ -36,6 +44,8 @@ export interface Installation {
   /** All process keys, sealed by the root. */
   keyring: Envelope;
   targets: PostgresTarget[];
+  /** Those of other kinds. */
+  furtherTargets: Target[];
   /** A login for one start of a process; its secret id is wrapped, lasts five minutes and works once. */
   issueLogin(process: ProcessName): Promise<ProcessLogin>;
   /** Removes all of it from Vault and PostgreSQL. */
@@ -48,34 +58,45 @@ const DEFAULT_TARGETS: readonly TargetSpec[] = [{ name: 'orders', environment: '
 export async function install(options: InstallOptions): Promise<Installation> {
   const names = namesOf(options.name);
   const admin = adminClient(options);
+  const further: InstalledTarget[] = [];
+  const takeBack = (): Promise<void> => uninstall(options, names, admin, further);
   try {
-    return await installAll(options, names, admin);
+    return { ...(await installAll(options, names, admin, further)), uninstall: takeBack };
   } catch (error) {
-    await uninstall(options, names, admin).catch(() => undefined);
+    await takeBack().catch(() => undefined);
     throw error;
   }
 }
 
-async function installAll(options: InstallOptions, names: Names, admin: VaultClient): Promise<Installation> {
+async function installAll(
+  options: InstallOptions,
+  names: Names,
+  admin: VaultClient,
+  further: InstalledTarget[],
+): Promise<Omit<Installation, 'uninstall'>> {
   const { postgres, vault, targets: specs = DEFAULT_TARGETS, maxLeaseTtlSeconds = 3_600 } = options;
   const [recordUrls, keyring, targets] = await Promise.all([
     installRecord(postgres.adminUrl, names),
     installKeys(admin, names),
-    installTargets({ adminUrl: postgres.adminUrl, names, admin, specs, maxTtlSeconds: maxLeaseTtlSeconds }),
+    installTargets({ postgres, names, admin, specs, maxTtlSeconds: maxLeaseTtlSeconds }),
   ]);
   await installLogins(admin, { names, targets: specs.map((spec) => names.target(spec.name)) });
+  const scope = { admin, adminUrl: postgres.adminUrl, names, maxTtlSeconds: maxLeaseTtlSeconds };
+  // One after the other: each adds to what the processes may do.
+  for (const installTarget of options.further ?? []) further.push(await installTarget(scope));
+  const furtherTargets = further.map(({ target }) => target);
   return {
     name: names.installation,
     vault: {
       address: vault.address,
       mounts: { database: names.databaseMount, transit: names.transitMount, approle: names.approleMount },
-      tokenRoles: targets.flatMap((target) => targetKind.tokenRoles(target)),
+      tokenRoles: [...targets, ...furtherTargets].flatMap((target) => kindOf(target).tokenRoles(target)),
     },
     recordUrls,
     ...keyring,
     targets,
+    furtherTargets,
     issueLogin: (process) => issueLogin(admin, names, process),
-    uninstall: () => uninstall(options, names, admin),
   };
 }
 
@@ -93,7 +114,7 @@ async function installKeys(
 }
 
 interface TargetsToInstall {
-  adminUrl: string;
+  postgres: InstallOptions['postgres'];
   names: Names;
   admin: VaultClient;
   specs: readonly TargetSpec[];
@@ -101,7 +122,7 @@ interface TargetsToInstall {
 }
 
 async function installTargets({
-  adminUrl,
+  postgres: { adminUrl, targetHost },
   names,
   admin,
   specs,
@@ -114,7 +135,7 @@ async function installTargets({
     const vaultPassword = await installOrders(adminUrl, names, spec);
     targets.push(
       await installVaultTarget(
-        { admin, names, postgres: { host, port: Number(port) }, maxTtlSeconds },
+        { admin, names, postgres: { host, port: Number(port), targetHost: targetHost ?? host }, maxTtlSeconds },
         spec,
         vaultPassword,
       ),
@@ -127,8 +148,10 @@ async function uninstall(
   { postgres, targets = DEFAULT_TARGETS }: InstallOptions,
   names: Names,
   admin: VaultClient,
+  further: readonly InstalledTarget[],
 ): Promise<void> {
   const perTarget = targets.map((target) => names.target(target.name));
+  for (const installed of further) await installed.uninstall();
   // First what could still make tokens and users, last what they lived in.
   await admin.delete(`sys/auth/${names.approleMount}`);
   for (const target of perTarget) {

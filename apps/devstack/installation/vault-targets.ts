@@ -16,7 +16,8 @@ import { leasePolicy } from './vault-policies/lease.js';
 export interface VaultTargetOptions {
   admin: VaultClient;
   names: Names;
-  postgres: { host: string; port: number };
+  /** `host` as Vault reaches it, `targetHost` as the processes do. */
+  postgres: { host: string; port: number; targetHost: string };
   maxTtlSeconds: number;
 }
 
@@ -43,7 +44,8 @@ export async function installVaultTarget(
     name: spec.name,
     environment: spec.environment,
     owners: [],
-    ...postgres,
+    host: postgres.targetHost,
+    port: postgres.port,
     database: target.database,
     tls: 'disable',
     vault: {

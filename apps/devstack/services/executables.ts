@@ -28,6 +28,13 @@ export function locateHashicorpVault(environment: DevstackEnvironment): string {
   return named('COUNTERSIGN_VAULT_BIN', environment.vaultBinary) ?? builtFromGo('vault');
 }
 
+/** `git` from the PATH. */
+export function locateGit(environment: DevstackEnvironment): string {
+  const git = onPath('git', environment);
+  if (git !== undefined) return git;
+  throw new Error('git is not on the PATH. Install it with the packages of your system.');
+}
+
 /** The folder of Python packages with moto in it, that `setup --with=aws` fetched: PYTHONPATH of `python3 -m moto.server`. */
 export function locateMoto(): string {
   const folder = join(repositoryRoot(), '.services', 'aws');

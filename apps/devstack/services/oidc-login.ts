@@ -3,6 +3,9 @@ import { text } from 'node:stream/consumers';
 import type Provider from 'oidc-provider';
 import { errorPage, loginPage, type Person } from './oidc-pages.js';
 
+/** How one signs in here: by choosing whom to be. */
+export const CHOSEN_ACR = 'urn:countersign:dev:chosen';
+
 /** Serves /interaction/…: shows the login page, and takes the person picked there. */
 export function createLogin(
   provider: Provider,
@@ -24,7 +27,7 @@ export function createLogin(
       await provider.interactionFinished(
         request,
         response,
-        { login: { accountId: person.id } },
+        { login: { accountId: person.id, acr: CHOSEN_ACR } },
         { mergeWithLastSubmission: false },
       );
     } catch (error) {

@@ -11,7 +11,7 @@ import {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 import { signInByDevice } from './oidc-device-sign-in.js';
-import { createLogin } from './oidc-login.js';
+import { CHOSEN_ACR, createLogin } from './oidc-login.js';
 import { devicePages, type Person } from './oidc-pages.js';
 import { createPortChooser } from './ports.js';
 
@@ -76,6 +76,7 @@ async function configure({ people, clients }: OidcOptions): Promise<Configuratio
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     claims: { openid: ['sub'], email: ['email'], profile: ['name'] },
     conformIdTokenClaims: false,
+    acrValues: [CHOSEN_ACR],
     findAccount: (_context, sub) => {
       const person = people.find(({ id }) => id === sub);
       return person && { accountId: sub, claims: () => ({ sub, email: person.email, name: person.name }) };

@@ -2,6 +2,8 @@ import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 
 /** Names of the ways to sign in, as routes refer to them. */
 export const PERSON = { person: [] };
+/** A person's session cookie, with the CSRF header where something changes. */
+export const SESSION = { session: [] };
 export const AGENT = { agent: [] };
 export const WORKLOAD = { workload: [] };
 
@@ -20,15 +22,25 @@ export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']
   tags: [
     { name: 'actions', description: 'Ask, look, wait, withdraw, fetch.' },
     { name: 'decisions', description: 'People only.' },
+    { name: 'session', description: 'Signing in to the full view, and out of it.' },
     {
       name: 'incidents',
       description: 'Effects that were not what had been declared, and agents frozen for it. People only.',
     },
+    { name: 'webhooks', description: 'What became of webhooks. People only.' },
     { name: 'operations', description: 'Whether the gateway lives.' },
   ],
   components: {
     securitySchemes: {
       person: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A person's OIDC access token." },
+      session: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: '__Host-countersign-session',
+        description:
+          "The full view's session (`countersign-session` without TLS), from the gateway's own pages only. What changes something needs " +
+          '`X-Countersign-Csrf` with the `csrf` of `GET /session`, too.',
+      },
       workload: {
         type: 'http',
         scheme: 'bearer',

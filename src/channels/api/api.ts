@@ -1,29 +1,41 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Policy } from '../../policy/policy.js';
+import type { AssuranceSettings } from '../../core/assurance.js';
+import type { Changes } from '../../record/changes.js';
 import type { Contents } from '../../record/contents.js';
 import type { Record as ActionRecord } from '../../record/record.js';
+import type { SourceUploads } from '../../record/source-uploads.js';
 import type { Decisions } from '../decisions.js';
 import type { Intake } from '../intake.js';
 import type { Refusals } from '../refusals.js';
 import type { Unfreezing } from '../unfreezing.js';
+import type { DeliveryLog } from '../webhook/delivery-log.js';
 import type { Withdrawals } from '../withdrawals.js';
 import { createAgentTokens } from './agent-tokens.js';
 import { createOidcIssuer } from './oidc-issuer.js';
+import { createEventStreams } from './event-streams.js';
+import type { EndedSessions } from './page/ended-sessions.js';
 import { createCookies } from './page/session.js';
+import { createSessions } from './page/sessions.js';
 import { createSignIn } from './page/sign-in.js';
 import { createPersonTokens } from './people.js';
 import { createPrincipals, nameOf } from './principals.js';
 import { createIdentify } from './route-parts.js';
 import { actionRoutes } from './routes/actions.js';
+import { consoleRoutes } from './routes/console.js';
 import { decisionRoutes } from './routes/decisions.js';
+import { eventRoutes } from './routes/events.js';
 import { healthRoutes, type HealthRoutesOptions } from './routes/health.js';
 import { incidentRoutes } from './routes/incidents.js';
 import { listRoute } from './routes/list.js';
 import { attachRoute, logsRoute } from './routes/logs.js';
 import { outputRoutes } from './routes/outputs.js';
-import { pageRoutes } from './routes/pages.js';
+import { queueRoute } from './routes/queue.js';
 import { resourceMetadataRoute } from './routes/resource-metadata.js';
+import { sessionRoutes } from './routes/session.js';
+import { sourcesRoute } from './routes/sources.js';
 import { submitRoute } from './routes/submit.js';
+import { webhookRoutes } from './routes/webhooks.js';
 import { acceptJson, createServer } from './server.js';
 import { createWatch } from './watch.js';
 import type { WorkloadTokens } from './workload-tokens.js';
@@ -31,11 +43,16 @@ import type { WorkloadTokens } from './workload-tokens.js';
 export interface ApiOptions extends HealthRoutesOptions {
   policy: () => Policy;
   record: ActionRecord;
+  changes: Changes;
+  endedSessions: EndedSessions;
   contents: Pick<Contents, 'get'>;
+  sources: SourceUploads;
   intake: Intake;
   decisions: Decisions;
   withdrawals: Withdrawals;
   unfreezing: Unfreezing;
+  /** What became of webhooks. */
+  deliveries: Pick<DeliveryLog, 'list' | 'replay'>;
   /** The tokens of agents without a key. */
   workloads: WorkloadTokens;
   refusals: Refusals;
@@ -49,16 +66,17 @@ export interface ApiOptions extends HealthRoutesOptions {
   oidc: { issuer: string; audience: string; clientId: string; tokenTypes: readonly string[] };
   /** 32 bytes in base64url; undefined: made now. */
   sessionKey: string | undefined;
+  /** Which sign-ins are good enough where policy demands a fresh one. */
+  assurance: AssuranceSettings;
+  /** Folder of the built full view. */
+  consoleDir: string;
   artefactsDir: string;
 }
 
-/** The gateway's HTTP server: `/v1` for programs, `/view` for people, ready to listen or to take another channel's plugin. */
+/** The gateway's HTTP server: `/v1` for programs, the full view for people, ready to listen or to take another channel's plugin. */
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
-  const { policy, record, clock, publicUrl, oidc, artefactsDir } = options;
-  const issuer = createOidcIssuer(oidc.issuer, clock);
-  const readPerson = createPersonTokens({ ...oidc, issuer, policy });
-  const readAgent = createAgentTokens({ policy, publicUrl, clock });
-  const identify = createIdentify(createPrincipals({ readPerson, readAgent, workloads: options.workloads }));
+  const parts = createParts(options);
+  const { identify } = parts;
   const app = await createServer({
     ...options,
     senderOf: (request) => {
@@ -71,29 +89,55 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     closing.abort();
   });
 
-  await app.register(
-    async (scope) => {
-      acceptJson(scope);
-      const watch = createWatch(record);
-      await scope.register(async (raw) => {
-        submitRoute(raw, options);
-        attachRoute(raw, options);
-      });
-      listRoute(scope, { record, identify });
-      actionRoutes(scope, { record, watch, identify, closing: closing.signal });
-      decisionRoutes(scope, { decisions: options.decisions, withdrawals: options.withdrawals, identify });
-      incidentRoutes(scope, { record, unfreezing: options.unfreezing, identify });
-      logsRoute(scope, { record, contents: options.contents, identify });
-      outputRoutes(scope, { record, artefactsDir, identify, clock });
-    },
-    { prefix: '/v1' },
-  );
-  await app.register(async (scope) => {
-    const cookies = createCookies({ key: options.sessionKey, hasTls: publicUrl.startsWith('https:'), clock });
-    const signIn = createSignIn({ issuer, clientId: oidc.clientId, redirectUri: `${publicUrl}/callback` });
-    pageRoutes(scope, { policy, record, contents: options.contents, cookies, signIn });
-  });
+  await app.register((scope) => apiRoutes(scope, options, parts, closing.signal), { prefix: '/v1' });
+  sessionRoutes(app, { policy: options.policy, ...parts });
+  await consoleRoutes(app, options);
   healthRoutes(app, options);
   resourceMetadataRoute(app, options);
   return app;
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+/** How people and agents prove who they are. */
+function createParts({ policy, clock, publicUrl, oidc, ...options }: ApiOptions) {
+  const issuer = createOidcIssuer(oidc.issuer, clock);
+  const readPerson = createPersonTokens({ ...oidc, issuer, policy });
+  const readAgent = createAgentTokens({ policy, publicUrl, clock });
+  const { origin } = new URL(publicUrl);
+  const cookies = createCookies({ key: options.sessionKey, hasTls: publicUrl.startsWith('https:'), clock });
+  const sessions = createSessions({ cookies, ended: options.endedSessions, clock });
+  const { workloads, assurance } = options;
+  const identify = createIdentify(createPrincipals({ readPerson, readAgent, workloads, sessions, policy, origin }));
+  const { clientId } = oidc;
+  const redirectUri = `${publicUrl}/callback`;
+  const signIn = createSignIn({ issuer, clientId, redirectUri, acrValues: assurance.acrValues, clock });
+  return { identify, origin, cookies, sessions, signIn };
+}
+
+async function apiRoutes(
+  scope: FastifyInstance,
+  options: ApiOptions,
+  { identify, sessions }: Parts,
+  closing: AbortSignal,
+): Promise<void> {
+  const { record, changes, clock } = options;
+  acceptJson(scope);
+  const watch = createWatch(record, changes);
+  await scope.register(async (raw) => {
+    submitRoute(raw, options);
+    attachRoute(raw, options);
+  });
+  listRoute(scope, { record, identify });
+  actionRoutes(scope, { ...options, watch, identify, closing });
+  queueRoute(scope, { ...options, identify });
+  eventRoutes(scope, { ...options, watch, sessions, identify, streams: createEventStreams({ closing, clock }) });
+  decisionRoutes(scope, { decisions: options.decisions, withdrawals: options.withdrawals, identify });
+  incidentRoutes(scope, { record, unfreezing: options.unfreezing, identify });
+  webhookRoutes(scope, { deliveries: options.deliveries, identify });
+  logsRoute(scope, { record, contents: options.contents, identify });
+  await scope.register(async (raw) => {
+    sourcesRoute(raw, { ...options, identify });
+  });
+  outputRoutes(scope, { record, artefactsDir: options.artefactsDir, identify, clock });
 }

@@ -18,7 +18,10 @@ export interface OidcIssuer {
    * Verifies a JWT of this issuer: signature, `iss`, `exp`, and whatever else the options ask.
    * @throws Refusal `unauthenticated`; ServiceFault `oidc` when the provider's keys cannot be had.
    */
-  verify(token: string, options: Pick<JWTVerifyOptions, 'audience' | 'requiredClaims'>): Promise<JWTVerifyResult>;
+  verify(
+    token: string,
+    options: Pick<JWTVerifyOptions, 'audience' | 'requiredClaims' | 'maxTokenAge'>,
+  ): Promise<JWTVerifyResult>;
 }
 
 export interface IssuerOptions {
@@ -102,6 +105,8 @@ async function fetchDiscovery(issuer: string): Promise<Discovery> {
 
 /** Why a token does not count; a provider that is away is not the token's fault. */
 export function tokenRefusal(error: unknown): Refusal | ServiceFault {
+  if (error instanceof errors.JWTExpired && error.claim === 'iat')
+    return unauthenticated('The token was issued too long ago: the person has to sign in again.');
   if (error instanceof errors.JWTExpired) return unauthenticated('The token has expired: sign in again.');
   if (error instanceof errors.JWTClaimValidationFailed) {
     return unauthenticated(`The token's claim ${JSON.stringify(error.claim)} is missing or not as it must be.`);

@@ -44,6 +44,8 @@ export interface PrompterTokensOptions {
   audiences: readonly string[];
   /** `aud` of the tokens that people decide with. */
   audience: string;
+  /** How long ago a token may have been issued: an agent that keeps one speaks for its person that long. */
+  maxAgeSeconds: number;
   policy: () => Policy;
 }
 
@@ -54,11 +56,12 @@ const PROMPTER_TOKEN_TYPES = ['jwt', 'at+jwt'];
  * Reads the token of a person on whose behalf an agent asks.
  * @returns who it is. A token by which the person could also decide is refused: an agent must never hold one.
  */
-export function createPrompterTokens({ issuer, audiences, audience, policy }: PrompterTokensOptions) {
+export function createPrompterTokens({ issuer, audiences, audience, maxAgeSeconds, policy }: PrompterTokensOptions) {
   return async (token: string): Promise<Person> => {
     const { payload, protectedHeader } = await issuer.verify(token, {
       audience: [...audiences],
       requiredClaims: ['exp', 'iat', 'sub'],
+      maxTokenAge: maxAgeSeconds,
     });
     if (!PROMPTER_TOKEN_TYPES.includes(typeOf(protectedHeader))) {
       throw unauthenticated('The token is neither an ID token nor an access token.');

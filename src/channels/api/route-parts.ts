@@ -1,7 +1,7 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { Refusal } from '../../core/errors.js';
-import type { Principal } from './principals.js';
+import type { PersonPrincipal, Principal, Ways } from './principals.js';
 import { problemSchema } from './problems.js';
 
 /** Proves who sends a request before its body is read. */
@@ -16,25 +16,34 @@ export interface Identify {
   find(request: FastifyRequest): Principal | undefined;
   /** Whom the hook let through. */
   of(request: FastifyRequest): Principal;
+  /** The person whom the hook let through; for routes of people only. */
+  personOf(request: FastifyRequest): PersonPrincipal;
 }
 
-export function createIdentify(read: (request: FastifyRequest) => Promise<Principal>): Identify {
+export function createIdentify(read: (request: FastifyRequest, ways: Ways) => Promise<Principal>): Identify {
   const principals = new WeakMap<FastifyRequest, Principal>();
   const only =
     (kind: Principal['kind'] | null, message: string): onRequestAsyncHookHandler =>
     async (request) => {
-      const principal = await read(request);
+      // An agent's routes never take cookies.
+      const principal = await read(request, { cookies: kind !== 'agent' });
       principals.set(request, principal);
       if (kind !== null && principal.kind !== kind) throw new Refusal('forbidden', message, 'Authorization');
     };
+  const of = (request: FastifyRequest): Principal => {
+    const principal = principals.get(request);
+    if (principal === undefined) throw new Error('Identify: this route has no sign-in hook');
+    return principal;
+  };
   return {
     either: only(null, ''),
     person: only('person', 'Only people decide: an agent may ask, wait and withdraw.'),
-    agent: only('agent', "Only the agent that asked may fetch the action's output."),
+    agent: only('agent', 'Only agents may do this: one that asks, for what is its own.'),
     find: (request) => principals.get(request),
-    of(request) {
-      const principal = principals.get(request);
-      if (principal === undefined) throw new Error('Identify: this route has no sign-in hook');
+    of,
+    personOf(request) {
+      const principal = of(request);
+      if (principal.kind !== 'person') throw new Error('Identify: the hook of this route lets people through only');
       return principal;
     },
   };

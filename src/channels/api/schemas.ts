@@ -214,7 +214,7 @@ export const attachedSchema = z.object({
   redactions: redactionsSchema,
 });
 
-export const withdrawnSchema = z.object({ actionId: actionIdSchema, state: z.literal('withdrawn') });
+export const withdrawnSchema = z.object({ actionId: actionIdSchema, state: z.enum(['withdrawn', 'ending']) });
 
 export const statementsSchema = z.object({
   statements: z

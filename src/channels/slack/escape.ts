@@ -1,4 +1,5 @@
 import { visibleLine } from '../../core/visible-text.js';
+import { utcTime } from '../message/times.js';
 
 /**
  * Text for inside a `mrkdwn` object or a message's fallback `text`: Slack's three control characters become entities
@@ -19,9 +20,4 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = { '*': '∗', _: '＿', '~
 /** A time in the reader's own time zone, with UTC for clients that cannot show it. Only for `mrkdwn` and `text`. */
 export function mrkdwnDate(timeMs: number): string {
   return `<!date^${Math.floor(timeMs / 1000).toString()}^{date_short_pretty} at {time}|${utcTime(timeMs)}>`;
-}
-
-/** E.g. `2026-11-22 19:21 UTC`. */
-export function utcTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

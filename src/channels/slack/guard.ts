@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../core/secret.js';
-import { readInteraction, type Interaction } from './interaction.js';
+import { readCommand, readInteraction, type Interaction } from './interaction.js';
 
 /** Limits of what Slack may send us. */
 export const GUARD_LIMITS = {
@@ -54,24 +54,39 @@ export interface GuardOptions {
 /** Judges requests that claim to come from Slack. Nothing behind it sees a request that it did not admit. */
 export interface SlackGuard {
   admit(request: RawRequest): Admission;
+  /** The same for a slash command, whose fields are the form itself. */
+  admitCommand(request: RawRequest): Admission;
 }
 
 /** A guard with a replay memory of its own: make one per process. */
 export function createSlackGuard(options: GuardOptions): SlackGuard {
-  const memory = createReplayMemory(options.rememberedSignatures ?? GUARD_LIMITS.rememberedSignatures);
+  const memory = createReplayMemory(options.rememberedSignatures);
+  const readForm = (request: RawRequest): Fault | Form => {
+    const nowMs = options.clock();
+    const signed = verifySignature(request, options.signingSecret, nowMs);
+    if (!signed.ok) return signed;
+    const remembered = memory.remember(signed.signature, nowMs);
+    return remembered === 'new' ? parseForm(request) : refuse(remembered);
+  };
   return {
     admit(request) {
-      const nowMs = options.clock();
-      const signed = verifySignature(request, options.signingSecret, nowMs);
-      if (!signed.ok) return signed;
-      const remembered = memory.remember(signed.signature, nowMs);
-      if (remembered !== 'new') return { ok: false, fault: remembered };
-      const payload = readPayloadParameter(request);
-      if (!payload.ok) return payload;
-      return readInteraction(payload.text, options);
+      const form = readForm(request);
+      if (!form.ok) return form;
+      const [text, ...more] = form.fields.getAll('payload');
+      if (text === undefined) return refuse('payload_missing');
+      return more.length > 0 ? refuse('payload_repeated') : readInteraction(text, options);
+    },
+    admitCommand(request) {
+      const form = readForm(request);
+      if (!form.ok) return form;
+      const names = [...form.fields.keys()];
+      if (new Set(names).size !== names.length) return refuse('payload_repeated');
+      return readCommand(Object.fromEntries(form.fields), options);
     },
   };
 }
+
+type Form = { ok: true; fields: URLSearchParams };
 
 type Fault = { ok: false; fault: GuardFault };
 
@@ -97,21 +112,17 @@ export function verifySignature(
   return { ok: true, signature };
 }
 
-function readPayloadParameter(request: RawRequest): Fault | { ok: true; text: string } {
+function parseForm(request: RawRequest): Fault | Form {
   const types = headerValues(request, 'content-type');
   if (types.length > 1) return refuse('header_repeated');
   if (!/^application\/x-www-form-urlencoded(;\s*charset=utf-8)?$/i.test(types[0]?.trim() ?? '')) {
     return refuse('content_type_unsupported');
   }
-  let body: string;
   try {
-    body = new TextDecoder('utf-8', { fatal: true }).decode(request.body);
+    return { ok: true, fields: new URLSearchParams(new TextDecoder('utf-8', { fatal: true }).decode(request.body)) };
   } catch {
     return refuse('body_not_utf8');
   }
-  const [text, ...more] = new URLSearchParams(body).getAll('payload');
-  if (text === undefined) return refuse('payload_missing');
-  return more.length > 0 ? refuse('payload_repeated') : { ok: true, text };
 }
 
 function headerValues({ rawHeaders }: RawRequest, name: string): string[] {
@@ -122,23 +133,24 @@ function refuse(fault: GuardFault): Fault {
   return { ok: false, fault };
 }
 
-interface ReplayMemory {
-  remember(signature: string, nowMs: number): 'new' | 'replayed' | 'too_many_requests';
+/** What was received before, for ten minutes. */
+export interface ReplayMemory {
+  remember(name: string, nowMs: number): 'new' | 'replayed' | 'too_many_requests';
 }
 
-function createReplayMemory(capacity: number): ReplayMemory {
+export function createReplayMemory(capacity: number = GUARD_LIMITS.rememberedSignatures): ReplayMemory {
   // Insertion order is order of time, so the oldest are always first.
   const seenAtMs = new Map<string, number>();
   return {
-    remember(signature, nowMs) {
+    remember(name, nowMs) {
       for (const [old, atMs] of seenAtMs) {
         if (nowMs - atMs <= GUARD_LIMITS.replayMemoryMs) break;
         seenAtMs.delete(old);
       }
-      if (seenAtMs.has(signature)) return 'replayed';
+      if (seenAtMs.has(name)) return 'replayed';
       // Forgetting an unexpired one would let it be replayed; only Slack itself can fill this.
       if (seenAtMs.size >= capacity) return 'too_many_requests';
-      seenAtMs.set(signature, nowMs);
+      seenAtMs.set(name, nowMs);
       return 'new';
     },
   };

@@ -8,6 +8,13 @@ export const SLACK_NAMES = {
   deny: 'countersign_deny',
   /** Link buttons: Slack tells of the click, and there is nothing to do. */
   open: 'countersign_open',
+  /** Opens the pages of a content that is too long for a message. */
+  read: 'countersign_read',
+  /** In those pages. */
+  back: 'countersign_read_back',
+  next: 'countersign_read_next',
+  approveRead: 'countersign_read_approve',
+  readModal: 'countersign_read_modal',
   denyModal: 'countersign_deny_modal',
   reasonBlock: 'countersign_reason',
   reasonInput: 'countersign_reason_input',
@@ -22,9 +29,9 @@ export interface SlackUser {
   userId: string;
 }
 
-/** A click on one of our two buttons. */
+/** A click on one of the buttons of a message of ours. */
 export interface ButtonClick {
-  kind: 'approve' | 'deny';
+  kind: 'approve' | 'deny' | 'read';
   user: SlackUser;
   /** What the button carries. */
   actionId: string;
@@ -47,8 +54,28 @@ export interface DenySubmission {
   reason: string;
 }
 
+/** A click in the pages of a content. */
+export interface PageClick {
+  kind: 'page';
+  user: SlackUser;
+  button: 'back' | 'next' | 'approve';
+  viewId: string;
+  /** Slack's name for the state of the modal that was clicked in. */
+  viewHash: string;
+  /** What we put in when we showed that page, sealed. */
+  privateMetadata: string;
+  /** Slack's own id of the click. */
+  clickTs: string;
+}
+
+/** `/countersign`: what waits for me? */
+export interface Command {
+  kind: 'command';
+  user: SlackUser;
+}
+
 /** `ignored`: signed and well-formed, but nothing of ours (a link button, another app's modal). */
-export type Interaction = ButtonClick | DenySubmission | { kind: 'ignored' };
+export type Interaction = ButtonClick | PageClick | DenySubmission | Command | { kind: 'ignored' };
 
 /** A button's `value`. */
 export function buttonValue(actionId: string, actionDigest: string): string {
@@ -74,7 +101,7 @@ const clickSchema = z.looseObject({
   actions: z.tuple([
     z.looseObject({
       type: z.literal('button'),
-      action_id: z.enum([SLACK_NAMES.approve, SLACK_NAMES.deny]),
+      action_id: z.enum([SLACK_NAMES.approve, SLACK_NAMES.deny, SLACK_NAMES.read]),
       value: z.string().max(200),
       action_ts: tsSchema,
     }),
@@ -99,25 +126,92 @@ const submissionSchema = z.looseObject({
   }),
 });
 
+const pageClickSchema = z.looseObject({
+  user: userSchema,
+  container: z.looseObject({ type: z.literal('view'), view_id: idSchema }),
+  view: z.looseObject({
+    id: idSchema,
+    team_id: idSchema,
+    app_id: z.string(),
+    callback_id: z.literal(SLACK_NAMES.readModal),
+    hash: z.string().min(1).max(200),
+    private_metadata: z.string().max(3_000),
+  }),
+  actions: z.tuple([
+    z.looseObject({
+      type: z.literal('button'),
+      action_id: z.enum([SLACK_NAMES.back, SLACK_NAMES.next, SLACK_NAMES.approveRead]),
+      action_ts: tsSchema,
+    }),
+  ]),
+});
+
+const commandSchema = z.looseObject({
+  command: z.string().max(100),
+  team_id: idSchema,
+  api_app_id: z.string(),
+  user_id: idSchema,
+});
+
+/** Who may send what. */
+export interface Allowed {
+  teamId: string;
+  appId: string;
+}
+
 /** Reads the JSON of a `payload` parameter whose signature holds; only the given workspace and app count. */
-export function readInteraction(text: string, allowed: { teamId: string; appId: string }): Admission {
-  const envelope = envelopeSchema.safeParse(parseJson(text));
+export function readInteraction(text: string, allowed: Allowed): Admission {
+  return readPayload(parseJson(text), allowed);
+}
+
+/** The same for a slash command's fields. */
+export function readCommand(fields: unknown, allowed: Allowed): Admission {
+  const command = commandSchema.safeParse(fields);
+  if (!command.success) return { ok: false, fault: 'payload_malformed' };
+  const { team_id: teamId, api_app_id: appId, user_id: userId } = command.data;
+  if (teamId !== allowed.teamId) return { ok: false, fault: 'team_not_allowed' };
+  if (appId !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
+  if (command.data.command !== COMMAND) return ignored;
+  return { ok: true, interaction: { kind: 'command', user: { teamId, userId } } };
+}
+
+/** As the app's manifest names it. */
+const COMMAND = '/countersign';
+
+/** Reads a payload that Slack itself handed over. */
+export function readPayload(value: unknown, allowed: Allowed): Admission {
+  const envelope = envelopeSchema.safeParse(value);
   if (!envelope.success) return { ok: false, fault: 'payload_malformed' };
   const payload = envelope.data;
   if (payload.team.id !== allowed.teamId) return { ok: false, fault: 'team_not_allowed' };
   if (payload.api_app_id !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
-  if (payload.type === 'block_actions') return readClick(payload, allowed.teamId);
+  if (payload.type === 'block_actions') return readClick(payload, allowed);
   if (payload.type === 'view_submission') return readSubmission(payload, allowed);
   return ignored;
 }
 
 const ignored: Admission = { ok: true, interaction: { kind: 'ignored' } };
 
-function readClick(payload: unknown, teamId: string): Admission {
+const MESSAGE_BUTTONS: Readonly<Record<string, ButtonClick['kind']>> = {
+  [SLACK_NAMES.approve]: 'approve',
+  [SLACK_NAMES.deny]: 'deny',
+  [SLACK_NAMES.read]: 'read',
+};
+const PAGE_BUTTONS: Readonly<Record<string, PageClick['button']>> = {
+  [SLACK_NAMES.back]: 'back',
+  [SLACK_NAMES.next]: 'next',
+  [SLACK_NAMES.approveRead]: 'approve',
+};
+
+function readClick(payload: unknown, allowed: Allowed): Admission {
+  const { teamId } = allowed;
   const any = anyClickSchema.safeParse(payload);
   if (!any.success) return { ok: false, fault: 'payload_malformed' };
   const name = any.data.actions[0].action_id;
-  if (name !== SLACK_NAMES.approve && name !== SLACK_NAMES.deny) return ignored;
+  const button = PAGE_BUTTONS[name];
+  if (button !== undefined) return readPageClick(payload, button, allowed);
+  const kind = MESSAGE_BUTTONS[name];
+  if (kind === undefined) return ignored;
   const click = clickSchema.safeParse(payload);
   if (!click.success) return { ok: false, fault: 'payload_malformed' };
   const { user, container, channel, trigger_id: triggerId } = click.data;
@@ -130,7 +224,7 @@ function readClick(payload: unknown, teamId: string): Admission {
   return {
     ok: true,
     interaction: {
-      kind: action.action_id === SLACK_NAMES.approve ? 'approve' : 'deny',
+      kind,
       user: { teamId, userId: user.id },
       actionId,
       actionDigest,
@@ -142,17 +236,47 @@ function readClick(payload: unknown, teamId: string): Admission {
   };
 }
 
-function readSubmission(payload: unknown, allowed: { teamId: string; appId: string }): Admission {
+function readPageClick(payload: unknown, button: PageClick['button'], allowed: Allowed): Admission {
+  const click = pageClickSchema.safeParse(payload);
+  if (!click.success) return { ok: false, fault: 'payload_malformed' };
+  const { user, view, container } = click.data;
+  const outside = outsider(user.team_id, view, allowed);
+  if (outside !== null) return outside;
+  if (container.view_id !== view.id) return { ok: false, fault: 'payload_malformed' };
+  return {
+    ok: true,
+    interaction: {
+      kind: 'page',
+      user: { teamId: allowed.teamId, userId: user.id },
+      button,
+      viewId: view.id,
+      viewHash: view.hash,
+      privateMetadata: view.private_metadata,
+      clickTs: click.data.actions[0].action_ts,
+    },
+  };
+}
+
+/** The modal must be the app's own, in the workspace, and so must the person be. */
+function outsider(
+  personTeamId: string | undefined,
+  view: { team_id: string; app_id: string },
+  allowed: Allowed,
+): Admission | null {
+  if (view.app_id !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
+  const isOurs = view.team_id === allowed.teamId && (personTeamId ?? allowed.teamId) === allowed.teamId;
+  return isOurs ? null : { ok: false, fault: 'team_not_allowed' };
+}
+
+function readSubmission(payload: unknown, allowed: Allowed): Admission {
   const any = anyViewSchema.safeParse(payload);
   if (!any.success) return { ok: false, fault: 'payload_malformed' };
   if (any.data.view.callback_id !== SLACK_NAMES.denyModal) return ignored;
   const submission = submissionSchema.safeParse(payload);
   if (!submission.success) return { ok: false, fault: 'payload_malformed' };
   const { user, view } = submission.data;
-  if (view.app_id !== allowed.appId) return { ok: false, fault: 'app_not_allowed' };
-  if (view.team_id !== allowed.teamId || (user.team_id !== undefined && user.team_id !== allowed.teamId)) {
-    return { ok: false, fault: 'team_not_allowed' };
-  }
+  const outside = outsider(user.team_id, view, allowed);
+  if (outside !== null) return outside;
   return {
     ok: true,
     interaction: {

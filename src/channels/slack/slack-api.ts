@@ -1,16 +1,11 @@
-import {
-  LogLevel,
-  WebAPIHTTPError,
-  WebAPIPlatformError,
-  WebAPIRateLimitedError,
-  WebClient,
-  type Logger,
-} from '@slack/web-api';
+import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
 import { z } from 'zod';
 import { ServiceFault } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
+import type { MessageAddress } from '../message/message-store.js';
 import type { Block } from './blocks.js';
 import type { SlackUser } from './interaction.js';
+import { silentLogger } from './silent-logger.js';
 
 /** What Slack or the way to it did: the request was not taken, or nobody knows. */
 export class SlackFault extends ServiceFault {
@@ -51,19 +46,17 @@ export interface OutgoingMessage {
   metadata: { event_type: string; event_payload: Record<string, string | number> };
 }
 
-/** Where a message is. */
-export interface MessageAddress {
-  conversation: string;
-  ts: string;
-}
-
 /** The few calls we make; each rejects with SlackFault only. */
 export interface SlackApi {
   post(conversation: string, message: OutgoingMessage, threadTs?: string): Promise<MessageAddress>;
   update(address: MessageAddress, message: OutgoingMessage): Promise<void>;
   /** A line that only one person sees. */
   tell(conversation: string, userId: string, text: string, blocks: readonly Block[]): Promise<void>;
+  /** Id of the conversation with one person. */
+  openDirect(userId: string): Promise<string>;
   openView(triggerId: string, view: Record<string, unknown>): Promise<void>;
+  /** Replaces an open modal; with its hash only if nobody has replaced it since. */
+  updateView(viewId: string, hash: string | null, view: Record<string, unknown>): Promise<void>;
   /** A message that we posted, with this metadata, among the newest 1,000 since `sinceMs`; in the thread if one is given. */
   find(
     conversation: string,
@@ -91,8 +84,9 @@ export function createSlackApi({ botToken, apiUrl, timeoutMs = 10_000 }: SlackAp
     timeout: timeoutMs,
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
-    logger: silent,
+    logger: silentLogger,
   });
+  const directs = new Map<string, string>();
   let self: Promise<Self> | undefined;
   const whoAmI = (): Promise<Self> => {
     self ??= call('auth.test', () => client.auth.test()).then((answer) => selfSchema.parse(answer));
@@ -121,38 +115,63 @@ export function createSlackApi({ botToken, apiUrl, timeoutMs = 10_000 }: SlackAp
         client.chat.postEphemeral({ channel: conversation, user: userId, text, blocks: [...blocks] }),
       );
     },
+    async openDirect(userId) {
+      const known = directs.get(userId);
+      if (known !== undefined) return known;
+      const answer = await call('conversations.open', () => client.conversations.open({ users: userId }));
+      const { channel } = directSchema.parse(answer);
+      directs.set(userId, channel.id);
+      return channel.id;
+    },
     async openView(triggerId, view) {
       await call('views.open', () => client.apiCall('views.open', { trigger_id: triggerId, view }));
     },
-    async find(conversation, sinceMs, matches, threadTs) {
-      const { user_id: ownUser } = await whoAmI();
-      let cursor: string | undefined;
-      for (let page = 0; page < PAGES; page += 1) {
-        const query = {
-          channel: conversation,
-          oldest: (sinceMs / 1000).toFixed(6),
-          include_all_metadata: true,
-          limit: 200,
-          cursor,
-        };
-        const method = threadTs === undefined ? 'conversations.history' : 'conversations.replies';
-        const answer = historySchema.parse(
-          await call(method, () => client.apiCall(method, { ...query, ts: threadTs })),
-        );
-        const found = answer.messages.find(
-          (message) => message.user === ownUser && message.metadata !== undefined && matches(message.metadata),
-        );
-        if (found !== undefined) return { conversation, ts: found.ts };
-        cursor = answer.response_metadata?.next_cursor;
-        if (cursor === undefined || cursor === '') return undefined;
-      }
-      return undefined;
+    async updateView(viewId, hash, view) {
+      const which = { view_id: viewId, ...(hash !== null && { hash }) };
+      await call('views.update', () => client.apiCall('views.update', { ...which, view }));
     },
+    find: async (conversation, sinceMs, matches, threadTs) =>
+      findMessage(client, (await whoAmI()).user_id, { conversation, sinceMs, matches, threadTs }),
     userInfo: ({ userId }) => call('users.info', () => client.users.info({ user: userId })),
   };
 }
 
+interface Sought {
+  conversation: string;
+  sinceMs: number;
+  matches: (metadata: MessageMetadata) => boolean;
+  threadTs: string | undefined;
+}
+
+async function findMessage(
+  client: WebClient,
+  ownUser: string,
+  { conversation, sinceMs, matches, threadTs }: Sought,
+): Promise<MessageAddress | undefined> {
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES; page += 1) {
+    const query = {
+      channel: conversation,
+      oldest: (sinceMs / 1000).toFixed(6),
+      include_all_metadata: true,
+      limit: 200,
+      cursor,
+    };
+    const method = threadTs === undefined ? 'conversations.history' : 'conversations.replies';
+    const answer = historySchema.parse(await call(method, () => client.apiCall(method, { ...query, ts: threadTs })));
+    const found = answer.messages.find(
+      (message) => message.user === ownUser && message.metadata !== undefined && matches(message.metadata),
+    );
+    if (found !== undefined) return { conversation, ts: found.ts };
+    cursor = answer.response_metadata?.next_cursor;
+    if (cursor === undefined || cursor === '') return undefined;
+  }
+  return undefined;
+}
+
 const PAGES = 5;
+
+const directSchema = z.looseObject({ channel: z.looseObject({ id: z.string() }) });
 
 const selfSchema = z.looseObject({ user_id: z.string() });
 type Self = z.infer<typeof selfSchema>;
@@ -216,14 +235,3 @@ function toSlackFault(method: string, error: unknown): SlackFault {
   }
   return new SlackFault('unclear', `Slack gave no answer to ${method}.`);
 }
-
-// It would log requests that fail; what happened is in the SlackFault.
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  setLevel: () => undefined,
-  getLevel: () => LogLevel.ERROR,
-  setName: () => undefined,
-};

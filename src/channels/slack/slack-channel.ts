@@ -1,241 +1,183 @@
 import { ServiceFault } from '../../core/errors.js';
-import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { LogText } from '../../record/log-text.js';
 import { Overtaken, type Channel } from '../channel.js';
-import type { MessageKey, MessageStore } from './message-store.js';
-import { isDecidable, renderAction, renderNotice, revisionOf, type RenderedMessage } from './render.js';
-import { dueReplies, type Reply } from './replies.js';
-import { SlackFault, type MessageAddress, type MessageMetadata, type SlackApi } from './slack-api.js';
+import type { Log } from '../log.js';
+import { presentFor } from '../message/called-on.js';
+import { isDecidable } from '../message/layout.js';
+import { MESSAGE_SLOT, showingsOf, type Showing } from '../message/showings.js';
+import type { OnCall } from '../../directory/oncall/on-call.js';
+import { sendDigests, type DigestOptions, type Reminded } from './digests.js';
+import { dueLines } from './history.js';
+import { slackUserOf } from './mentions.js';
+import { CONVERSATION_GONE, showMessage, SLACK_CHANNEL_NAME, type ShowOptions } from './show-message.js';
+import { SlackFault } from './slack-api.js';
+import type { Pause } from './post-once.js';
+import { postLine } from './thread.js';
 
-/** The channel's name in decisions, configuration and the message store. */
-export const SLACK_CHANNEL_NAME = 'slack';
-
-/** The slot of the one message that shows an action. */
-export const MESSAGE_SLOT = 'message';
-
-export interface SlackChannelOptions {
-  api: SlackApi;
-  store: MessageStore;
-  directory: () => Directory;
+export interface SlackChannelOptions extends Omit<ShowOptions, 'publicUrl'> {
   config: {
     teamId: string;
-    /** Id of the channel that is posted to. */
+    /** Id of the channel that is posted to where policy names no other place. */
     channel: string;
     /** Used when the first one is archived or gone. */
     fallbackChannel: string | null;
     /** Without a trailing slash. */
     publicUrl: string;
   };
-  /** The agent's log, as far as it can be shown. */
-  readLog: (view: ActionView) => Promise<LogText | null>;
-  clock: () => number;
+  /** Who is on call for a group. */
+  onCall: Pick<OnCall, 'of'>;
+  /** How people are reminded. */
+  digests: DigestOptions['digests'];
+  log: Log;
+  /** How a short wait between two posts is spent. */
+  pause: Pause;
 }
 
-/** Refusals after which another channel is the only way. */
-const CHANNEL_GONE: ReadonlySet<string> = new Set([
-  'channel_not_found',
-  'is_archived',
-  'not_in_channel',
-  'is_inactive',
-  'restricted_action',
-]);
-/** Refusals after which the message must be posted anew. */
-const MESSAGE_GONE: ReadonlySet<string> = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed']);
-const BLOCKS_REFUSED: ReadonlySet<string> = new Set([
-  'msg_blocks_too_long',
-  'invalid_blocks',
-  'invalid_blocks_format',
-  'msg_too_long',
-]);
-
-/** How far Slack's clock may be behind ours when an unclear post is looked for. */
-const SEARCH_MARGIN_MS = 60_000;
-/** A message that vanishes again and again while we post it is an operator's matter. */
-const ATTEMPTS = 5;
-
-/** Slack as a channel: one message per action, updated at every change; reminders and escalations in its thread. */
+/**
+ * Slack as a channel: in each place that policy names one message per action, updated at every change, with its history in
+ * the thread; and one to each person who may decide, where policy says so. Reminders come to each person as one digest.
+ */
 export function createSlackChannel(options: SlackChannelOptions): Channel {
   return {
     name: SLACK_CHANNEL_NAME,
     async announce(event, view, number) {
-      const address = await show(view, options);
-      if (address === undefined || !isDecidable(view)) return;
-      const { directory, config } = options;
-      for (const reply of dueReplies(event, view, { directory: directory(), teamId: config.teamId, number })) {
-        await showReply(reply, view, address, options);
+      const isReminder = event === 'reminded' && isDecidable(view);
+      const { needsLine, fault } = isReminder
+        ? await sendDigests(view, number, {
+            ...options,
+            directory: presentFor(view, options.directory(), options.clock()),
+          })
+        : NOT_REMINDED;
+      const announcement = { view, number, reminds: needsLine };
+      const told = await tellAll(await aimsOf(view, options), announcement, options);
+      // All places that policy names were given up: the action must still be seen.
+      if (told.includes('given_up') && !told.includes('shown')) {
+        await tellAll([{ kind: 'configured', slot: MESSAGE_SLOT, mayPost: true }], announcement, options);
       }
+      if (fault !== null) throw fault;
     },
   };
 }
 
-async function show(view: ActionView, options: SlackChannelOptions): Promise<MessageAddress | undefined> {
-  const { store, config, clock } = options;
-  const key = { channelName: SLACK_CHANNEL_NAME, actionId: view.actionId, slot: MESSAGE_SLOT };
-  // What was refused before anyone was asked is on record, and no matter for a chat.
-  if (view.plan === null && (await store.posted(key)) === undefined) return undefined;
-  const gone = new Set<string>();
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const conversation = [config.channel, config.fallbackChannel].find(
-      (candidate) => candidate !== null && !gone.has(candidate),
-    );
-    if (conversation === undefined || conversation === null) {
-      throw new SlackFault(
-        'refused',
-        'The Slack channel is archived, gone or closed to the app, and there is no usable fallback: set COUNTERSIGN_SLACK_CHANNEL.',
-        'channel_not_found',
-      );
-    }
-    const reservation = await store.reserve(key, conversation, clock());
-    const address = await onReservation(reservation, { key, conversation, view, gone, options });
-    if (address !== undefined) return address;
-  }
-  throw new SlackFault(
-    'refused',
-    `The Slack message about ${view.actionId} vanished ${String(ATTEMPTS)} times.`,
-    'message_not_found',
-  );
-}
+const NOT_REMINDED: Reminded = { needsLine: false, fault: null };
 
-interface Attempt {
-  key: MessageKey;
-  conversation: string;
+interface Announcement {
   view: ActionView;
-  /** Conversations found unusable; grows. */
-  gone: Set<string>;
-  options: SlackChannelOptions;
+  number: number;
+  /** Whether a line in the thread is due that reminds. */
+  reminds: boolean;
 }
 
-/** Undefined: try again, elsewhere or anew. */
-async function onReservation(
-  reservation: Awaited<ReturnType<MessageStore['reserve']>>,
-  attempt: Attempt,
-): Promise<MessageAddress | undefined> {
-  switch (reservation.kind) {
-    case 'held':
-      throw beingPosted(attempt.view.actionId);
-    case 'posted':
-      return update(reservation.address, attempt);
-    case 'post':
-      return post(attempt);
-    case 'search': {
-      const { conversation, sinceMs } = reservation;
-      const search = (): Promise<MessageAddress | undefined> =>
-        attempt.options.api.find(conversation, sinceMs - SEARCH_MARGIN_MS, isMessageOf(attempt.view.actionId));
-      // A search that fails leaves it as unclear as it was.
-      const found = await guarded({ ...attempt, conversation }, search, 'unclear');
-      if (found === undefined) return undefined;
-      if (found.value === undefined) return post({ ...attempt, conversation });
-      await attempt.options.store.settle(attempt.key, found.value);
-      return update(found.value, attempt);
-    }
-  }
+/** A message to be brought up to date; `left`: no longer asked for, but still there. */
+type Aim = (Showing | { kind: 'left'; slot: string; conversation: string }) & {
+  /** False: nothing is posted anew. */
+  mayPost: boolean;
+};
+
+async function aimsOf(view: ActionView, options: SlackChannelOptions): Promise<Aim[]> {
+  const { store, config } = options;
+  const directory = presentFor(view, options.directory(), options.clock());
+  const there = await store.shown(SLACK_CHANNEL_NAME, view.actionId, MESSAGE_SLOT);
+  const isThere = (slot: string): boolean => there.some((message) => message.slot === slot);
+  // What was refused before anyone was asked is on record, and no matter for a chat.
+  const showings =
+    view.plan === null
+      ? []
+      : showingsOf(view, {
+          directory,
+          addressOf: ({ slack }) => slack,
+          configured: config.channel,
+          isReachable: (person) => slackUserOf(person, directory, config.teamId) !== undefined,
+        });
+  // Nobody is written to about what they cannot decide any more.
+  const wanted = showings
+    .map((showing) => ({ ...showing, mayPost: showing.kind !== 'direct' || isDecidable(view) }))
+    .filter(({ mayPost, slot }) => mayPost || isThere(slot));
+  const left = there
+    .filter(({ slot }) => !wanted.some((aim) => aim.slot === slot))
+    .map(({ slot, conversation }): Aim => ({ kind: 'left', slot, conversation, mayPost: false }));
+  return [...wanted, ...left];
 }
 
-async function post(attempt: Attempt): Promise<MessageAddress | undefined> {
-  const { key, conversation, view, options } = attempt;
-  const posted = await guarded(attempt, () =>
-    withNotice(view, options, (message) => options.api.post(conversation, message)),
-  );
-  if (posted?.value === undefined) return undefined;
-  await options.store.settle(key, posted.value);
-  await options.store.advance(key, revisionOf(view));
-  return posted.value;
-}
+type Told = 'shown' | 'nowhere' | 'given_up';
 
-/** Calls Slack under a reservation, and gives the reservation back when it fails. Undefined: the channel is unusable. */
-async function guarded<T>(
-  { key, conversation, gone, options }: Attempt,
-  ask: () => Promise<T>,
-  whenRefused: 'absent' | 'unclear' = 'absent',
-): Promise<{ value: T } | undefined> {
-  try {
-    return { value: await ask() };
-  } catch (error) {
-    if (error instanceof SlackFault && CHANNEL_GONE.has(error.slackCode)) {
-      await options.store.release(key, 'absent');
-      gone.add(conversation);
-      return undefined;
-    }
-    await options.store.release(key, error instanceof SlackFault && error.kind !== 'unclear' ? whenRefused : 'unclear');
-    throw error;
-  }
-}
-
-async function update(address: MessageAddress, attempt: Attempt): Promise<MessageAddress | undefined> {
-  const { key, view, gone, options } = attempt;
-  const { api, store } = options;
-  if (!(await store.advance(key, revisionOf(view)))) return address;
-  try {
-    await withNotice(view, options, (message) => api.update(address, message));
-  } catch (error) {
-    if (!(error instanceof SlackFault)) throw error;
-    if (error.kind === 'unclear') await checkLatest(attempt);
-    if (CHANNEL_GONE.has(error.slackCode)) gone.add(address.conversation);
-    else if (!MESSAGE_GONE.has(error.slackCode)) throw error;
-    await store.forget(key, address);
-    return undefined;
-  }
-  await checkLatest(attempt);
-  return address;
-}
-
-/** Two updates may have crossed on their way: only a fresh view may then be the last one. */
-async function checkLatest({ key, view, options }: Attempt): Promise<void> {
-  if (await options.store.advance(key, revisionOf(view))) return;
-  throw new Overtaken('slack', `A later view of ${view.actionId} was shown in Slack meanwhile.`, true);
-}
-
-async function withNotice<T>(
-  view: ActionView,
-  { directory, config, readLog }: SlackChannelOptions,
-  send: (message: RenderedMessage) => Promise<T>,
-): Promise<T> {
-  const context = { directory: directory(), publicUrl: config.publicUrl };
-  try {
-    return await send(renderAction(view, { ...context, log: await readLog(view) }));
-  } catch (error) {
-    if (!(error instanceof SlackFault) || !BLOCKS_REFUSED.has(error.slackCode)) throw error;
-    return send(renderNotice(view, context));
-  }
-}
-
-async function showReply(
-  reply: Reply,
-  view: ActionView,
-  thread: MessageAddress,
+/**
+ * Tries all, whatever becomes of one.
+ * @throws the gravest of the faults: that the view is old, then what may pass.
+ */
+async function tellAll(
+  aims: readonly Aim[],
+  announcement: Announcement,
   options: SlackChannelOptions,
-): Promise<void> {
-  const { api, store, clock } = options;
-  const { conversation } = thread;
-  const key = { channelName: SLACK_CHANNEL_NAME, actionId: view.actionId, slot: reply.slot };
-  const reservation = await store.reserve(key, conversation, clock());
-  if (reservation.kind === 'posted') return;
-  if (reservation.kind === 'held') throw beingPosted(view.actionId);
+): Promise<Told[]> {
+  const told: Told[] = [];
+  const faults: ServiceFault[] = [];
+  for (const aim of aims) {
+    try {
+      told.push(await tell(aim, announcement, options));
+    } catch (error) {
+      if (!(error instanceof ServiceFault)) throw error;
+      faults.push(error);
+    }
+  }
+  const fault: ServiceFault | undefined =
+    faults.find((one) => one instanceof Overtaken) ?? faults.find(({ temporary }) => temporary) ?? faults[0];
+  if (fault !== undefined) throw fault;
+  return told;
+}
+
+async function tell(aim: Aim, { view, number, reminds }: Announcement, options: SlackChannelOptions): Promise<Told> {
+  const { config, log } = options;
   try {
-    const matches = (metadata: MessageMetadata): boolean =>
-      metadata.event_type === reply.message.metadata.event_type &&
-      metadata.event_payload['action_id'] === view.actionId &&
-      metadata.event_payload['slot'] === reply.slot;
-    const earlier =
-      reservation.kind === 'search'
-        ? await api.find(conversation, reservation.sinceMs - SEARCH_MARGIN_MS, matches, thread.ts)
-        : undefined;
-    await store.settle(key, earlier ?? (await api.post(conversation, reply.message, thread.ts)));
+    const conversations = await conversationsOf(aim, options);
+    const show = { ...options, publicUrl: config.publicUrl };
+    const address = await showMessage(view, { slot: aim.slot, conversations, mayPost: aim.mayPost }, show);
+    if (address === undefined) return 'nowhere';
+    const directory = presentFor(view, options.directory(), options.clock());
+    const context = { directory, teamId: config.teamId, onCall: options.onCall, number, reminds };
+    for (const line of aim.kind === 'left' ? [] : dueLines(view, context)) {
+      if (aim.kind === 'direct' && !line.isForEach) continue;
+      await postLine(line, { actionId: view.actionId, showing: aim.slot, thread: address }, options);
+    }
+    return 'shown';
   } catch (error) {
-    // A failed search leaves it as unclear as it was.
-    const absent = reservation.kind === 'post' && error instanceof SlackFault && error.kind !== 'unclear';
-    await store.release(key, absent ? 'absent' : 'unclear');
-    throw error;
+    if (!(error instanceof SlackFault) || !isUnusable(aim, error)) throw error;
+    if (aim.kind === 'configured') {
+      const words =
+        'The Slack channel is archived, gone or closed to the app, and there is no usable fallback: set COUNTERSIGN_SLACK_CHANNEL.';
+      throw new SlackFault('refused', words, error.slackCode);
+    }
+    const { actionId } = view;
+    log.warn({ actionId, slot: aim.slot, slackCode: error.slackCode }, 'Slack cannot show an action there: given up');
+    return 'given_up';
   }
 }
 
-function isMessageOf(actionId: string): (metadata: MessageMetadata) => boolean {
-  return (metadata) => metadata.event_type === 'countersign_action' && metadata.event_payload['action_id'] === actionId;
+/** Refusals that are about the person written to, not about us. */
+const PERSON_GONE: ReadonlySet<string> = new Set([
+  'user_not_found',
+  'users_not_found',
+  'user_disabled',
+  'user_not_visible',
+  'cannot_dm_bot',
+  'messages_tab_disabled',
+]);
+
+function isUnusable({ kind }: Aim, { slackCode }: SlackFault): boolean {
+  return CONVERSATION_GONE.has(slackCode) || (kind !== 'configured' && PERSON_GONE.has(slackCode));
 }
 
-function beingPosted(actionId: string): ServiceFault {
-  return new ServiceFault('slack', `Another process is showing ${actionId} in Slack right now.`, true, {
-    retryAfterMs: 1_000,
-  });
+async function conversationsOf(aim: Aim, { api, directory, config }: SlackChannelOptions): Promise<string[]> {
+  switch (aim.kind) {
+    case 'configured':
+      return [config.channel, ...(config.fallbackChannel === null ? [] : [config.fallbackChannel])];
+    case 'named':
+      return [aim.address];
+    case 'left':
+      return [aim.conversation];
+    case 'direct': {
+      const userId = slackUserOf(aim.person, directory(), config.teamId);
+      return userId === undefined ? [] : [await api.openDirect(userId)];
+    }
+  }
 }

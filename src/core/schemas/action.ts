@@ -48,6 +48,8 @@ export const requestSchema = z.strictObject({
   link: linkSchema.optional(),
   /** The agent's own word that it read untrusted input before it asked: then this is never automatic. Default: false. */
   tainted: z.boolean().optional(),
+  /** An own action that ended without effect, in whose place this one is asked for; people are shown how that one ended. */
+  replaces: actionIdSchema.optional(),
   requestedAtMs: timeMsSchema,
   /** After this the action may neither be admitted nor begin to run. */
   expiresAtMs: timeMsSchema,
@@ -89,12 +91,16 @@ export const reviewPlanSchema = z.strictObject({
   escalations: z.array(z.strictObject({ afterMs: z.int().positive(), group: nameSchema })).max(20),
   /** First reminder after this; each next one after twice the wait. Null: none. */
   remindAfterMs: z.int().positive().nullable(),
+  /** After this, while it still waits, people are paged; 0: at once; absent: nobody is. */
+  pageAfterMs: z.int().nonnegative().optional(),
   expireAfterMs: z.int().positive(),
   leaseTtlSeconds: z.int().min(10).max(86_400),
-  /** How an approver must have proven who they are. */
-  assurance: z.enum(['any']),
+  /** How an approver must have proven who they are: `web` is in the full view, after a fresh sign-in. */
+  assurance: z.enum(['any', 'web']),
   /** What freezes the agent, besides people; absent: nothing. An absent field leaves the digests of older plans as they are. */
   freeze: z.enum(['effect_mismatch']).optional(),
+  /** Names of the places where people are told, sorted; absent: the channels' configured ones. */
+  notify: z.array(nameSchema).min(1).max(102).optional(),
   /** Ids of the permits that determined this plan, sorted. */
   policies: z.array(z.string().max(200)).max(100),
 });
@@ -109,7 +115,8 @@ export const actionSnapshotSchema = z.strictObject({
   fingerprint: digestSchema,
   previewDigest: digestSchema,
   planDigest: digestSchema,
-  leaseRole: z.string().max(200),
+  /** Vault roles of all that is leased. */
+  leaseRole: z.string().max(600),
   expiresAtMs: timeMsSchema,
 });
 export type ActionSnapshot = z.infer<typeof actionSnapshotSchema>;

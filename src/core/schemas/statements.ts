@@ -32,6 +32,12 @@ export const DIFFERENCE_BYTES = { items: 40_000, content: 40_000 } as const;
 
 /** What would happen now against what people were shown in the round before. */
 export const differenceSchema = z.strictObject({
+  /** What policy demands otherwise than before; absent where that is the same. */
+  plan: z
+    .array(z.strictObject({ label: z.string().max(80), before: z.string().max(2_000), now: z.string().max(2_000) }))
+    .min(1)
+    .max(10)
+    .optional(),
   /** Null where the fact was not there. */
   facts: z
     .array(
@@ -53,6 +59,15 @@ export const differenceSchema = z.strictObject({
 export type Difference = z.infer<typeof differenceSchema>;
 
 const personSchema = nameSchema;
+
+/** How the identity provider says that a person proved who they are, in the full view. Absent: a channel that does not know. */
+export const signInProofSchema = z.strictObject({
+  /** `auth_time` (OpenID Connect Core, 2); null when the provider did not say. */
+  authTimeMs: timeMsSchema.nullable(),
+  /** `acr`; null when the provider did not say. */
+  acr: z.string().max(200).nullable(),
+});
+export type SignInProof = z.infer<typeof signInProofSchema>;
 
 /** Who else is affected, and what the agent did before. */
 export const reviewContextSchema = z.strictObject({
@@ -145,6 +160,7 @@ export const statementBodySchemas = {
       groups: z.array(nameSchema).max(200),
     }),
     via: z.strictObject({ channel: nameSchema, subject: z.string().max(200), eventId: z.string().max(200) }),
+    signIn: signInProofSchema.optional(),
     decidedAtMs: timeMsSchema,
   }),
   /** What the agent sent beside its request: kept in the content store, its secrets left out. */

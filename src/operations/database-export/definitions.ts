@@ -28,22 +28,23 @@ interface RelationRow extends Relation {
   };
 }
 
-const DIRECT = `
-  SELECT DISTINCT c.oid::text AS oid FROM unnest($1::text[], $2::text[]) AS q(s, r)
-    JOIN pg_catalog.pg_class c ON c.relname = q.r AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce(q.s, 'public')`;
-
-// What a view reads stands in pg_depend, under its rewrite rule; partitions and children in pg_inherits.
+// $1: schemas, $2: names. What a view reads stands in pg_depend, under its rewrite rule; partitions and children in
+// pg_inherits.
 const CLOSURE = `
-  WITH RECURSIVE leads(from_oid, to_oid) AS (
+  WITH RECURSIVE direct(oid) AS (
+    SELECT c.oid FROM unnest($1::text[], $2::text[]) AS q(s, r)
+      JOIN pg_catalog.pg_class c ON c.relname = q.r AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = coalesce(q.s, 'public')
+  ), leads(from_oid, to_oid) AS (
     SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
     UNION SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits
   ), reached(oid) AS (
-    SELECT unnest($1::text[]::oid[]) UNION SELECT l.to_oid FROM reached JOIN leads l ON l.from_oid = reached.oid
+    SELECT oid FROM direct UNION SELECT l.to_oid FROM reached JOIN leads l ON l.from_oid = reached.oid
   )
-  SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.oid = ANY ($1::text[]::oid[]) AS direct,
-    coalesce((SELECT json_agg(json_build_object('name', a.attname, 'comment', pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum)
+  SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.oid IN (SELECT oid FROM direct) AS direct,
+    coalesce((SELECT json_agg(json_build_object('name', a.attname, 'comment', (SELECT d.description FROM pg_catalog.pg_description d
+        WHERE d.objoid = a.attrelid AND d.classoid = 'pg_catalog.pg_class'::regclass AND d.objsubid = a.attnum)) ORDER BY a.attnum)
        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
     json_build_object(
       'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'owner', pg_catalog.pg_get_userbyid(c.relowner), 'options', c.reloptions,
@@ -81,11 +82,10 @@ export async function readDefinitions(
   names: readonly QueryName[],
   functionOids: readonly string[],
 ): Promise<Definitions> {
-  const direct = await client.query<{ oid: string }>(DIRECT, [
+  const reached = await client.query<RelationRow>(CLOSURE, [
     names.map(({ schema }) => schema),
     names.map(({ name }) => name),
   ]);
-  const reached = await client.query<RelationRow>(CLOSURE, [direct.rows.map(({ oid }) => oid)]);
   const functions =
     functionOids.length > 0 || reached.rows.some(mayCallFunctions)
       ? await client.query<{ definition: Json }>(FUNCTIONS, [reached.rows.map(({ oid }) => oid), functionOids])

@@ -27,13 +27,14 @@ const FIELDS = `
 const OPERATORS = `
   SELECT 'operator' AS kind, o.oprname AS name, p.oid::text AS oid, p.prosecdef AS definer
     FROM pg_catalog.pg_operator o
-    JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace AND n.nspname = 'public'
-    JOIN pg_catalog.pg_proc p ON p.oid IN (o.oprcode, o.oprrest, o.oprjoin)
-   WHERE o.oprname = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'operators')))`;
+    JOIN pg_catalog.pg_proc p ON p.oid = ANY (ARRAY[o.oprcode::oid, o.oprrest, o.oprjoin])
+   WHERE o.oprnamespace = pg_catalog.to_regnamespace('public')
+     AND o.oprname = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb -> 'operators')))`;
+// PostgreSQL's own functions have oids below 16384 (its transam.h, FirstNormalObjectId), and none is SECURITY DEFINER.
 const CASTS = `
   SELECT 'cast' AS kind, pg_catalog.format_type(c.castsource, NULL) || ' to ' || pg_catalog.format_type(c.casttarget, NULL) AS name, p.oid::text AS oid, p.prosecdef AS definer
     FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
-   WHERE p.prosecdef AND $1::jsonb IS NOT NULL`;
+   WHERE c.castfunc >= 16384 AND p.prosecdef AND $1::jsonb IS NOT NULL`;
 const TYPES = `
   SELECT 'type' AS kind, coalesce(q.schema, 'public') || '.' || q.name AS name, '0' AS oid, false AS definer
     FROM jsonb_to_recordset($1::jsonb -> 'types') AS q(schema text, name text)

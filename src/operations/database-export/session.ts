@@ -91,28 +91,18 @@ export async function withSession<T>(
   }
 }
 
+// One round trip; the settings stay when the transaction that `begin` opens is rolled back.
 async function enter(
   client: pg.Client,
   { begin }: SessionKind,
-  { target, credential, timeoutMs }: SessionOptions,
+  { target, ...options }: SessionOptions,
 ): Promise<number> {
-  const { rows } = await client.query<{
-    current: string;
-    session: string;
-    superuser: string;
-    pid: number;
-    version: number;
-  }>(
-    `SELECT current_user::text AS current, session_user::text AS session, pg_catalog.current_setting('is_superuser') AS superuser,
-            pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int4 AS version`,
+  const answers: unknown = await client.query(
+    ['BEGIN', WHO, ...settingsOf(options.timeoutMs), 'COMMIT', begin].join('; '),
   );
-  const [who] = rows;
-  if (
-    who === undefined ||
-    who.current !== credential.username ||
-    who.session !== credential.username ||
-    who.superuser !== 'off'
-  ) {
+  const [who] = (answers as pg.QueryResult<Who>[])[1]?.rows ?? [];
+  const { username } = options.credential;
+  if (who?.current !== username || who.session !== username || who.superuser !== 'off') {
     throw new ServiceFault(
       'target',
       `The session at ${target.name} does not run as the leased user, or that user is a superuser.`,
@@ -125,6 +115,21 @@ async function enter(
       `${target.name} runs PostgreSQL ${String(who.version)}; 17 or newer is needed.`,
       false,
     );
+  return who.pid;
+}
+
+interface Who {
+  current: string;
+  session: string;
+  superuser: string;
+  pid: number;
+  version: number;
+}
+
+const WHO = `SELECT current_user::text AS current, session_user::text AS session, pg_catalog.current_setting('is_superuser') AS superuser,
+  pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int4 AS version`;
+
+function settingsOf(timeoutMs: number): string[] {
   const milliseconds = String(Math.max(1, Math.floor(timeoutMs)));
   const settings = {
     search_path: 'pg_catalog, public, pg_temp',
@@ -140,13 +145,7 @@ async function enter(
     extra_float_digits: '1',
     default_transaction_read_only: 'on',
   };
-  await client.query(
-    Object.entries(settings)
-      .map(([name, value]) => `SET ${name} = ${value};`)
-      .join(' '),
-  );
-  await client.query(begin);
-  return who.pid;
+  return Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`);
 }
 
 async function leave(client: pg.Client): Promise<void> {
@@ -182,10 +181,13 @@ function translate(error: unknown, { refused }: SessionKind, { target, ...option
     return new ServiceFault('target', `The connection to ${target.name} failed.`, true, { cause: error });
   }
   const code = error.code ?? 'no code';
-  const quoted = quoteServer ? `: ${error.message.slice(0, 300)}` : '';
   // Classes 42 and 22 are about what was written: names, types, rights, values.
   if (quoteServer && /^(42|22)/.test(code))
-    return new Refusal(refused.code, `${target.name} refuses it (${code})${quoted}.`, refused.field);
+    return new Refusal(
+      refused.code,
+      `${target.name} refuses it (${code}): ${error.message.slice(0, 300)}.`,
+      refused.field,
+    );
   if (code === '57P01')
     return new ServiceFault(
       'target',
@@ -200,8 +202,10 @@ function translate(error: unknown, { refused }: SessionKind, { target, ...option
     );
   return new ServiceFault(
     'target',
-    `${target.name} failed the query (SQLSTATE ${code})${quoted}.`,
+    // The server's own words here are about hosts, roles and its files, not about what was asked.
+    `${target.name} failed the query (SQLSTATE ${code}).`,
     /^(08|53|57)/.test(code),
+    { cause: error },
   );
 }
 

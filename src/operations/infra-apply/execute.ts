@@ -5,10 +5,10 @@ import type { JsonObject } from '../../core/json.js';
 import type { Preview } from '../../core/schemas/action.js';
 import { digestSchema } from '../../core/schemas/primitives.js';
 import type { InfraTarget } from '../../targets/infra.js';
-import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { ExecuteContext } from '../operation.js';
 import { firstError, isLockHeld } from './complaints.js';
 import { countDone, decodeExpected, type Expected } from './expected.js';
+import type { InfraLogin } from './login.js';
 import type { InfraApplyParams } from './params.js';
 import { describePlan, planIn, showPlan } from './preview.js';
 import { renderPlan } from './render.js';
@@ -16,7 +16,7 @@ import type { Ended } from './run-program.js';
 import { readState, type State } from './state.js';
 import { withWorkspace } from './workspace.js';
 
-type InfraExecuteContext = ExecuteContext<InfraApplyParams, InfraTarget, DatabaseLogin>;
+type InfraExecuteContext = ExecuteContext<InfraApplyParams, InfraTarget, InfraLogin>;
 
 /** What the preview put into its estimate for the time after the approval. */
 export const keptSchema = z.object({

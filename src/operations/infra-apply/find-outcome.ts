@@ -1,14 +1,14 @@
 import type { InfraTarget } from '../../targets/infra.js';
-import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { FoundOutcome, OutcomeContext } from '../operation.js';
 import { keptSchema, resultOf } from './execute.js';
 import { countDone, decodeExpected } from './expected.js';
+import type { InfraLogin } from './login.js';
 import type { InfraApplyParams } from './params.js';
 import { readState } from './state.js';
 
 /** What came of an apply whose process died: `done` only when the state shows every change of the plan. Never repeats it. */
 export async function findApplyOutcome(
-  context: OutcomeContext<InfraApplyParams, InfraTarget, DatabaseLogin>,
+  context: OutcomeContext<InfraApplyParams, InfraTarget, InfraLogin>,
 ): Promise<FoundOutcome> {
   const { approved, keepsakes, target, params } = context;
   const { expectedSha256, serial, lineage } = keptSchema.parse(approved.estimate);

@@ -1,14 +1,14 @@
 import type { InfraTarget } from '../../targets/infra.js';
-import { databaseLogin, type DatabaseLogin } from '../../vault/credentials/database.js';
 import type { Operation } from '../operation.js';
 import { effectFlags, grewSince } from './effect.js';
 import { executeApply } from './execute.js';
 import { findApplyOutcome } from './find-outcome.js';
+import { infraLogin, type InfraLogin } from './login.js';
 import { checkAgainstTarget, paramsSchema, type InfraApplyParams } from './params.js';
 import { previewApply } from './preview.js';
 
 /** Plans and applies a configuration with OpenTofu or Terraform. See docs/operations/infra-apply.md. */
-export const infraApply: Operation<InfraApplyParams, InfraTarget, DatabaseLogin> = {
+export const infraApply: Operation<InfraApplyParams, InfraTarget, InfraLogin> = {
   name: 'infra.apply',
   description: 'Applies the approved plan of an OpenTofu or Terraform configuration.',
   paramsSchema,
@@ -19,11 +19,7 @@ export const infraApply: Operation<InfraApplyParams, InfraTarget, DatabaseLogin>
     checkAgainstTarget(params, target);
   },
 
-  credentialFor(purpose, { target: { vault } }) {
-    return purpose === 'preview'
-      ? databaseLogin({ tokenRole: vault.previewTokenRole, mount: vault.mount, role: vault.previewRole })
-      : databaseLogin({ tokenRole: vault.executeTokenRole, mount: vault.mount, role: vault.executeRole });
-  },
+  credentialFor: infraLogin,
 
   momentaryFlags: ['unusual_hour', 'first_time'],
   previewSeconds: 100,

@@ -69,8 +69,13 @@ export function checkAgainstTarget({ source, variables = {} }: InfraApplyParams,
       'params.source.repository',
     );
   }
-  if (source.kind === 'tarball' && !target.sources.tarballs.includes(source.sha256)) {
-    throw new Refusal('source_forbidden', `${target.name} does not list this tarball.`, 'params.source.sha256');
+  // Whose upload it is, only the store knows: that is asked when it is fetched.
+  if (source.kind === 'tarball' && !isListed(source, target) && target.sources.uploads !== true) {
+    throw new Refusal(
+      'source_forbidden',
+      `${target.name} neither lists this tarball nor takes uploads.`,
+      'params.source.sha256',
+    );
   }
   const types = new Map(target.variables.map(({ name, type }) => [name, type]));
   for (const [name, value] of Object.entries(variables)) {
@@ -80,6 +85,11 @@ export function checkAgainstTarget({ source, variables = {} }: InfraApplyParams,
       throw new Refusal('params_invalid', `Requests may not set ${name} in ${target.name}.`, field);
     if (typeOf(value) !== type) throw new Refusal('params_invalid', `${name} must be a ${type}.`, field);
   }
+}
+
+/** Whether the target itself allows a tarball, whoever put it there. */
+export function isListed({ sha256 }: { sha256: string }, { sources: { tarballs } }: InfraTarget): boolean {
+  return tarballs.includes(sha256);
 }
 
 function covers(allowed: string, repository: string): boolean {

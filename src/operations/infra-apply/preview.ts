@@ -4,18 +4,18 @@ import { digestOf, type JsonObject } from '../../core/json.js';
 import type { Flag, Preview } from '../../core/schemas/action.js';
 import { CONTENT_LIMIT_BYTES } from '../../record/contents.js';
 import type { InfraTarget } from '../../targets/infra.js';
-import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { PreviewContext } from '../operation.js';
 import { complaintOf } from './complaints.js';
 import { countExpected, encodeExpected, expectedOf } from './expected.js';
 import { findFlags } from './flags.js';
-import type { InfraApplyParams } from './params.js';
+import type { InfraLogin } from './login.js';
+import { isListed, type InfraApplyParams } from './params.js';
 import { readPlan, type Plan } from './plan-json.js';
 import { countChanges, renderPlan, sentenceOf, type Counts } from './render.js';
 import { readState, type State } from './state.js';
 import { withWorkspace, type Workspace, type WorkspaceInput } from './workspace.js';
 
-type InfraPreviewContext = PreviewContext<InfraApplyParams, InfraTarget, DatabaseLogin>;
+type InfraPreviewContext = PreviewContext<InfraApplyParams, InfraTarget, InfraLogin>;
 
 const PLAN_FILE = 'new.tfplan';
 
@@ -63,7 +63,7 @@ export async function showPlan(workspace: Workspace, file: string): Promise<Plan
   return readPlan(output);
 }
 
-interface Described extends Pick<WorkspaceInput, 'target' | 'params'> {
+interface Described extends Pick<WorkspaceInput, 'agent' | 'target' | 'params'> {
   workspace: Workspace;
   plan: Plan;
   state: State;
@@ -111,9 +111,15 @@ export function describePlan(input: Described): { preview: Preview; flags: Flag[
   return { preview, flags: findFlags({ plan, findings, target, destroysAll, pastApplies, nowMs }) };
 }
 
-function factsOf({ target, params: { source }, state, plan, workspace }: Described, counts: Counts): Preview['facts'] {
+function factsOf(
+  { agent, target, params: { source }, state, plan, workspace }: Described,
+  counts: Counts,
+): Preview['facts'] {
   const providers = [...new Set(plan.changes.map(({ provider }) => provider))].sort();
-  const from = source.kind === 'git' ? `commit ${source.commit} of ${source.repository}` : `tarball ${source.sha256}`;
+  const from =
+    source.kind === 'git'
+      ? `commit ${source.commit} of ${source.repository}`
+      : `tarball ${source.sha256}${isListed(source, target) ? '' : `, uploaded by ${agent}`}`;
   const { schema, database } = target.state;
   return [
     { label: 'Workspace', value: `${target.name} (${target.environment}), state in ${database}, schema ${schema}` },
@@ -126,7 +132,19 @@ function factsOf({ target, params: { source }, state, plan, workspace }: Describ
     },
     { label: 'Changed outside of OpenTofu', value: String(plan.drift.length) },
     { label: 'State', value: state.lineage === '' ? 'none yet' : `number ${String(state.serial)} of ${state.lineage}` },
+    ...loginFacts(target),
     { label: 'Providers', value: providers.join(', ').slice(0, 2_000) || 'none' },
     { label: 'Configuration', value: `SHA-256 ${workspace.source.digest}` },
   ];
+}
+
+/** As whom providers plan and apply; nothing where nothing is leased for them. */
+function loginFacts({ providerCredentials: { aws, postgres } = {} }: InfraTarget): Preview['facts'] {
+  const facts: Preview['facts'] = [];
+  if (postgres !== undefined) {
+    const { host, database, executeRole } = postgres;
+    facts.push({ label: 'Providers in PostgreSQL', value: `${database} on ${host}, by Vault role ${executeRole}` });
+  }
+  if (aws !== undefined) facts.push({ label: 'Providers in AWS', value: `as ${aws.executeRoleArn}` });
+  return facts;
 }

@@ -48,6 +48,40 @@ export function allowedProviders(
   }
 }
 
+// What in a provider's settings says where it logs in, or as whom. As cyrilgdn/postgresql and its like call it.
+const POSTGRES_SETTINGS =
+  /^(scheme|host(addr|name)?|port|url|dsn|conn(ection)?_(str|string|url|uri)|user(name)?|database_username|password(_wo)?|ssl_?mode|ssl_?root_?cert|client_?cert|proxy_url|aws_rds_iam_\w+|azure_\w+|gcp_iam_\w+)$/;
+const AWS_SETTINGS =
+  /^(endpoints?|access_key|secret_key|token|profile|shared_\w+_files?|assume_role(_with_web_identity)?|https?_proxy|no_proxy|custom_ca_bundle|insecure|ec2_metadata_service_\w+)$/;
+
+/**
+ * Refuses settings of a provider that would take what is leased for it elsewhere: a plan logs in before anybody approves,
+ * and a server that is named here could simply ask for the password. A role that is assumed from here would outlive the lease.
+ */
+export function checkProviderLogin(
+  { names, target }: { names: ProviderNames; target: InfraTarget },
+  block: Block,
+  refuse: (what: string) => Refusal,
+): void {
+  const { aws, postgres } = target.providerCredentials ?? {};
+  // The type, at the end of the address.
+  const type = keyOf(block, names.sources)?.split('/').at(-1) ?? '';
+  const settings = [
+    ...(postgres !== undefined && /sql|postgres|pg|redshift|cockroach/.test(type) ? [POSTGRES_SETTINGS] : []),
+    ...(aws !== undefined && type.includes('aws') ? [AWS_SETTINGS] : []),
+  ];
+  const found = settingNames(block.body).find((name) => settings.some((pattern) => pattern.test(name)));
+  if (found !== undefined)
+    throw refuse(`"${found}" in the settings of ${type}: where and as whom it logs in is what ${target.name} says`);
+}
+
+function settingNames(body: Body): string[] {
+  return [
+    ...body.attributes.map(({ name }) => name),
+    ...body.blocks.flatMap(({ type, labels, body: inner }) => [type, ...labels, ...settingNames(inner)]),
+  ];
+}
+
 function usedIn(body: Body, sources: ProviderNames['sources']): (string | null)[] {
   return body.blocks
     .filter(({ type }) => ['resource', 'data', 'ephemeral', 'provider'].includes(type))

@@ -5,7 +5,7 @@ import type { InfraTarget } from '../../targets/infra.js';
 import { checkExpressions } from './expression-guard.js';
 import { UnreadableHcl } from './hcl-lexer.js';
 import { literalOf, readHcl, type Block, type Body } from './hcl.js';
-import { allowedProviders, providersNamed, type ProviderNames } from './provider-guard.js';
+import { allowedProviders, checkProviderLogin, providersNamed, type ProviderNames } from './provider-guard.js';
 import { isInside, type SourceTree } from './source-tree.js';
 
 /** What a configuration says that people should know, beyond its plan. */
@@ -114,6 +114,7 @@ function checkBlock(module: ModuleFile, block: Block, parent: string | null): vo
     if (type === 'terraform') checkSettings(module, block);
     if (type === 'data') checkData(module, block);
     if (USES_PROVIDER.has(type)) allowedProviders(module, block, (what) => refuse(module, line, what));
+    if (type === 'provider') checkProviderLogin(module, block, (what) => refuse(module, line, what));
     // e.g. of kubernetes and helm: a program that gives a token.
     if (type === 'provider' && hasBlock(body, 'exec'))
       throw refuse(module, line, 'a provider that runs a command (`exec`) is not accepted');
@@ -147,6 +148,13 @@ function checkData(module: ModuleFile, { labels: [type = ''], line }: Block): vo
   if (type === 'terraform_remote_state')
     throw refuse(module, line, 'the state of another configuration is not read from here');
   if (type === 'external') throw refuse(module, line, 'data "external" runs a program');
+  // The environment of the provider itself is a file: what is leased for it would stand in the plan.
+  if (/^local_(sensitive_)?file$/.test(type))
+    throw refuse(
+      module,
+      line,
+      `data "${type}" reads any file of the machine: use file(), which stays in the configuration`,
+    );
   if (type === 'http' && !module.target.allowHttpData)
     throw refuse(module, line, `${module.target.name} does not allow data "http"`);
 }

@@ -2,7 +2,8 @@ import pg from 'pg';
 import { z } from 'zod';
 import { ServiceFault } from '../../core/errors.js';
 import { connectionConfig } from '../../targets/postgres/connection.js';
-import { stateDatabaseOf, type InfraTarget } from '../../targets/infra.js';
+import type { InfraTarget } from '../../targets/infra.js';
+import { stateDatabaseOf } from '../../targets/infra/witness.js';
 import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { LeasedCredential } from '../../vault/leases.js';
 

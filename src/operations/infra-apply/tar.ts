@@ -10,6 +10,9 @@ export interface TarFile {
 
 const BLOCK = 512;
 
+// A name takes a few hundred bytes; what is read record by record must not keep the process from everything else.
+const EXTENSION_BYTES = 64 * 1024;
+
 /**
  * Reads a tar (ustar, pax, GNU long names) or tar.gz: regular files and folders, nothing else.
  * @throws Refusal `source_forbidden` for links, devices, paths that leave the archive, or more than the limits.
@@ -30,6 +33,7 @@ export function readTar(archive: Uint8Array): TarFile[] {
         : (next.size ?? numberAt(header, 124, 12));
     const body = tar.subarray(offset + BLOCK, offset + BLOCK + size);
     if (body.length !== size) throw forbidden('the archive ends in the middle of a file');
+    if ((type === 'x' || type === 'L') && size > EXTENSION_BYTES) throw forbidden('a name is too long');
     offset += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     if (type === 'g') continue; // git's comment
     if (type === 'x') {
@@ -45,11 +49,17 @@ export function readTar(archive: Uint8Array): TarFile[] {
     delete next.size;
     if (type === '5') continue;
     if (type !== '0' && type !== '\0') throw forbidden(`${path} is a link or a device`);
+    if (path === '.') throw forbidden('a file has no name');
     // A file system that ignores case would let the second overwrite the first, unread.
     if (files.has(path.toLowerCase())) throw forbidden(`${path} is there twice`);
     total += size;
     if (total > INFRA_LIMITS.sourceBytes || files.size >= INFRA_LIMITS.sourceFiles) throw forbidden('it is too large');
     files.set(path.toLowerCase(), { path, bytes: body });
+  }
+  for (const { path } of files.values()) {
+    const folders = path.toLowerCase().split('/').slice(0, -1);
+    const clash = folders.map((_, depth) => folders.slice(0, depth + 1).join('/')).find((folder) => files.has(folder));
+    if (clash !== undefined) throw forbidden(`${clash} is a file and a folder`);
   }
   return [...files.values()];
 }
@@ -76,10 +86,14 @@ function checkedPath(sent: string): string {
   if (path === '' || path === '.') return '.';
   const parts = path.split('/');
   const isPlain =
-    !path.startsWith('/') && path.length <= 400 && parts.every((part) => /^[\p{L}\p{N}_.@+ ,=()-]+$/u.test(part));
+    !path.startsWith('/') &&
+    path.length <= 400 &&
+    parts.every((part) => /^[\p{L}\p{N}_.@+ ,=()-]+$/u.test(part) && Buffer.byteLength(part) <= 255);
   if (!isPlain || parts.includes('..') || parts.includes('.'))
     throw forbidden(`${JSON.stringify(sent.slice(0, 100))} is no plain path inside it`);
   if (parts.some((part) => /^(\.terraform|\.git)$/i.test(part))) throw forbidden(`${path} is a folder of a tool's own`);
+  if (parts.slice(0, -1).some((part) => /\.(tf|tofu)$|\.terraform\.lock\.hcl$/i.test(part)))
+    throw forbidden(`${path} is in a folder that is called as a file of OpenTofu's`);
   return path;
 }
 

@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { Refusal, ServiceFault } from '../../core/errors.js';
-import type { Contents } from '../../record/contents.js';
+import type { KeptContents } from '../../record/contents.js';
 import { providerKey, type InfraTarget } from '../../targets/infra.js';
-import type { DatabaseLogin } from '../../vault/credentials/database.js';
 import type { LeasedCredential } from '../../vault/leases.js';
 import type { OperationHost } from '../operation.js';
 import { complaintOf } from './complaints.js';
 import { fetchSource, type Fetched } from './fetch-source.js';
+import { providerEnvironment, withoutSecrets, type InfraLogin } from './login.js';
 import type { InfraApplyParams } from './params.js';
 import { runProgram, type Ended } from './run-program.js';
 import { guardSource, type SourceFindings } from './source-guard.js';
@@ -16,11 +16,12 @@ import { isInside } from './source-tree.js';
 
 export interface WorkspaceInput {
   actionId: string;
+  agent: string;
   params: InfraApplyParams;
   target: InfraTarget;
-  credential: LeasedCredential<DatabaseLogin>;
+  credential: LeasedCredential<InfraLogin>;
   host: OperationHost;
-  keepsakes: Pick<Contents, 'get'>;
+  keepsakes: KeptContents;
   signal: AbortSignal;
 }
 
@@ -41,8 +42,8 @@ const LEASE_RESERVE_MS = 5_000;
 export async function withWorkspace<T>(input: WorkspaceInput, work: (workspace: Workspace) => Promise<T>): Promise<T> {
   const scratchDir = await mkdtemp(join(input.host.scratchDir, 'infra-'));
   try {
-    const { params, target, host, keepsakes, signal } = input;
-    const source = await fetchSource({ source: params.source, host, keepsakes, scratchDir, signal });
+    const { params, target } = input;
+    const source = await fetchSource({ ...input, source: params.source, scratchDir });
     const findings = await guardSource(source, target);
     checkDeclared(params, findings);
     const workspace: Workspace = {
@@ -103,22 +104,30 @@ async function prepareTofu(input: WorkspaceInput, source: Fetched, scratchDir: s
     // The configuration of the backend names no credential: so none is in the plan file or on a command line.
     PG_CONN_STR: connectionString(input, credential),
   };
-  return (args, graceMs = 0) =>
-    runProgram({
+  // Only these two start providers with what they log in with; fetching modules never has it.
+  const forProviders = { ...environment, ...providerEnvironment(target, { ...input, ...credential }) };
+  return async (args, graceMs = 0) => {
+    const ended = await runProgram({
       program,
       args,
       cwd: root,
-      environment: { ...environment, PATH: args[0] === 'init' ? fetchPath : '' },
+      environment: {
+        ...(args[0] === 'plan' || args[0] === 'apply' ? forProviders : environment),
+        PATH: args[0] === 'init' ? fetchPath : '',
+      },
       scratchDir: folder('run'),
       timeoutMs: Math.max(1_000, credential.expiresAtMs - Date.now() - LEASE_RESERVE_MS - graceMs),
       graceMs,
       signal,
     });
+    const [output, errors] = [ended.output, ended.errors].map((printed) => withoutSecrets(printed, credential));
+    return { ...ended, output: output ?? '', errors: errors ?? '' };
+  };
 }
 
 function connectionString(
   { target, actionId }: WorkspaceInput,
-  { username, material }: LeasedCredential<DatabaseLogin>,
+  { username, material }: LeasedCredential<InfraLogin>,
 ): string {
   const { host, port, database, tls } = target.state;
   const url = new URL(

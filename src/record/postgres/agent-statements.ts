@@ -3,60 +3,64 @@ import type { Envelope } from '../../core/dsse.js';
 import { Refusal } from '../../core/errors.js';
 import type { Statement } from '../../core/schemas/statements.js';
 import { invalid, type VerifiedStatement } from '../verify-statement.js';
+import { runTransaction } from './pool.js';
 
 interface RequestRow {
   agent: string;
   digest: string;
 }
 
-/** Inserts a request once per action id, or its agent's withdrawal, in a transaction that it begins; the caller commits. */
+/** Inserts a request once per action id, or its agent's withdrawal, in one round trip. */
 export async function insertAgentStatement(
-  client: pg.PoolClient,
+  pool: pg.Pool,
   kind: 'request' | 'withdrawal',
   actionId: string,
   envelope: Envelope,
   { statement, digest }: VerifiedStatement,
 ): Promise<'new' | 'known'> {
-  const lock = pg.escapeLiteral(`countersign.request/${actionId}`);
-  const id = pg.escapeLiteral(actionId);
-  // One round trip. The lock is a statement of its own: the next ones then see what its last holder committed.
-  const answers: unknown = await client.query(`begin isolation level read committed;
-    select pg_advisory_xact_lock(hashtextextended(${lock}, 0));
-    select from countersign.statements where digest = ${pg.escapeLiteral(digest)};
-    select agent, digest from countersign.requests where action_id = ${id}`);
-  const [, , known, { rows }] = answers as [unknown, unknown, pg.QueryResult, pg.QueryResult<RequestRow>];
-  if (known.rowCount !== 0) return 'known';
   const { agent } = (statement as Statement<'request' | 'withdrawal'>).predicate.body;
   const requestDigest = statement.subject[0].digest.sha256;
-  const [request] = rows;
-  if (kind === 'request') {
-    if (request !== undefined)
-      throw new Refusal(
-        'action_id_spent',
-        `Action id ${actionId} is spent: another request holds it. Make a new id for a new action.`,
-        'actionId',
-      );
-    await client.query('insert into countersign.requests (action_id, agent, digest) values ($1, $2, $3)', [
-      actionId,
-      agent,
-      requestDigest,
-    ]);
-  } else {
-    if (request === undefined)
-      throw new Refusal('action_unknown', `There is no action ${actionId} on record.`, 'actionId');
-    if (request.agent !== agent)
-      throw new Refusal(
-        'forbidden',
-        `Agent ${agent} cannot withdraw action ${actionId}: another agent asked for it.`,
-        'agent',
-      );
-    if (request.digest !== requestDigest) throw invalid('its subject is not the digest of the request');
-  }
-  await client.query('insert into countersign.statements (kind, action_id, digest, envelope) values ($1, $2, $3, $4)', [
-    kind,
-    actionId,
-    digest,
-    JSON.stringify(envelope),
-  ]);
-  return 'new';
+  const [id, by, about] = [actionId, agent, requestDigest].map((value) => pg.escapeLiteral(value));
+  const row = [kind, actionId, digest, JSON.stringify(envelope)].map((value) => pg.escapeLiteral(value)).join();
+  const insert = 'insert into countersign.statements (kind, action_id, digest, envelope)';
+  const lock = pg.escapeLiteral(`countersign.request/${actionId}`);
+  const [, known, requested, inserted] = (await runTransaction(pool, [
+    `select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`,
+    `select from countersign.statements where digest = ${pg.escapeLiteral(digest)}`,
+    `select agent, digest from countersign.requests where action_id = ${id}`,
+    kind === 'request'
+      ? `with fresh as (
+           insert into countersign.requests (action_id, agent, digest) values (${id}, ${by}, ${about})
+           on conflict (action_id) do nothing returning action_id)
+         ${insert} select ${row} from fresh`
+      : `${insert} select ${row} from countersign.requests where action_id = ${id} and agent = ${by} and digest = ${about}
+         on conflict (digest) do nothing`,
+  ])) as [unknown, pg.QueryResult, pg.QueryResult<RequestRow>, pg.QueryResult];
+  if (known.rowCount !== 0) return 'known';
+  if (inserted.rowCount === 1) return 'new';
+  throw refusalOf(kind, actionId, agent, requested.rows[0]);
+}
+
+/** Why nothing was inserted. */
+function refusalOf(
+  kind: 'request' | 'withdrawal',
+  actionId: string,
+  agent: string,
+  request: RequestRow | undefined,
+): Refusal {
+  if (kind === 'request')
+    return new Refusal(
+      'action_id_spent',
+      `Action id ${actionId} is spent: another request holds it. Make a new id for a new action.`,
+      'actionId',
+    );
+  if (request === undefined)
+    return new Refusal('action_unknown', `There is no action ${actionId} on record.`, 'actionId');
+  if (request.agent !== agent)
+    return new Refusal(
+      'forbidden',
+      `Agent ${agent} cannot withdraw action ${actionId}: another agent asked for it.`,
+      'agent',
+    );
+  return invalid('its subject is not the digest of the request');
 }

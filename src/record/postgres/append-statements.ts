@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { seal, type Envelope, type Signer } from '../../core/dsse.js';
-import { digestOf, sha256Hex } from '../../core/json.js';
+import { payloadOf, sealPayloads, type Envelope, type Signer } from '../../core/dsse.js';
+import { sha256Hex } from '../../core/json.js';
 import type { ProcessName, Statement, StatementKind } from '../../core/schemas/statements.js';
 import { buildStatement } from '../../core/statement.js';
 import type { AnyDraft, AnyRecorded } from '../record.js';
@@ -44,6 +45,7 @@ interface PlacedRow {
 interface Numbered {
   draft: AnyDraft;
   statement: Statement;
+  payload: Uint8Array;
   digest: string;
 }
 
@@ -163,8 +165,9 @@ function numberDrafts(drafts: readonly AnyDraft[], head: ChainHead, process: Pro
   let last = head;
   return drafts.map((draft) => {
     const statement = statementOf(draft, process, last);
-    last = { number: last.number + 1, digest: digestOf(statement) };
-    return { draft, statement, digest: last.digest };
+    const payload = payloadOf(statement);
+    last = { number: last.number + 1, digest: createHash('sha256').update(payload).digest('hex') };
+    return { draft, statement, payload, digest: last.digest };
   });
 }
 
@@ -176,8 +179,8 @@ async function sealNumbered(numbered: readonly Numbered[], { signerFor }: Append
   }
   const envelopes: Envelope[] = [];
   for (const [signer, indexes] of bySigner) {
-    const sealed = await seal(
-      indexes.map((index) => numbered[index]?.statement),
+    const sealed = await sealPayloads(
+      indexes.map((index) => present(numbered[index]).payload),
       signer,
     );
     for (const [at, index] of indexes.entries()) envelopes[index] = present(sealed[at]);

@@ -1,6 +1,16 @@
-import { channelMessagesSql } from '../../channels/slack/message-store.js';
+import { endedSessionsSql } from '../../channels/api/page/ended-sessions.js';
+import { reminderDigestsSql } from '../../channels/message/digest-store.js';
+import { channelMessagesSql } from '../../channels/message/message-store.js';
+import { teamsConversationsSql } from '../../channels/teams/conversation-store.js';
+import { webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
+import { changeNoticesSql } from './change-notices.js';
+import { contentRetentionSql } from './content-retention-table.js';
 import { contentsSql } from './contents-table.js';
 import { freezesSql } from './freezes-table.js';
+import { sourceUploadsSql } from './source-uploads-table.js';
+
+/** SQLSTATE of ours: nothing is leased for an action that has ended. */
+export const ACTION_ENDED = 'CS001';
 
 /** The four processes' login roles, by the prefix that the installation gives them. */
 export interface RecordRoles {
@@ -167,10 +177,28 @@ const oneCredentialPerLease = `
   alter table countersign.lease_credentials add unique (lease_id);
   drop index if exists countersign.lease_credentials_accessor_idx;`;
 
+// An action may need more than one: a database user, and keys of a cloud. Each is of another role.
+const severalCredentials = `
+  alter table countersign.lease_credentials drop constraint lease_credentials_pkey;
+  alter table countersign.lease_credentials add primary key (accessor, vault_role);`;
+
 /** The gateway states on whose behalf an agent asked. */
 const provenance = `
   alter policy gateway_says on countersign.statements with check (
     (process = 'gateway' and kind in ('decision', 'fetch', 'provenance', 'refusal')) or (process is null and kind in ('request', 'withdrawal')));`;
+
+// The receipt says that every lease has ended: none may come behind it. The lock is the one under which an action ends.
+const noLeaseAfterEnd = `
+  create function countersign.refuse_lease_after_end() returns trigger language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock_shared(hashtextextended('countersign.claim/' || new.action_id, 0));
+    if exists (select from countersign.action_ends where action_id = new.action_id) then
+      raise exception 'countersign.leases: the action has ended' using errcode = '${ACTION_ENDED}';
+    end if;
+    return new;
+  end $$;
+  create trigger not_after_the_end before insert on countersign.leases
+    for each row execute function countersign.refuse_lease_after_end();`;
 
 /** The schema of the record, in order. */
 export const migrations: readonly Migration[] = [
@@ -183,4 +211,13 @@ export const migrations: readonly Migration[] = [
   { number: 7, name: 'provenance', sql: () => provenance },
   { number: 8, name: 'contents', sql: contentsSql },
   { number: 9, name: 'incidents and freezes', sql: freezesSql },
+  { number: 10, name: 'several credentials per lease', sql: () => severalCredentials },
+  { number: 11, name: 'change notices', sql: changeNoticesSql },
+  { number: 12, name: 'ended sessions', sql: endedSessionsSql },
+  { number: 13, name: 'no lease after the end', sql: () => noLeaseAfterEnd },
+  { number: 14, name: 'retention of contents', sql: contentRetentionSql },
+  { number: 15, name: 'source uploads', sql: sourceUploadsSql },
+  { number: 16, name: 'teams conversations', sql: teamsConversationsSql },
+  { number: 17, name: 'webhook deliveries', sql: webhookDeliveriesSql },
+  { number: 18, name: 'reminder digests', sql: reminderDigestsSql },
 ];

@@ -32,8 +32,27 @@ export function createRecordPool({ url, maxConnections = 8, timeoutMs = 5_000 }:
   return pool;
 }
 
-/** Runs a piece of work in one transaction (READ COMMITTED); rolls back and translates when it throws. */
+/** Runs a piece of work in one transaction (READ COMMITTED), which it begins; rolls back and translates when it throws. */
 export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return withClient(pool, async (client) => {
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  });
+}
+
+/**
+ * Runs statements as one transaction (READ COMMITTED) in one round trip. Each sees what was committed before it began, as
+ * behind a lock that an earlier one waited for.
+ * @returns the answer of each.
+ */
+export async function runTransaction(pool: pg.Pool, statements: readonly string[]): Promise<pg.QueryResult[]> {
+  const text = ['begin isolation level read committed', ...statements, 'commit'].join('; ');
+  const answers: unknown = await withClient(pool, (client) => client.query(text));
+  return (answers as pg.QueryResult[]).slice(1, -1);
+}
+
+async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await reachable(pool.connect());
   let broken: Error | undefined;
   // The pool listens to idle connections only: one that breaks between two queries would otherwise end the process.
@@ -42,9 +61,7 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
   };
   client.on('error', onBroken);
   try {
-    const result = await work(client);
-    await client.query('commit');
-    return result;
+    return await work(client);
   } catch (error) {
     await client.query('rollback').catch((failed: unknown) => {
       broken = failed as Error;
@@ -84,21 +101,44 @@ async function reachable<T>(answer: Promise<T>): Promise<T> {
 export class RecordFault extends ServiceFault {
   readonly sqlState: string;
 
-  constructor(message: string, state: string) {
-    super('record', message, TEMPORARY.test(state));
+  constructor(state: string, cause: unknown) {
+    const words = MEANINGS[state] ?? 'its log says why';
+    super('record', `The record refused: ${words} (SQLSTATE ${state}).`, TEMPORARY.test(state), { cause });
     this.sqlState = state;
   }
 }
 
-/** What PostgreSQL did not do, as a ServiceFault; without row contents, which its `detail` may hold. */
+/**
+ * In our words, for a fault's message enters Temporal's history and channels: PostgreSQL's own name hosts, roles and tables.
+ * They are the cause, for the process's log.
+ */
+const MEANINGS: Readonly<Record<string, string>> = {
+  '25006': 'it only reads, as a standby does',
+  '28000': 'it does not let this process in',
+  '28P01': 'the login does not hold',
+  '3D000': 'there is no such database',
+  '40P01': 'two transactions waited for each other',
+  '42501': 'the right to do this is missing',
+  '42703': 'its tables are not those of this release; run the migrations',
+  '42P01': 'its tables are not those of this release; run the migrations',
+  '53100': 'its disk is full',
+  '53300': 'it has too many connections',
+  '55P03': 'a lock was not to be had in time',
+  '57014': 'it took longer than it may',
+  '57P01': 'it is shutting down',
+  '57P03': 'it is starting',
+};
+
+/** What PostgreSQL did not do, as a ServiceFault. */
 function recordFault(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ServiceFault) return error;
   if (error instanceof pg.DatabaseError) {
-    const state = error.code ?? '';
-    return new RecordFault(`The record refused: ${error.message} (SQLSTATE ${state}).`, state);
+    return new RecordFault(error.code ?? 'none', error);
   }
   if (!isConnectionError(error)) return error;
-  return new ServiceFault('record', `The record cannot be reached: ${error.message || 'connection failed'}.`, true);
+  const { code } = error as { code?: unknown };
+  const why = typeof code === 'string' && /^E[A-Z]+$/.test(code) ? code : 'the connection broke or gave no answer';
+  return new ServiceFault('record', `The record cannot be reached (${why}).`, true, { cause: error });
 }
 
 function isConnectionError(error: Error & { code?: unknown }): boolean {

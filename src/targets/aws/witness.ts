@@ -18,55 +18,40 @@ export function createAwsWitness(dependencies: WitnessDependencies): TargetWitne
   const logIn = createWitnessLogins(dependencies);
   return {
     async proveGone(ended) {
-      const proofs = await proveRolesGone(dependencies, ended);
+      const roleGone = await proveRoleGone(dependencies, ended);
       const { credentials } = ended.target;
       return credentials.type === 'assumed_role'
-        ? [...proofs, proveSessionOver(dependencies, ended)]
-        : [...proofs, await proveUsersGone(await logIn(ended.target, credentials.witnessRole), ended)];
+        ? [roleGone, proveSessionOver(dependencies, ended)]
+        : [roleGone, await proveUsersGone(await logIn(ended.target, credentials.witnessRole), ended)];
     },
     close: () => logIn.close(),
   };
 }
 
 /** The Vault role that was made for the action; a crash may have left it, and its token is gone by now. */
-async function proveRolesGone(
+async function proveRoleGone(
   { vault }: WitnessDependencies,
-  { target, actionId, username }: EndedCredential<AwsTarget>,
-): Promise<Proof[]> {
-  const proofs: Proof[] = [];
-  for (const purpose of purposesOf(target, actionId, username)) {
-    const path = `${target.vault.mount}/roles/${vaultRoleOf({ rolePrefix: target.vault.rolePrefix, purpose, actionId })}`;
-    const isKnown = await vault.read(path).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof VaultFault && error.status === 404) return false;
-        throw error;
-      },
-    );
-    if (isKnown) await vault.delete(path);
-    proofs.push({ asked: `vault read ${path}`.slice(0, 300), answer: isKnown ? 'left by a crash; removed' : '404' });
-  }
-  return proofs;
-}
-
-// Another purpose's role may be in use this very moment.
-function purposesOf(
-  { credentials: { type } }: AwsTarget,
-  actionId: string,
-  username: string | null,
-): ('preview' | 'execute')[] {
-  return (['preview', 'execute'] as const).filter(
-    (purpose) => username === null || username === awsNameOf({ as: { type }, actionId, purpose }),
+  { target, actionId, purpose }: EndedCredential<AwsTarget>,
+): Promise<Proof> {
+  const path = `${target.vault.mount}/roles/${vaultRoleOf({ rolePrefix: target.vault.rolePrefix, purpose, actionId })}`;
+  const isKnown = await vault.read(path).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof VaultFault && error.status === 404) return false;
+      throw error;
+    },
   );
+  if (isKnown) await vault.delete(path);
+  return { asked: `vault read ${path}`.slice(0, 300), answer: isKnown ? 'left by a crash; removed' : '404' };
 }
 
 function proveSessionOver(
   { clock }: WitnessDependencies,
-  { target, actionId, username, leasedAtMs, ttlSeconds }: EndedCredential<AwsTarget>,
+  { target, actionId, purpose, username, leasedAtMs, ttlSeconds }: EndedCredential<AwsTarget>,
 ): Proof {
   const overAtMs = leasedAtMs + ttlSeconds * 1_000;
   const at = new Date(overAtMs).toISOString();
-  const session = username ?? `countersign-${actionId.toLowerCase()}-*`;
+  const session = username ?? awsNameOf({ as: { type: 'assumed_role' }, actionId, purpose });
   if (clock() < overAtMs) {
     throw new ServiceFault(
       'target',
@@ -83,16 +68,19 @@ function proveSessionOver(
 
 async function proveUsersGone(
   login: AwsLogin,
-  { target, actionId: sentId, username }: EndedCredential<AwsTarget>,
+  { target, actionId: sentId, purpose, username }: EndedCredential<AwsTarget>,
 ): Promise<Proof> {
-  const actionId = actionIdSchema.parse(sentId).toLowerCase();
-  const path = username ?? `/countersign/${actionId}/`;
+  const path = username ?? awsNameOf({ as: { type: 'iam_user' }, actionId: actionIdSchema.parse(sentId), purpose });
   const iam = await openIam(target, login, AbortSignal.timeout(ASKING_MS));
   try {
-    const { Users: users = [] } = await iam.ask((client, options) => client.listUsers({ PathPrefix: path }, options));
-    if (users.length > 0) {
-      const names = users.map(({ UserName: name }) => name).join(', ');
-      throw new ServiceFault('target', `${target.name} still knows ${names}.`, true);
+    // A page may be empty though more follow.
+    for (let marker: string | undefined, isMore = true; isMore;) {
+      const from = marker === undefined ? {} : { Marker: marker };
+      const page = await iam.ask((client, options) => client.listUsers({ PathPrefix: path, ...from }, options));
+      const names = (page.Users ?? []).map(({ UserName: name }) => name).join(', ');
+      if (names !== '') throw new ServiceFault('target', `${target.name} still knows ${names}.`, true);
+      isMore = page.IsTruncated === true;
+      marker = page.Marker;
     }
     return { asked: `${target.name}: iam ListUsers, path ${path}`, answer: '0 users' };
   } finally {

@@ -17,15 +17,22 @@ const IDLE_MS = 30_000;
 // How far the action's time may lie ahead of the target's: the agent's clock may run ahead of ours, and ours of the target's.
 const CLOCK_SKEW_MS = 2 * REQUEST_LIMITS.clockSkewMs;
 
-const ROLES = 'SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = $1 OR strpos(rolname, $2) > 0';
+// Named, so that each connection plans them once.
+const ROLES = {
+  name: 'witness-roles',
+  text: 'SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = $1 OR strpos(rolname, $2) > 0',
+};
 
 // `usename` is null for the session of a dropped role: its `usesysid` then has no row in pg_roles. One that began before the
 // action is a stranger's. Whoever lacks pg_read_all_stats sees no `backend_start`: then it counts.
-const SESSIONS = `
-  SELECT pid FROM pg_catalog.pg_stat_activity a
-   WHERE usename = $1 OR strpos(usename, $2) > 0
-      OR (usesysid IS NOT NULL AND usesysid <> 0 AND (backend_start IS NULL OR backend_start >= $3)
-          AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid))`;
+const SESSIONS = {
+  name: 'witness-sessions',
+  text: `
+    SELECT pid FROM pg_catalog.pg_stat_activity a
+     WHERE usename = $1 OR strpos(usename, $2) > 0
+        OR (usesysid IS NOT NULL AND usesysid <> 0 AND (backend_start IS NULL OR backend_start >= $3)
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid))`,
+};
 
 export interface PostgresWitnessOptions {
   /** A login of the target's witness role, which may read what every user may. */
@@ -100,8 +107,8 @@ async function ask(
     username === null
       ? `users with ${idInName} in their name`
       : `user ${username} and users with ${idInName} in their name`;
-  const roles = await pool.query<{ rolname: string }>(ROLES, [username, idInName]);
-  const sessions = await pool.query<{ pid: number }>(SESSIONS, [username, idInName, notBefore]);
+  const roles = await pool.query<{ rolname: string }>({ ...ROLES, values: [username, idInName] });
+  const sessions = await pool.query<{ pid: number }>({ ...SESSIONS, values: [username, idInName, notBefore] });
   if (roles.rows.length > 0) {
     const names = roles.rows.map(({ rolname }) => rolname).join(', ');
     throw new ServiceFault('target', `${target.name} still knows ${names}.`, true);

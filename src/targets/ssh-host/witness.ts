@@ -54,9 +54,12 @@ export function createSshHostWitness({ vault, host }: WitnessDependencies): Targ
   };
 }
 
-/** Whether it is the certificate of a preview, whose command knows of no markers: it only reads. */
-function isFacts({ actionId, username }: EndedCredential<SshHostTarget>): boolean {
-  return username === factsKeyId(actionId);
+/**
+ * Whether it is the certificate of a preview, whose command knows of no markers: it only reads. A preview has no other, also
+ * where a crash left it unnamed; the approved command may be running meanwhile.
+ */
+function isFacts({ actionId, purpose, username }: EndedCredential<SshHostTarget>): boolean {
+  return username === null ? purpose === 'preview' : username === factsKeyId(actionId);
 }
 
 function prove(ended: EndedCredential<SshHostTarget>, line: string): Proof[] {

@@ -33,8 +33,8 @@ export interface AwsNeed {
   allow: readonly AllowStatement[];
 }
 
-// AWS's shortest session: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-const SESSION_SECONDS = 900;
+// AWS's shortest and longest session: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+const SESSION_SECONDS = { least: 900, most: 43_200 };
 // AWS's limit for a session policy, and for all inline policies of a user.
 const POLICY_CHARS = 2_048;
 
@@ -99,7 +99,7 @@ async function issue(vault: TokenVault, need: AwsNeed, role: string): Promise<Is
     const sessionName = need.as.type === 'assumed_role' ? { role_session_name: username } : {};
     const answer = parseAnswer(
       awsAnswerSchema,
-      await vault.write(path, { ttl: `${SESSION_SECONDS}s`, ...sessionName }),
+      await vault.write(path, { ttl: `${String(sessionSeconds(endsAt))}s`, ...sessionName }),
       path,
     );
     await vault.delete(rolePath);
@@ -111,6 +111,12 @@ async function issue(vault: TokenVault, need: AwsNeed, role: string): Promise<Is
     // What went wrong is thrown; a role that stays is removed at the proof of the end.
     if (!isRemoved) await vault.delete(rolePath).catch(() => undefined);
   }
+}
+
+/** Until the token ends, as far as AWS takes that. */
+function sessionSeconds(endsAt: string): number {
+  const left = Math.ceil((Date.parse(endsAt) - Date.now()) / 1_000);
+  return Math.min(Math.max(left, SESSION_SECONDS.least), SESSION_SECONDS.most);
 }
 
 function roleOf({ as }: AwsNeed, path: string): Record<string, string> {

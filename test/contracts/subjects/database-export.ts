@@ -4,13 +4,11 @@ import { operation } from '../../../src/operations/database-export.js';
 import type { LeasedCredential } from '../../../src/vault/leases.js';
 import type { DatabaseLogin } from '../../../src/vault/credentials/database.js';
 import type { TestInstallation } from '../../support/installation.js';
+import { AT_WORK, MOMENT_CASES } from '../moment-cases.js';
 import type { StartedSubject, Subject } from '../subject.js';
 
 const PARAMS = { target: 'orders', query: 'select order_id, sku from order_lines where quantity > 0', format: 'csv' };
 const ALL_CUSTOMERS = { ...PARAMS, query: 'select * from customers' };
-// A Wednesday, at noon and at half past two at night in Berlin.
-const AT_WORK = Date.UTC(2026, 10, 18, 11, 0);
-const AT_NIGHT = Date.UTC(2026, 10, 18, 1, 30);
 
 export const subject: Subject = {
   operation,
@@ -39,9 +37,7 @@ function startOrders(installation: TestInstallation): StartedSubject {
         not: ['no_where', 'personal_data', 'unusual_hour', 'first_time'],
       },
       { name: 'all customers', params: ALL_CUSTOMERS, flags: ['personal_data', 'no_where', 'select_star'] },
-      { name: 'at night', nowMs: AT_NIGHT, flags: ['unusual_hour'] },
-      { name: 'for the first time', past: 0, flags: ['first_time'] },
-      { name: 'elsewhere than in production', target: { environment: 'staging' }, flags: [], not: ['production'] },
+      ...MOMENT_CASES,
     ],
     snapshotTarget: () =>
       installation.inTarget(async (client) => {

@@ -8,12 +8,9 @@ import type { PostgresTarget } from '../../../src/targets/postgres.js';
 import type { DatabaseLogin } from '../../../src/vault/credentials/database.js';
 import type { LeasedCredential } from '../../../src/vault/leases.js';
 import type { TestInstallation } from '../../support/installation.js';
+import { AT_WORK, MOMENT_CASES } from '../moment-cases.js';
 import type { StartedSubject, Subject } from '../subject.js';
 import { noKeepsakes } from '../../support/keepsakes.js';
-
-// A Wednesday, at noon and at half past two at night in Berlin.
-const AT_WORK = Date.UTC(2026, 10, 18, 11, 0);
-const AT_NIGHT = Date.UTC(2026, 10, 18, 1, 30);
 
 export const subject: Subject = {
   operation: operation,
@@ -62,9 +59,7 @@ function startGrants(installation: TestInstallation): StartedSubject {
         flags: ['production', 'write_privileges'],
         not: ['personal_data', 'to_public', 'may_pass_on', 'unusual_hour', 'first_time', 'access_lost'],
       },
-      { name: 'at night', nowMs: AT_NIGHT, flags: ['unusual_hour'] },
-      { name: 'for the first time', past: 0, flags: ['first_time'] },
-      { name: 'elsewhere than in production', target: { environment: 'staging' }, flags: [], not: ['production'] },
+      ...MOMENT_CASES,
       {
         name: 'all tables, to be passed on',
         params: asking({ ...grant, on: { kind: 'all_tables', schema: 'public' }, grantOption: true }),
@@ -170,7 +165,7 @@ async function runWithAdminsLease(
   const { username, password } = z.object({ username: z.string(), password: z.string() }).parse(answer.data);
   const credential = {
     accessor: '',
-    leaseId: null,
+    leaseIds: [],
     username,
     material: { password: new Secret(password) },
     expiresAtMs: Date.now() + 60_000,

@@ -1,7 +1,12 @@
 import pg from 'pg';
+import { expect } from 'vitest';
 import { allow } from '../../../apps/devstack/installation/vault-policies/rules.js';
+import type { Secret } from '../../../src/core/secret.js';
 import { operation } from '../../../src/operations/infra-apply.js';
-import type { DatabaseLogin } from '../../../src/vault/credentials/database.js';
+import { infraTokenUses, type InfraLogin } from '../../../src/operations/infra-apply/login.js';
+import type { InfraTarget } from '../../../src/targets/infra.js';
+import { providerDatabaseOf, stateDatabaseOf } from '../../../src/targets/infra/witness.js';
+import type { PostgresTarget } from '../../../src/targets/postgres.js';
 import type { LeasedCredential } from '../../../src/vault/leases.js';
 import {
   infraPrograms,
@@ -12,12 +17,10 @@ import {
   type StateJson,
 } from '../../support/infra.js';
 import type { TestInstallation } from '../../support/installation.js';
+import { startProviderDatabase } from '../../support/provider-database.js';
+import { AT_WORK, MOMENT_CASES } from '../moment-cases.js';
 import type { FlagCase, StartedSubject, Subject } from '../subject.js';
-import { grantLeasing } from '../vault-rights.js';
-
-// A Wednesday, at noon and at half past two at night in Berlin.
-const AT_WORK = Date.UTC(2026, 10, 18, 11, 0);
-const AT_NIGHT = Date.UTC(2026, 10, 18, 1, 30);
+import { grantLeasing, type TokenRole } from '../vault-rights.js';
 
 const BASE = `
 resource "terraform_data" "kept" {
@@ -32,22 +35,35 @@ const AFTER = { 'main.tf': `${BASE.replace('input = "one"', 'input = "two"')}\nr
 
 export const subject: Subject = {
   operation: operation,
-  start: startNetwork,
+  start: (installation) => startNetwork(installation),
 };
 
-async function startNetwork(installation: TestInstallation): Promise<StartedSubject> {
+/** @param sources where configurations may come from, beyond a repository of its own */
+export async function startNetwork(
+  installation: TestInstallation,
+  sources: Partial<Pick<InfraTarget['sources'], 'git' | 'gitLogins'>> = {},
+): Promise<StartedSubject> {
   const repository = await makeRepository();
+  const inventory = await startProviderDatabase(installation, 'inventory');
   const infra = await startInfra(installation, {
     name: 'network',
     environment: 'production',
-    sources: { git: [repository.path], tarballs: [] },
+    sources: { tarballs: [], ...sources, git: [repository.path, ...(sources.git ?? [])] },
+    providerCredentials: { postgres: inventory.credentials },
   });
   const { preview, execute, witness } = infra.paths;
   const { previewTokenRole, executeTokenRole } = infra.target.vault;
+  const kept = (sources.gitLogins ?? []).map(({ mount, path }) => `${mount}/data/${path}`);
+  const roleOf = (name: string, paths: string[]): TokenRole => ({
+    name,
+    policy: [...paths, ...kept].map((path) => allow(path, ['read'])).join('\n'),
+    leases: paths,
+    uses: infraTokenUses(infra.target),
+  });
   const revokeRights = await grantLeasing(installation, {
-    preview: { name: previewTokenRole, policy: infra.policies[previewTokenRole] ?? '', leases: [preview] },
-    execute: { name: executeTokenRole, policy: infra.policies[executeTokenRole] ?? '', leases: [execute] },
-    witness: allow(witness, ['read']),
+    preview: roleOf(previewTokenRole, [preview, inventory.paths.preview]),
+    execute: roleOf(executeTokenRole, [execute, inventory.paths.execute]),
+    witness: [witness, inventory.paths.witness].map((path) => allow(path, ['read'])).join('\n'),
   });
   await infra.applyAsAdmin(BEFORE);
   const base = await infra.readState();
@@ -72,10 +88,11 @@ async function startNetwork(installation: TestInstallation): Promise<StartedSubj
       const { commit } = result['undo'] as { commit: string };
       await infra.applyAsAdmin({ 'main.tf': await repository.git('show', `${commit}:main.tf`) });
     },
-    useCredential: (credential) => logIn(infra, credential as LeasedCredential<DatabaseLogin>),
+    useCredential: (credential) => useAny(infra, credential as LeasedCredential<InfraLogin>),
     async stop() {
       await revokeRights();
       await infra.uninstall();
+      await inventory.remove();
       await repository.remove();
     },
   };
@@ -136,9 +153,7 @@ async function flagCasesOf(repository: Repository): Promise<FlagCase[]> {
       flags: ['public_exposure'],
     },
     { name: 'nothing', params: await commit(BASE), flags: ['no_change'] },
-    { name: 'at night', nowMs: AT_NIGHT, flags: ['unusual_hour'] },
-    { name: 'for the first time', past: 0, flags: ['first_time'] },
-    { name: 'elsewhere than in production', target: { environment: 'staging' }, flags: [], not: ['production'] },
+    ...MOMENT_CASES,
   ];
   return cases;
 }
@@ -150,13 +165,30 @@ function resourcesOf(state: StateJson | null) {
   );
 }
 
-async function logIn({ target }: InfraFixture, { username, material }: LeasedCredential<DatabaseLogin>): Promise<void> {
-  const { host, port, database } = target.state;
-  const client = new pg.Client({ host, port, database, user: username, password: material.password.reveal() });
+/** Before its end each of the two is good; after it, neither. */
+async function useAny({ target }: InfraFixture, { username, material }: LeasedCredential<InfraLogin>): Promise<void> {
+  const provider = providerDatabaseOf(target);
+  if (provider === undefined || material.postgres === undefined) throw new Error('nothing is leased for providers');
+  const { password } = material;
+  const uses = await Promise.allSettled([
+    query(stateDatabaseOf(target), { username, password }, 'select name from workspace.states'),
+    query(provider, material.postgres, 'select name from items'),
+  ]);
+  const refused = uses.filter(({ status }) => status === 'rejected');
+  if (refused.length === uses.length) throw new Error('both databases refuse it');
+  expect(refused).toEqual([]);
+}
+
+async function query(
+  { host, port, database }: PostgresTarget,
+  { username, password }: { username: string; password: Secret },
+  text: string,
+): Promise<void> {
+  const client = new pg.Client({ host, port, database, user: username, password: password.reveal() });
   client.on('error', () => undefined); // reported by what fails
   try {
     await client.connect();
-    await client.query('select name from workspace.states');
+    await client.query(text);
   } finally {
     await client.end().catch(() => undefined);
   }

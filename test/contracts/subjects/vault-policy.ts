@@ -11,13 +11,10 @@ import { createVaultClient, type VaultClient } from '../../../src/vault/client.j
 import type { LeasedCredential } from '../../../src/vault/leases.js';
 import { VaultFault } from '../../../src/vault/vault-fault.js';
 import type { TestInstallation } from '../../support/installation.js';
+import { AT_WORK, MOMENT_CASES } from '../moment-cases.js';
 import type { StartedSubject, Subject } from '../subject.js';
 import { grantLeasing } from '../vault-rights.js';
 import { noKeepsakes } from '../../support/keepsakes.js';
-
-// A Wednesday, at noon and at half past two at night in Berlin.
-const AT_WORK = Date.UTC(2026, 10, 18, 11, 0);
-const AT_NIGHT = Date.UTC(2026, 10, 18, 1, 30);
 
 const PRESENT =
   'path "secret/data/shop/*" {\n  capabilities = ["read"]\n}\npath "secret/data/shop/keys" { capabilities = ["deny"] }\n';
@@ -62,9 +59,7 @@ async function startPolicies(installation: TestInstallation): Promise<StartedSub
         flags: ['production', 'wildcard_write'],
         not: ['sudo', 'sys_path', 'deny_removed', 'first_time', 'unusual_hour', 'access_lost'],
       },
-      { name: 'at night', nowMs: AT_NIGHT, flags: ['unusual_hour'] },
-      { name: 'for the first time', past: 0, flags: ['first_time'] },
-      { name: 'elsewhere than in production', target: { environment: 'staging' }, flags: [], not: ['production'] },
+      ...MOMENT_CASES,
       {
         name: 'what governs Vault',
         params: saying(
@@ -149,7 +144,7 @@ async function undo(admin: VaultClient, target: VaultTarget, params: unknown): P
   };
   const credential = {
     accessor: '',
-    leaseId: null,
+    leaseIds: [],
     username: '',
     material: { vault },
     expiresAtMs: Date.now() + 60_000,

@@ -9,6 +9,7 @@ export function findBlockFault(blocks: unknown, surface: 'message' | 'modal'): {
     const why = blockFault(block as Fields, surface);
     if (why !== null) return invalid(`block ${String(index)}: ${why}`);
   }
+  if (surface === 'modal') return null;
   // Undocumented; see github.com/slackapi/bolt-js issues 2509 and 2867: refused between 11,341 and 13,297 characters.
   if (JSON.stringify(blocks).length > 11_000)
     return { code: 'msg_blocks_too_long', why: 'the blocks are too long together' };
@@ -21,11 +22,19 @@ export function findViewFault(view: Fields): { code: string; why: string } | nul
     view['type'] !== 'modal'
       ? 'type'
       : (plainFault(view['title'], 24) ??
-        plainFault(view['submit'], 24) ??
+        (view['submit'] === undefined ? submitFault(view['blocks']) : plainFault(view['submit'], 24)) ??
         plainFault(view['close'], 24) ??
+        // https://docs.slack.dev/reference/methods/views.open: view_too_large
+        (JSON.stringify(view).length > 250_000 ? 'too large' : null) ??
         lengthFault(view['private_metadata'], 0, 3_000) ??
         lengthFault(view['callback_id'], 1, 255));
   return wrong === null ? findBlockFault(view['blocks'], 'modal') : invalid(`view: ${wrong}`);
+}
+
+/** A modal with inputs needs a button to submit them. */
+function submitFault(blocks: unknown): string | null {
+  const hasInput = (blocks as Fields[]).some(({ type }) => type === 'input');
+  return hasInput ? 'submit is missing' : null;
 }
 
 export type Fields = Record<string, unknown>;
@@ -47,9 +56,7 @@ function blockFault(block: Fields, surface: 'message' | 'modal'): string | null 
     case 'rich_text':
       return listFault(block['elements'], 1_000, richPartFault);
     case 'actions':
-      return surface === 'modal'
-        ? 'actions in a modal'
-        : (sameActionId(block['elements']) ?? listFault(block['elements'], 25, buttonFault));
+      return sameActionId(block['elements']) ?? listFault(block['elements'], 25, buttonFault);
     case 'input':
       return surface === 'message' ? 'input in a message' : inputFault(block);
     default:

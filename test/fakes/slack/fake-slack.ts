@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import type { Fields } from './block-kit.js';
-import { createSlackState, type SlackState, type StateOptions } from './slack-state.js';
+import { createSlackState, type Answer, type SlackState, type StateOptions } from './slack-state.js';
 import { payloadForm, slackSignature } from './signatures.js';
 
 /** What goes wrong with a call. */
@@ -18,11 +18,20 @@ export type Fault =
 export interface FakeSlackOptions extends StateOptions {
   signingSecret: string;
   botToken: string;
+  /** Socket Mode: the app-level token, and what `apps.connections.open` answers. */
+  socket?: { appToken: string; open: () => { ok: boolean } };
 }
 
 export interface Click {
   conversation: string;
   ts: string;
+  /** The button's `action_id`. */
+  button: string;
+  userId: string;
+}
+
+export interface PageClick {
+  viewId: string;
   /** The button's `action_id`. */
   button: string;
   userId: string;
@@ -41,11 +50,19 @@ export interface FakeSlack {
   state: SlackState;
   /** Every call that was answered, in order. */
   calls: string[];
+  /** How often a method was asked for, answered or not. */
+  asked(method: string): number;
   failNext(method: string, fault: Fault): void;
   /** What goes wrong with every call, until it is told otherwise. */
   failAll(fault: Fault | null): void;
   /** Presses a button of a message, as Slack's client would: signed, to the gateway. */
   click(gatewayUrl: string, click: Click): Promise<Response>;
+  /** Presses a button of an open modal. */
+  clickInView(gatewayUrl: string, click: PageClick): Promise<Response>;
+  /** Sends a slash command. */
+  command(gatewayUrl: string, command: { userId: string; text?: string; fields?: Fields }): Promise<Response>;
+  /** What Slack would send, for another way in. */
+  payloads: Payloads;
   /** Submits an open modal. */
   submit(gatewayUrl: string, submission: Submission): Promise<Response>;
   /** Sends any payload, properly signed. */
@@ -55,11 +72,10 @@ export interface FakeSlack {
 
 export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSlack> {
   const state = createSlackState(options);
-  const { apiUrl, calls, failNext, failAll, stop } = await serveApi(state, options.botToken);
-  const send: FakeSlack['send'] = (gatewayUrl, payload) => {
-    const body = payloadForm(payload);
+  const { apiUrl, calls, asked, failNext, failAll, stop } = await serveApi(state, options);
+  const sendForm = (url: string, body: string): Promise<Response> => {
     const timestamp = Math.floor(options.clock() / 1000);
-    return fetch(`${gatewayUrl}/slack/interactions`, {
+    return fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
@@ -69,15 +85,25 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
       body,
     });
   };
+  const send: FakeSlack['send'] = (gatewayUrl, payload) =>
+    sendForm(`${gatewayUrl}/slack/interactions`, payloadForm(payload));
   const payloads = createPayloads(state, options);
   return {
     apiUrl,
     state,
     calls,
+    asked,
     failNext,
     failAll,
     send,
+    payloads,
     click: (gatewayUrl, click) => send(gatewayUrl, payloads.click(click)),
+    clickInView: (gatewayUrl, click) => send(gatewayUrl, payloads.pageClick(click)),
+    command: (gatewayUrl, command) =>
+      sendForm(
+        `${gatewayUrl}/slack/commands`,
+        new URLSearchParams(payloads.command(command) as Record<string, string>).toString(),
+      ),
     submit: (gatewayUrl, submission) => send(gatewayUrl, payloads.submission(submission)),
     stop,
   };
@@ -85,21 +111,27 @@ export async function startFakeSlack(options: FakeSlackOptions): Promise<FakeSla
 
 async function serveApi(
   state: SlackState,
-  botToken: string,
-): Promise<Pick<FakeSlack, 'apiUrl' | 'calls' | 'failNext' | 'failAll' | 'stop'>> {
+  { botToken, socket }: FakeSlackOptions,
+): Promise<Pick<FakeSlack, 'apiUrl' | 'calls' | 'asked' | 'failNext' | 'failAll' | 'stop'>> {
   const faults = new Map<string, Fault[]>();
   let everywhere: Fault | null = null;
   const calls: string[] = [];
+  const asked = new Map<string, number>();
+  const answerTo = (method: string, form: Record<string, string>, authorization: string | undefined): Answer => {
+    if (method === 'apps.connections.open' && socket !== undefined)
+      return authorization === `Bearer ${socket.appToken}` ? socket.open() : { ok: false, error: 'invalid_auth' };
+    return authorization === `Bearer ${botToken}` ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
+  };
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const method = (request.url ?? '').replace('/api/', '');
+    asked.set(method, (asked.get(method) ?? 0) + 1);
     const form = Object.fromEntries(new URLSearchParams(await readText(request)));
     const fault = faults.get(method)?.shift() ?? everywhere;
     if (fault === 'drop_request') return void request.socket.destroy();
     if (typeof fault === 'object' && fault !== null && 'hold' in fault) await fault.hold(method, form);
     else if (typeof fault === 'object' && fault !== null)
       return void response.writeHead(fault.status, fault.headers).end(fault.body ?? '');
-    const authorised = request.headers.authorization === `Bearer ${botToken}`;
-    const answer = authorised ? state.call(method, form) : { ok: false, error: 'invalid_auth' };
+    const answer = answerTo(method, form, request.headers.authorization);
     calls.push(method);
     if (fault === 'lose_answer') return void request.socket.destroy();
     if ('retryAfterSeconds' in answer) {
@@ -113,6 +145,7 @@ async function serveApi(
   return {
     apiUrl: `http://127.0.0.1:${String(port)}/api/`,
     calls,
+    asked: (method) => asked.get(method) ?? 0,
     failNext: (method, fault) => void faults.set(method, [...(faults.get(method) ?? []), fault]),
     failAll: (fault) => void (everywhere = fault),
     async stop() {
@@ -122,8 +155,10 @@ async function serveApi(
   };
 }
 
-interface Payloads {
+export interface Payloads {
   click(click: Click): Fields;
+  pageClick(click: PageClick): Fields;
+  command(command: { userId: string; text?: string; fields?: Fields }): Fields;
   submission(submission: Submission): Fields;
 }
 
@@ -162,6 +197,40 @@ function createPayloads(state: SlackState, { teamId, appId, clock }: FakeSlackOp
         ],
       };
     },
+    pageClick({ viewId, button, userId }) {
+      const view = state.view(viewId);
+      const pressed = state.button(view as { blocks: Fields[] }, button);
+      clicks += 1;
+      return {
+        type: 'block_actions',
+        ...envelope(userId),
+        container: { type: 'view', view_id: viewId },
+        view: { ...view, team_id: teamId, app_id: appId, state: { values: {} } },
+        actions: [
+          {
+            ...pressed,
+            block_id: 'b1',
+            action_ts: `${String(Math.floor(clock() / 1000))}.${String(clicks).padStart(6, '0')}`,
+          },
+        ],
+      };
+    },
+    command: ({ userId, text = '', fields = {} }) => ({
+      token: 'unused',
+      team_id: teamId,
+      team_domain: 'example',
+      channel_id: 'C0ANY',
+      channel_name: 'any',
+      user_id: userId,
+      user_name: userId.toLowerCase(),
+      command: '/countersign',
+      text,
+      api_app_id: appId,
+      is_enterprise_install: 'false',
+      response_url: 'https://hooks.slack.com/commands/unused',
+      trigger_id: state.trigger(),
+      ...fields,
+    }),
     submission({ viewId, userId, reason }) {
       const view = state.view(viewId);
       const [input] = view['blocks'] as { block_id: string; element: { action_id: string } }[];

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { channelMessagesSql } from '../../../src/channels/slack/message-store.js';
+import { reminderDigestsSql } from '../../../src/channels/message/digest-store.js';
+import { channelMessagesSql } from '../../../src/channels/message/message-store.js';
+import { teamsConversationsSql } from '../../../src/channels/teams/conversation-store.js';
 
-/** A database of its own with the message table, and the roles that may use it. */
+/** A database of its own with the tables of the chat channels, and the roles that may use it. */
 export interface MessageDatabase {
   pool: pg.Pool;
   roles: { gateway: string; worker: string; notary: string; executor: string };
@@ -27,6 +29,8 @@ export async function createMessageDatabase(adminUrl: string): Promise<MessageDa
   for (const role of Object.values(roles))
     await pool.query(`create role ${role}; grant usage on schema countersign to ${role}`);
   await pool.query(channelMessagesSql(roles));
+  await pool.query(teamsConversationsSql(roles));
+  await pool.query(reminderDigestsSql(roles));
   return {
     pool,
     roles,

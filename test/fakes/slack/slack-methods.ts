@@ -101,10 +101,36 @@ function otherMethods(world: World): Methods {
       if (fault !== null)
         return { ...refuse('invalid_arguments'), response_metadata: { messages: [`[ERROR] ${fault.why}`] } };
       const id = `V${String(world.next()).padStart(8, '0')}`;
-      world.views.set(id, view);
-      return { ok: true, view: { ...view, id } };
+      return { ok: true, view: putView(world, id, view) };
+    },
+    'views.update': (form) => {
+      const before = world.views.get(form['view_id'] ?? '');
+      if (before === undefined) return refuse('not_found');
+      if (form['hash'] !== undefined && form['hash'] !== before['hash']) return refuse('hash_conflict');
+      const view = json(form['view']) as Fields;
+      const fault = findViewFault(view);
+      if (fault !== null)
+        return { ...refuse('invalid_arguments'), response_metadata: { messages: [`[ERROR] ${fault.why}`] } };
+      return { ok: true, view: putView(world, form['view_id'] ?? '', view) };
+    },
+    'conversations.open': (form) => {
+      const userId = form['users'] ?? '';
+      const user = world.users.get(userId);
+      if (user === undefined) return refuse('users_not_found');
+      if (user['deleted'] === true) return refuse('user_disabled');
+      const id = `D${userId.slice(1)}`;
+      if (!world.conversations.has(id))
+        world.conversations.set(id, { archived: false, messages: [], lastPostMs: Number.NEGATIVE_INFINITY });
+      return { ok: true, channel: { id } };
     },
   };
+}
+
+/** Each state of a modal has a hash of its own. */
+function putView(world: World, id: string, view: Fields): Fields {
+  const stored = { ...view, id, hash: `${String(world.next())}.hash` };
+  world.views.set(id, stored);
+  return stored;
 }
 
 /** Newest first, two to a page so that paging is exercised; metadata only when it is asked for. */

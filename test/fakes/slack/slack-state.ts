@@ -30,9 +30,11 @@ export interface SlackState {
   messages(conversation: string): FakeMessage[];
   replies(conversation: string, ts: string): FakeMessage[];
   message(conversation: string, ts: string): FakeMessage;
-  button(message: FakeMessage, actionId: string): Fields;
+  button(message: Pick<FakeMessage, 'blocks'>, actionId: string): Fields;
   remove(conversation: string, ts: string): void;
   archive(conversation: string): void;
+  /** The app is thrown out, or the channel deleted. */
+  close(conversation: string): void;
   /** Puts a message of another app or person into a channel. */
   plant(conversation: string, message: Partial<FakeMessage>): void;
   setUser(id: string, fields: Fields): void;
@@ -116,6 +118,7 @@ export function createSlackState(options: StateOptions): SlackState {
       conversation.messages = conversation.messages.filter((message) => message.ts !== ts);
     },
     archive: (id) => void (must(conversations.get(id), id).archived = true),
+    close: (id) => void conversations.delete(id),
     plant: (id, message) => void put(must(conversations.get(id), id), message),
     setUser: (id, fields) =>
       void users.set(id, {

@@ -14,10 +14,12 @@ function arrange(open: Record<string, StatementKind[]>, answers: Record<string, 
   const pass = createUnstartedPass({
     record: {
       listActions: async () => Object.keys(open),
-      ofAction: async (id) => {
-        looked.push(id);
-        return (open[id] ?? []).map(
-          (kind) => ({ kind, envelope: { payload: id }, recordedAtMs: 0 }) as unknown as AnyRecorded,
+      ofActions: async (ids) => {
+        looked.push(...ids);
+        return ids.map((id) =>
+          (open[id] ?? []).map(
+            (kind) => ({ kind, envelope: { payload: id }, recordedAtMs: 0 }) as unknown as AnyRecorded,
+          ),
         );
       },
     },

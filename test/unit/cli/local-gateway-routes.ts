@@ -20,6 +20,7 @@ import {
   unfreezeBodySchema,
   unfrozenSchema,
 } from '../../../src/channels/api/incident-schemas.js';
+import { deliveriesQuerySchema, deliveriesSchema, deliverySchema } from '../../../src/channels/api/webhook-schemas.js';
 import { requireNamedLogs, splitBody } from '../../../src/channels/attachments.js';
 import { open } from '../../../src/core/dsse.js';
 import { Refusal } from '../../../src/core/errors.js';
@@ -55,6 +56,9 @@ export async function answer(gateway: LocalGateway, exchange: Exchange): Promise
     if (route !== undefined) return { status: 200, body: await route(gateway, exchange, actionId) };
   }
   if (url.pathname === '/v1/incidents') return { status: 200, body: await incidents(gateway, exchange) };
+  if (url.pathname === '/v1/webhooks/deliveries') return { status: 200, body: await deliveries(gateway, exchange) };
+  const [, replayed] = /^\/v1\/webhooks\/deliveries\/([^/]+)\/replay$/.exec(url.pathname) ?? [];
+  if (replayed !== undefined) return { status: 202, body: await replay(gateway, exchange, replayed) };
   const [, agent] = /^\/v1\/agents\/([^/]+)\/unfreeze$/.exec(url.pathname) ?? [];
   if (agent !== undefined) return { status: 200, body: await unfreeze(gateway, exchange, agent) };
   throw new Refusal('not_found', 'There is nothing at this address.');
@@ -138,6 +142,20 @@ async function incidents(gateway: LocalGateway, exchange: Exchange): Promise<unk
   const all = gateway.incidents.filter((incident) => (agent ?? incident.agent) === incident.agent);
   const next = all.length > limit ? String(limit) : null;
   return incidentsSchema.parse({ incidents: all.slice(0, limit), unreadable: [], next });
+}
+
+async function deliveries(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  const { state, limit } = parseOrRefuse(deliveriesQuerySchema, queryOf(exchange));
+  const all = gateway.deliveries.filter((delivery) => (state ?? delivery.state) === delivery.state);
+  return deliveriesSchema.parse({ deliveries: all.slice(0, limit), next: all.length > limit ? String(limit) : null });
+}
+
+async function replay(gateway: LocalGateway, exchange: Exchange, id: string): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  const found = gateway.deliveries.find((delivery) => delivery.id === id);
+  if (found === undefined) throw new Refusal('not_found', 'There is no such delivery.', 'id');
+  return deliverySchema.parse({ ...found, state: 'pending', replayedBy: 'erin' });
 }
 
 async function unfreeze(gateway: LocalGateway, exchange: Exchange, agent: string): Promise<unknown> {

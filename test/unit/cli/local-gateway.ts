@@ -6,7 +6,7 @@ import { createAgentTokens } from '../../../src/channels/api/agent-tokens.js';
 import { problemOf } from '../../../src/channels/api/problems.js';
 import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
 import type { Refusal, ServiceFault } from '../../../src/core/errors.js';
-import type { IncidentPage } from '../../../src/client/answers.js';
+import type { IncidentPage, WebhookDelivery } from '../../../src/client/answers.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { answer, type Exchange } from './local-gateway-routes.js';
@@ -41,6 +41,7 @@ export class LocalGateway {
   readonly decisions: Arrived[] = [];
   readonly withdrawals: string[] = [];
   readonly incidents: IncidentPage['incidents'] = [];
+  readonly deliveries: WebhookDelivery[] = [];
   /** Who was unfrozen, and why, as it came. */
   readonly unfrozen: { agent: string; reason: string }[] = [];
   /** Method and path of each call, as it came. */

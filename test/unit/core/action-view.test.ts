@@ -261,6 +261,8 @@ describe('the leases of an action', () => {
       [lease('execute', 'e'), lease('execute', 'f'), revocation('e')],
       [null, null],
     ],
+    // The notary may end a lease before the process that opened it has put it on record.
+    ['one that ended before it was told', 'revoked', [revocation('e'), lease('execute', 'e')], [null]],
     ['a credential and an end of no known lease', 'none', [credential('x'), revocation('x')], []],
   ])('%s', (_, state, statements, usernames) => {
     const view = viewOf(asItIs, () => statements);

@@ -16,6 +16,7 @@ interface Service {
   volumes?: string[];
   ports?: string[];
   user?: string;
+  network_mode?: string;
 }
 
 const source = await readFile(new URL('../../../docker-compose.yml', import.meta.url), 'utf8');
@@ -36,7 +37,9 @@ const PROCESSES = ['gateway', 'worker', 'executor', 'notary'];
 
 /** What compose puts in place of `${NAME:?message}`. */
 function interpolated(value: string): string {
-  return value.replace(/\$\{AGENT_PUBLIC_KEY:\?[^}]*\}/, 'AAAA').replace(/\$\{[A-Z_]+:\?[^}]*\}/g, 'secret');
+  return value
+    .replace(/\$\{(?:ACCESS_)?AGENT_PUBLIC_KEY:\?[^}]*\}/, 'AAAA')
+    .replace(/\$\{[A-Z_]+:\?[^}]*\}/g, 'secret');
 }
 
 describe.each(Object.entries(SCHEMAS))('docker-compose.yml, %s', (name, schema) => {
@@ -77,6 +80,13 @@ describe('docker-compose.yml', () => {
 
   test.each(PROCESSES)('%s runs its own main file', (name) => {
     expect(services[name]?.command).toEqual(['node', `dist/apps/${name}/main.js`]);
+  });
+
+  test('has the processes that act on databases reach them on loopback, where there is no TLS, with a password', () => {
+    expect(services['installer']?.environment?.['COUNTERSIGN_INSTALL_TARGET_HOST']).toBe('127.0.0.1');
+    expect(services['postgres']?.environment?.['POSTGRES_INITDB_ARGS']).toBe('--auth-host=scram-sha-256');
+    const beside = PROCESSES.filter((name) => services[name]?.network_mode === 'service:postgres');
+    expect(beside).toEqual(['worker', 'executor', 'notary']);
   });
 
   test('publishes on loopback only', () => {

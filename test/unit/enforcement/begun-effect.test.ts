@@ -62,7 +62,7 @@ async function ask(facts: Facts, more: AnyBody[] = []) {
       leases: {
         open: async ({ actionDigest }: { actionDigest: string }) => {
           asked.leasedFor.push(actionDigest);
-          return { accessor: 'a', leaseId: null };
+          return { accessor: 'a', leaseIds: [] };
         },
         revoke: async () => undefined,
       },

@@ -1,3 +1,4 @@
+import type { AssuranceSettings } from '../../../src/core/assurance.js';
 import { IN_TOTO_PAYLOAD_TYPE } from '../../../src/core/dsse.js';
 import { digestOf } from '../../../src/core/json.js';
 import { previewDigestOf } from '../../../src/core/snapshot.js';
@@ -43,6 +44,8 @@ export interface Facts {
   round: number;
   nowMs: number;
   policy: Policy;
+  /** The executor's own settings. */
+  assurance: AssuranceSettings;
   request: StatementBody<'request'>;
   /** Id of the key that signed the request. */
   requestKeyId: string;
@@ -77,6 +80,7 @@ export function honestFacts(policy: Policy): Facts {
     round: 1,
     nowMs: OPENED_AT_MS + 2 * MINUTE_MS,
     policy,
+    assurance: { maxAgeMs: 5 * MINUTE_MS, acrValues: [] },
     request,
     requestKeyId: 'agent/export-bot',
     provenance: [],
@@ -286,5 +290,6 @@ export function unfreeze(facts: Facts, digest: string, change: Partial<Statement
 export function evidenceOf(facts: Facts): Evidence {
   const { actionId, runId, round, nowMs, policy } = facts;
   const statements = statementsOf(facts);
-  return { actionId, runId, round, statements, freezes: freezesOf(facts), policy, operations, nowMs };
+  const { assurance } = facts;
+  return { actionId, runId, round, statements, freezes: freezesOf(facts), policy, operations, assurance, nowMs };
 }

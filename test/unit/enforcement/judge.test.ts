@@ -5,6 +5,8 @@ import { checks } from '../../../src/enforcement/checks.js';
 import type { Evidence } from '../../../src/enforcement/evidence.js';
 import { judge, judgeBy } from '../../../src/enforcement/judge.js';
 import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
+import { approveInWeb } from './assurance-attacks.js';
+import { standIn, twoDbas } from './delegation-attacks.js';
 import {
   approve,
   escalate,
@@ -46,6 +48,22 @@ function factsWith(change: (facts: Facts) => void): Facts {
 }
 
 describe('what has a right to run, runs', () => {
+  test('an approval by whoever stood in for a DBA then, though the DBA is back by now', async () => {
+    const facts = honestFacts(example);
+    await standIn(facts, 'ben', 'erin', 'erin', [-60, 1.5]);
+    expect((await judge(evidenceOf(facts))).approvers).toEqual(['erin']);
+  });
+
+  test('approvals by a stand-in and by another DBA, where two must', async () => {
+    const facts = honestFacts(example);
+    const given = [{ to: 'erin', span: [-60, 60] as const }];
+    await twoDbas(facts, given, [
+      ['erin', 1],
+      ['carol', 1.5],
+    ]);
+    expect((await judge(evidenceOf(facts))).approvers).toEqual(['carol', 'erin']);
+  });
+
   test.each<[string, string[], (facts: Facts) => void]>([
     ['an approval by one DBA', ['ben'], () => undefined],
     [
@@ -122,6 +140,14 @@ describe('what has a right to run, runs', () => {
           schedulers: [],
         });
         renameAll(facts);
+      },
+    ],
+    [
+      'what was approved in the full view, where policy demands that, after a sign-in of five minutes ago',
+      ['ben'],
+      (facts) => {
+        approveInWeb(facts, { signIn: { authTimeMs: OPENED_AT_MS - 4 * MINUTE_MS, acr: 'phr' } });
+        facts.assurance = { ...facts.assurance, acrValues: ['phr', 'phrh'] };
       },
     ],
     [

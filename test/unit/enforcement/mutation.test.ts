@@ -6,11 +6,13 @@ import { judge, judgeBy } from '../../../src/enforcement/judge.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
 import { ATTACKS } from './attacks.js';
 import { DECISION_ATTACKS } from './decision-attacks.js';
+import { ASSURANCE_ATTACKS } from './assurance-attacks.js';
+import { DELEGATION_ATTACKS } from './delegation-attacks.js';
 import { FREEZE_ATTACKS } from './freeze-attacks.js';
 import { evidenceOf, honestFacts, loadPolicy, type Facts } from './evidence.js';
 
 const example = await loadPolicy(EXAMPLE);
-const attacks = [...ATTACKS, ...DECISION_ATTACKS, ...FREEZE_ATTACKS];
+const attacks = [...ATTACKS, ...DECISION_ATTACKS, ...DELEGATION_ATTACKS, ...FREEZE_ATTACKS, ...ASSURANCE_ATTACKS];
 
 async function forged(forge: (facts: Facts) => void | Promise<void>): Promise<Facts> {
   const facts = honestFacts(example);

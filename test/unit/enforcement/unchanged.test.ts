@@ -25,7 +25,7 @@ const flag = (code: string, severity: Flag['severity'] = 'high'): Flag => ({ cod
 const changes: { name: string; change: (now: Now) => Now; code: string | null }[] = [
   { name: 'nothing changed', change: (now) => now, code: null },
   {
-    name: 'the moment changed',
+    name: 'the moment changed, of which policy says nothing',
     change: (now) => ({ ...now, flags: [...now.flags, flag('unusual_hour'), flag('first_time')] }),
     code: null,
   },
@@ -73,10 +73,12 @@ describe('just before the effect, when', () => {
     }).toThrow(ReviewAgain);
   });
 
-  it('policy is asked about a known risk that became graver', () => {
+  it('policy is asked about a known risk that became graver, and about what the moment brought', () => {
     const [known] = judged.preview.flags;
     if (known === undefined) throw new Error('the honest case has a flag');
-    const graver: Flag = { ...known, severity: 'critical' };
+    const graver: Flag = { ...known, severity: 'high' };
+    // What policy says of the night, it says of what runs at night.
+    const night = flag('unusual_hour', 'medium');
     const asked: Flag[][] = [];
     const spying: Policy = {
       ...policy,
@@ -85,7 +87,7 @@ describe('just before the effect, when', () => {
         return policy.review(question);
       },
     };
-    checkUnchanged(judged, { preview: judged.preview.preview, flags: [graver] }, { policy: spying, nowMs: 0 });
-    expect(asked).toEqual([[known, graver]]);
+    checkUnchanged(judged, { preview: judged.preview.preview, flags: [graver, night] }, { policy: spying, nowMs: 0 });
+    expect(asked).toEqual([[known, graver, night]]);
   });
 });

@@ -65,6 +65,9 @@ describe('what differs between two rounds', () => {
       differenceBetween(shown({}, [NIGHT]), shown({}, [later]), momentary).flagsAdded.length;
     expect([between(['unusual_hour']), between([])]).toEqual([0, 1]);
     expect(differenceBetween(shown(), shown({}, [later]), ['unusual_hour']).flagsAdded).toEqual([later]);
+    const graver: Flag = { ...NIGHT, severity: 'high' };
+    const { flagsAdded, flagsGone } = differenceBetween(shown({}, [NIGHT]), shown({}, [graver]), ['unusual_hour']);
+    expect([flagsAdded, flagsGone]).toEqual([[graver], [NIGHT]]);
   });
 
   test('tells facts of the same label apart', () => {

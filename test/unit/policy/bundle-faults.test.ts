@@ -92,7 +92,7 @@ const POLICY_FAULTS: [string, Edit[], string][] = [
   [
     'unknown escalation group',
     inExports('30m:security-oncall")\n@remind("5m")', '30m:security-onc")\n@remind("5m")'),
-    'database-export.cedar:{@escalate("10m}: @escalate names group "security-onc"; the directory has "security-oncall"',
+    'database-export.cedar:{@escalate("10m}: @escalate names group "security-onc"; the directory has "security", "security-oncall"',
   ],
   [
     'escalation after expiry',
@@ -130,9 +130,24 @@ const POLICY_FAULTS: [string, Edit[], string][] = [
     'database-export.cedar:{@reminds}: @reminds is not a known annotation; Countersign has "remind"',
   ],
   [
+    'page after expiry',
+    inExports('@remind("10m")', '@page("1h")'),
+    'database-export.cedar:{@page("1h")}: @page pages after 1h, but the review expires after 1h',
+  ],
+  [
+    'page in no form',
+    inExports('@remind("10m")', '@page("soon")'),
+    'database-export.cedar:{@page("soon")}: @page is "soon"; write "now", or a duration',
+  ],
+  [
     'unknown assurance',
     inExports('@remind("10m")', '@assurance("passkey")'),
-    'database-export.cedar:{@assurance}: @assurance is "passkey"; only "any" is known',
+    'database-export.cedar:{@assurance}: @assurance is "passkey"; only "any" and "web" are known',
+  ],
+  [
+    'assurance where nobody decides',
+    add(permit(`@id("x") @review("none") @assurance("web") ${SOUND}`)),
+    'extra.cedar:2: @assurance("web") has no effect beside @review("none"): remove one of them',
   ],
   [
     'unknown freeze',
@@ -143,6 +158,31 @@ const POLICY_FAULTS: [string, Edit[], string][] = [
     'freeze without a word',
     inExports('@remind("10m")', '@freeze'),
     'database-export.cedar:{@freeze#2}: @freeze is "null"; only "effect_mismatch" is known',
+  ],
+  [
+    'unknown place',
+    inExports('@remind("10m")', '@notify("prod, dirct")'),
+    'database-export.cedar:{@notify("prod, dirct")}: @notify names place "dirct"; the directory has "direct"',
+  ],
+  [
+    'a place twice',
+    inExports('@remind("10m")', '@notify("direct, direct")'),
+    'database-export.cedar:{@notify("direct, direct")}: @notify names place "direct" twice: remove one',
+  ],
+  [
+    'a place without an address',
+    [{ file: 'directory.yaml', from: 'groups:\n', to: 'places:\n  prod: {}\ngroups:\n' }],
+    'directory.yaml:{  prod:}: place "prod" is nowhere',
+  ],
+  [
+    'a place with a name of ours',
+    [{ file: 'directory.yaml', from: 'groups:\n', to: 'places:\n  direct: { slack: C0000009 }\ngroups:\n' }],
+    'directory.yaml:{  direct:}: place "direct" has a name that Countersign itself gives a meaning',
+  ],
+  [
+    'a place that is no channel id',
+    [{ file: 'directory.yaml', from: 'groups:\n', to: "places:\n  prod: { slack: '#prod' }\ngroups:\n" }],
+    'directory.yaml:{  prod:}: places.prod.slack: must be the id of a Slack channel',
   ],
   [
     'freeze on a forbid',

@@ -48,6 +48,14 @@ const UNIONS: [string, ReviewPlan[], Partial<ReviewPlan>][] = [
     { remindAfterMs: 5, expireAfterMs: 50, leaseTtlSeconds: 20 },
   ],
   ['freezes if one plan says so', [plan(), plan({ freeze: 'effect_mismatch' })], { freeze: 'effect_mismatch' }],
+  ['demands the full view if one plan does', [plan(), plan({ assurance: 'web' }), plan()], { assurance: 'web' }],
+  [
+    'tells people in the places of all plans, the configured one among them',
+    [plan({ notify: ['prod-approvals'] }), plan(), plan({ notify: ['direct', 'prod-approvals'] })],
+    { notify: ['default', 'direct', 'prod-approvals'] },
+  ],
+  ['pages at the earliest time', [plan({ pageAfterMs: 9 }), plan(), plan({ pageAfterMs: 0 })], { pageAfterMs: 0 }],
+  ['names no places where no plan does', [plan(), plan()], {}],
   ['keeps a reminder that only one plan has', [plan(), plan({ remindAfterMs: 5 })], { remindAfterMs: 5 }],
   [
     'lets an escalation group in only if all plans do, at the latest time',
@@ -110,7 +118,7 @@ describe('what was approved still satisfies the plan now', () => {
   const lead = { afterMs: 10, group: 'lead' };
   test.each<[string, ReviewPlan, ReviewPlan, boolean]>([
     ['same plan', plan(), plan(), true],
-    ['other policies and reminder', plan({ policies: ['q'], remindAfterMs: 1 }), plan(), true],
+    ['other policies, reminder and page', plan({ policies: ['q'], remindAfterMs: 1, pageAfterMs: 1 }), plan(), true],
     [
       'stages in another order',
       plan({
@@ -133,8 +141,11 @@ describe('what was approved still satisfies the plan now', () => {
     ['larger quorum now', plan({ stages: [{ group: 'dba', quorum: 2 }] }), plan(), false],
     ['another group now', plan({ stages: [{ group: 'owner', quorum: 1 }] }), plan(), false],
     ['shorter expiry now', plan({ expireAfterMs: MINUTE }), plan(), false],
+    ['told elsewhere', plan({ notify: ['direct'] }), plan(), true],
     ['freeze only now', plan({ freeze: 'effect_mismatch' }), plan(), false],
     ['freeze no longer', plan(), plan({ freeze: 'effect_mismatch' }), true],
+    ['the full view only now', plan({ assurance: 'web' }), plan(), false],
+    ['the full view no longer', plan(), plan({ assurance: 'web' }), true],
     ['longer expiry now', plan({ expireAfterMs: 999 * MINUTE }), plan(), true],
     ['shorter lease now', plan({ leaseTtlSeconds: 60 }), plan(), false],
     ['escalation gone', plan(), plan({ escalations: [lead] }), false],
@@ -151,6 +162,10 @@ test.each([
   [
     plan({ freeze: 'effect_mismatch' }),
     'Needs 1 of dba; expires after 2h; lease 5m; an effect other than declared freezes the agent.',
+  ],
+  [
+    plan({ assurance: 'web' }),
+    'Needs 1 of dba; decided in the full view only, after a fresh sign-in; expires after 2h; lease 5m.',
   ],
   [
     plan({
@@ -179,6 +194,7 @@ function randomPlan(random: () => number): ReviewPlan {
     remindAfterMs: random() < 0.5 ? null : 1 + Math.floor(random() * 9),
     expireAfterMs: 1 + Math.floor(random() * 99),
     leaseTtlSeconds: 10 + Math.floor(random() * 99),
+    assurance: random() < 0.3 ? 'web' : 'any',
     policies: pick(['p', 'q', 'r', 's']),
   });
 }

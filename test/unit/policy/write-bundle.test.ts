@@ -25,7 +25,12 @@ test('a bundle is written with its agents, targets and people, keeps its comment
 test('without changes the copy means the same', async () => {
   const folder = await emptyFolder();
   const policy = await loadBundle(folder, { pinnedDigest: await writeBundle(EXAMPLE, folder, {}) });
-  expect(policy.directory.agents().map((agent) => agent.id)).toEqual(['export-bot']);
+  expect(policy.directory.agents().map((agent) => agent.id)).toEqual([
+    'export-bot',
+    'access-bot',
+    'platform-bot',
+    'cloud-bot',
+  ]);
 });
 
 test.each([

@@ -1,6 +1,13 @@
+import { createElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { vi } from 'vitest';
+import { ActionView as ActionPart } from '../../../apps/console/action/action-page.js';
+import { makeVisible } from '../../../apps/console/api/http.js';
+import { SessionContext, type SessionState } from '../../../apps/console/api/session.js';
+import type { Action } from '../../../apps/console/api/types.js';
+import { RoutingProvider } from '../../../apps/console/routing.js';
 import { renderAction as renderLines } from '../../../apps/cli/render/action.js';
 import { createStyle } from '../../../apps/cli/render/style.js';
-import { actionPage } from '../../../src/channels/api/page/action-page.js';
 import { renderAction as renderMessage, type RenderedMessage } from '../../../src/channels/slack/render.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { NOW_MS } from '../cli/action-fixture.js';
@@ -25,15 +32,58 @@ export function quotedIn(lines: readonly string[], title: string): string[] {
   return found;
 }
 
+/** Markup of the full view, for a person who may decide. */
 export function onPage(view: ActionView): string {
-  return actionPage(view, null);
+  const action = makeVisible(view) as Action;
+  const page = createElement(ActionPart, { action, reload: () => Promise.resolve(action) });
+  return renderToStaticMarkup(
+    createElement(RoutingProvider, null, createElement(SessionContext, { value: SIGNED_IN }, page)),
+  );
 }
+
+const SIGNED_IN: SessionState = {
+  session: {
+    person: { id: 'ben', name: 'Ben Berg', groups: ['dba'] },
+    signedInAtMs: NOW_MS,
+    authTimeMs: NOW_MS,
+    acr: null,
+    expiresAtMs: NOW_MS + 3_600_000,
+    csrf: 'x',
+  },
+  isOver: false,
+  over: () => undefined,
+  signOut: () => Promise.resolve(),
+};
+// What of a browser the full view asks for before it is shown.
+vi.stubGlobal('window', { location: new URL(PUBLIC_URL) });
+vi.stubGlobal('sessionStorage', { getItem: () => null });
 
 /** Markup of a page as the text that people see. */
 export function seenOn(markup: string): string {
   return markup
+    .replaceAll(/<span class="unseen">[^<]*<\/span>/g, '')
     .replaceAll(/<[^>]*>/g, '')
-    .replaceAll(/&#(\d+);/g, (_entity, code: string) => String.fromCodePoint(Number(code)));
+    .replaceAll(/&(amp|lt|gt|quot|#x27);/g, (_entity, name: string) => ENTITIES[name] ?? '');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#x27': "'" };
+
+/** The lines of a text as the full view shows them: what stands in a heading is without its marks. */
+export function linesOnPage(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => (/^@@ (?! )(.*?)(?: @@)?$/.exec(line)?.[1] ?? line).trim())
+    .filter((line) => line !== '');
+}
+
+/** Those of the lines that are not in the text, or not in their order. */
+export function missingIn(text: string, lines: readonly string[]): string[] {
+  let at = 0;
+  return lines.filter((line) => {
+    const found = text.indexOf(line, at);
+    if (found >= 0) at = found + line.length;
+    return found < 0;
+  });
 }
 
 export function inSlack(view: ActionView): RenderedMessage {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { widthOfText } from '../../../apps/cli/render/layout.js';
-import { BLOCK_LIMITS, bytesOf } from '../../../src/channels/slack/blocks.js';
+import { bytesOf } from '../../../src/channels/message/rich-text.js';
+import { BLOCK_LIMITS } from '../../../src/channels/slack/blocks.js';
 import { DIFFERENCE_WORDS } from '../../../src/core/difference-words.js';
 import type { Difference } from '../../../src/core/schemas/statements.js';
 import { differenceBetween } from '../../../src/operations/difference.js';
@@ -8,13 +9,26 @@ import type { ActionView } from '../../../src/record/action-view.js';
 import { findBlockFault } from '../../fakes/slack/block-kit.js';
 import { EVIL } from '../cli/action-fixture.js';
 import { HOSTILE, PUBLIC_URL } from '../slack/views.js';
-import { buttonsOf, inSlack, inTerminal, onPage, quotedIn, seenOn, WIDTHS, wordsOf } from './channels.js';
+import {
+  buttonsOf,
+  inSlack,
+  inTerminal,
+  linesOnPage,
+  missingIn,
+  onPage,
+  quotedIn,
+  seenOn,
+  WIDTHS,
+  wordsOf,
+} from './channels.js';
 import { exportView, flagsOf } from './operation-views.js';
 import { largePlanView } from './plan-views.js';
 
 const QUERY = 'select id, email\nfrom customers\nwhere id < 9';
 const MESSAGE = 'The target changed after the approval; what would run is not what was shown.';
 
+const PLAN: Difference['plan'] = [{ label: 'Who must approve', before: '1 of dba', now: '2 of dba and 1 of security' }];
+/** As the record had it before plans were compared. */
 const DIFFERENCE: Difference = {
   facts: [
     { label: 'Estimate', before: 'about 12,000 rows', now: 'about 90,000 rows' },
@@ -40,7 +54,7 @@ function again(change: Partial<Difference> = {}, view = exportView(QUERY)): Acti
 /** What each channel shows, as text. */
 const CHANNELS: Record<string, (view: ActionView) => string> = {
   Slack: (view) => wordsOf(inSlack(view)),
-  'the page': (view) => seenOn(onPage(view)),
+  'the full view': (view) => seenOn(onPage(view)),
   'the terminal': (view) => inTerminal(view, 140).join('\n'),
 };
 
@@ -60,9 +74,19 @@ describe.each(Object.entries(CHANNELS))('what differs, in %s', (_name, show) => 
         expect(text).toContain(words);
     for (const { severity, sentence, code } of [...flagsAdded, ...flagsGone])
       for (const words of [severity, sentence, code]) expect(text).toContain(words);
-    for (const line of content?.split('\n') ?? []) expect(text).toContain(line);
+    for (const line of linesOnPage(content ?? '')) expect(text).toContain(line);
     expect(text.indexOf(DIFFERENCE_WORDS.riskAdded)).toBeGreaterThan(-1);
     expect(text.indexOf(DIFFERENCE_WORDS.riskGone)).toBeGreaterThan(text.indexOf(DIFFERENCE_WORDS.riskAdded));
+  });
+
+  it('holds what policy demands, before and now; also when nothing else differs', () => {
+    for (const view of [again({ plan: PLAN }), again({ ...NOTHING, plan: PLAN })]) {
+      const text = show(view);
+      for (const words of [`${DIFFERENCE_WORDS.plan}: Who must approve`, '1 of dba', '2 of dba and 1 of security'])
+        expect(text).toContain(words);
+      expect(text).not.toContain(DIFFERENCE_WORDS.same);
+    }
+    expect(show(again(NOTHING))).not.toContain('Who must approve');
   });
 
   it('counts what is left out', () => {
@@ -99,11 +123,10 @@ const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}]|\u2028|\u2029/u;
 describe('hostile text in what differs', () => {
   const view = again(HOSTILE_DIFFERENCE);
 
-  it('is text on the page', () => {
+  it('is text in the full view', () => {
     const markup = onPage(view);
     expect(markup).not.toMatch(/<script|<https|<!channel/);
     expect(markup).not.toMatch(UNSEEN);
-    expect(markup.match(/<\/pre>/g)?.length).toBe(markup.match(/<pre/g)?.length);
     expect(seenOn(markup)).toContain('<script>alert(1)</script></pre>');
   });
 
@@ -141,6 +164,7 @@ describe('in Slack a second review', () => {
   it.each<[string, Partial<Difference>, boolean]>([
     ['with a short difference', {}, true],
     ['with six facts', many(6), true],
+    ['with another plan', { plan: PLAN }, true],
     ['with fifty facts', many(50), false],
     ['with fifty new risks', { flagsAdded: flagsOf(50) }, false],
     ['with a hundred lines', long(100), true],
@@ -151,15 +175,21 @@ describe('in Slack a second review', () => {
     const words = wordsOf(message);
     expect(findBlockFault(message.blocks, 'message')).toBeNull();
     expect(bytesOf(message.blocks)).toBeLessThanOrEqual(BLOCK_LIMITS.messageBytes);
-    expect(buttonsOf(message)[0]).toBe(isWhole ? 'countersign_approve' : 'countersign_open');
-    const { facts, flagsAdded, flagsGone, content } = view.reopened?.difference ?? NOTHING;
+    expect(buttonsOf(message)[0]).toBe(isWhole ? 'countersign_approve' : 'countersign_read');
+    const { plan = [], facts, flagsAdded, flagsGone, content } = view.reopened?.difference ?? NOTHING;
     const items = words
       .split('\n')
-      .filter((line) => /^(New risk|No longer a risk|(Fact \d+|Estimate|Tables|Through)(?=: before)): /.test(line));
+      .filter((line) =>
+        /^(New risk|No longer a risk|(Fact \d+|Estimate|Tables|Through|Policy: Who must approve)(?=: before)): /.test(
+          line,
+        ),
+      );
     const lines = (content ?? '').split('\n').filter((line) => words.includes(`${line}\n`));
     const left = (what: string): number =>
       Number(new RegExp(`([\\d,]+) ${what}`).exec(words)?.[1]?.replace(',', '') ?? 0);
-    expect(items.length + left('more differences')).toBe(facts.length + flagsAdded.length + flagsGone.length);
+    expect(items.length + left('more differences')).toBe(
+      plan.length + facts.length + flagsAdded.length + flagsGone.length,
+    );
     expect(lines.length + left('lines of what differs')).toBe(content?.split('\n').length);
     expect(left('more differences') + left('lines of what differs') > 0).toBe(!isWhole);
     if (isWhole) return;
@@ -167,7 +197,7 @@ describe('in Slack a second review', () => {
   });
 });
 
-it('of a plan with 500 resources is whole on the page and in the terminal, as far as it is on record', () => {
+it('of a plan with 500 resources is whole in the full view and in the terminal, as far as it is on record', () => {
   const view = largePlanView();
   const { preview, flags } = view;
   if (preview === null) throw new Error('the view has a preview');
@@ -181,6 +211,6 @@ it('of a plan with 500 resources is whole on the page and in the terminal, as fa
   expect(quotedIn(inTerminal(shown, 80), DIFFERENCE_WORDS.title)).toEqual(
     lines.map((line) => line.replaceAll(' ', '')),
   );
-  expect(seenOn(onPage(shown))).toContain(lines.join('\n'));
+  expect(missingIn(seenOn(onPage(shown)), linesOnPage(lines.join('\n')))).toEqual([]);
   expect(buttonsOf(inSlack(shown))).not.toContain('countersign_approve');
 });

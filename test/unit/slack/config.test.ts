@@ -31,6 +31,22 @@ describe('Slack settings', () => {
     expect(slackGatewaySettings(slackGatewayConfigSchema.parse(gateway))).toMatchObject({ appId: 'A0APP' });
   });
 
+  it('take clicks by HTTP alone without an app token, and know people by the directory alone without domains', () => {
+    expect(slackGatewaySettings(slackGatewayConfigSchema.parse(gateway))).toMatchObject({
+      appToken: null,
+      emailDomains: [],
+    });
+    const more = {
+      ...gateway,
+      COUNTERSIGN_SLACK_APP_TOKEN: 'xapp-secret',
+      COUNTERSIGN_SLACK_EMAIL_DOMAINS: 'Example.com, corp.example',
+    };
+    const settings = slackGatewaySettings(slackGatewayConfigSchema.parse(more));
+    expect(settings?.emailDomains).toEqual(['example.com', 'corp.example']);
+    expect(settings?.appToken?.reveal()).toBe('xapp-secret');
+    expect(JSON.stringify(settings)).not.toContain('xapp');
+  });
+
   it.each([
     'COUNTERSIGN_SLACK_TEAM_ID',
     'COUNTERSIGN_SLACK_CHANNEL',
@@ -47,6 +63,9 @@ describe('Slack settings', () => {
     ['COUNTERSIGN_SLACK_TEAM_ID', 'my-team'],
     ['COUNTERSIGN_SLACK_CHANNEL', '#approvals'],
     ['COUNTERSIGN_SLACK_SIGNING_SECRET', 'short'],
+    ['COUNTERSIGN_SLACK_APP_TOKEN', 'xoxb-a-bot-token'],
+    ['COUNTERSIGN_SLACK_EMAIL_DOMAINS', '@example.com'],
+    ['COUNTERSIGN_SLACK_EMAIL_DOMAINS', 'com'],
     ['COUNTERSIGN_SLACK_API_URL', 'file:///etc/passwd'],
   ])('%s may not be %s', (name, value) => {
     expect(slackGatewayConfigSchema.safeParse({ ...gateway, [name]: value }).success).toBe(false);

@@ -1,104 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createSlackGuard,
-  GUARD_LIMITS,
-  verifySignature,
-  type Admission,
-  type GuardFault,
-  type SlackGuard,
-} from '../../../src/channels/slack/guard.js';
+import { GUARD_LIMITS, verifySignature, type Admission, type GuardFault } from '../../../src/channels/slack/guard.js';
 import { Secret } from '../../../src/core/secret.js';
 import golden from '../../fakes/slack/golden-signatures.json' with { type: 'json' };
 import { payloadForm, slackSignature } from '../../fakes/slack/signatures.js';
+import {
+  SECRET,
+  NOW_SECONDS,
+  FORM,
+  makeGuard,
+  clickPayload,
+  submitPayload,
+  request,
+  admit,
+  withAction,
+  withView,
+  omit,
+  signatureHeader,
+  timestampHeader,
+  clickAction,
+  type Payload,
+  type Sent,
+} from './signed-requests.js';
 import { ACTION_DIGEST, ACTION_ID, slackIds } from './views.js';
-
-const SECRET = '0123456789abcdef0123456789abcdef';
-const NOW_SECONDS = 1_795_348_800;
-const FORM = 'application/x-www-form-urlencoded';
-
-const makeGuard = (over: { clock?: () => number; rememberedSignatures?: number } = {}): SlackGuard =>
-  createSlackGuard({
-    signingSecret: new Secret(SECRET),
-    teamId: slackIds.teamId,
-    appId: slackIds.appId,
-    clock: () => NOW_SECONDS * 1000,
-    ...over,
-  });
-
-type Payload = Record<string, unknown>;
-
-const clickPayload: Payload = {
-  type: 'block_actions',
-  team: { id: slackIds.teamId, domain: 'example' },
-  api_app_id: slackIds.appId,
-  user: { id: 'U0ADA', team_id: slackIds.teamId, name: 'ada' },
-  trigger_id: '1.2.3',
-  container: { type: 'message', message_ts: '1795348800.000001', channel_id: slackIds.channel },
-  channel: { id: slackIds.channel, name: 'approvals' },
-  actions: [
-    {
-      type: 'button',
-      action_id: 'countersign_approve',
-      block_id: 'b',
-      value: `${ACTION_ID}.${ACTION_DIGEST}`,
-      action_ts: '1795348801.000002',
-    },
-  ],
-};
-const [clickAction] = clickPayload['actions'] as [Payload];
-
-const submitPayload: Payload = {
-  type: 'view_submission',
-  team: { id: slackIds.teamId },
-  api_app_id: slackIds.appId,
-  user: { id: 'U0ADA', team_id: slackIds.teamId },
-  view: {
-    id: 'V0VIEW',
-    team_id: slackIds.teamId,
-    app_id: slackIds.appId,
-    callback_id: 'countersign_deny_modal',
-    private_metadata: '{}',
-    state: { values: { countersign_reason: { countersign_reason_input: { type: 'plain_text_input', value: 'no' } } } },
-  },
-};
-
-interface Sent {
-  body?: string | Uint8Array;
-  payload?: unknown;
-  timestamp?: string;
-  signature?: string;
-  contentType?: string | null;
-  more?: string[];
-  without?: string[];
-}
-
-function request({
-  payload = clickPayload,
-  body = payloadForm(payload),
-  timestamp = String(NOW_SECONDS),
-  signature,
-  contentType = FORM,
-  more = [],
-  without = [],
-}: Sent) {
-  const headers = [
-    ['Content-Type', contentType ?? ''],
-    ['X-Slack-Request-Timestamp', timestamp],
-    ['X-Slack-Signature', signature ?? slackSignature(SECRET, timestamp, body)],
-  ].filter(([name]) => !without.includes(name ?? '') && (contentType !== null || name !== 'Content-Type'));
-  return { rawHeaders: [...headers.flat(), ...more], body: typeof body === 'string' ? Buffer.from(body) : body };
-}
-
-const admit = (sent: Sent): Admission => makeGuard().admit(request(sent));
-const withAction = (over: Payload): Payload => ({ ...clickPayload, actions: [{ ...clickAction, ...over }] });
-const withView = (over: Payload): Payload => ({
-  ...submitPayload,
-  view: { ...(submitPayload['view'] as Payload), ...over },
-});
-const omit = (payload: Payload, name: string): Payload =>
-  Object.fromEntries(Object.entries(payload).filter(([key]) => key !== name));
-const signatureHeader = 'X-Slack-Signature';
-const timestampHeader = 'X-Slack-Request-Timestamp';
 
 describe('signatures', () => {
   it.each(golden)('agree with $source ($timestamp)', ({ signingSecret, timestamp, body, signature }) => {
@@ -152,6 +75,41 @@ describe('an honest request is admitted', () => {
     ['another modal', withView({ callback_id: 'somebody_elses' })],
   ])('and ignored: %s', (_name, payload) => {
     expect(admit({ payload })).toEqual({ ok: true, interaction: { kind: 'ignored' } });
+  });
+});
+
+const pagePayload: Payload = {
+  ...omit(omit(clickPayload, 'container'), 'channel'),
+  container: { type: 'view', view_id: 'V0VIEW' },
+  view: {
+    id: 'V0VIEW',
+    team_id: slackIds.teamId,
+    app_id: slackIds.appId,
+    callback_id: 'countersign_read_modal',
+    hash: '1.hash',
+    private_metadata: '{}',
+  },
+  actions: [{ type: 'button', action_id: 'countersign_read_approve', action_ts: '1795348801.000002' }],
+};
+const withPage = (over: Payload): Payload => ({
+  ...pagePayload,
+  view: { ...(pagePayload['view'] as Payload), ...over },
+});
+
+describe('a click in the pages', () => {
+  it('is admitted', () => {
+    expect(admit({ payload: pagePayload })).toEqual({
+      ok: true,
+      interaction: {
+        kind: 'page',
+        button: 'approve',
+        user: { teamId: slackIds.teamId, userId: 'U0ADA' },
+        viewId: 'V0VIEW',
+        viewHash: '1.hash',
+        privateMetadata: '{}',
+        clickTs: '1795348801.000002',
+      },
+    });
   });
 });
 
@@ -272,6 +230,20 @@ const attacks: [string, GuardFault, Sent][] = [
   ],
   ['two different channels', 'payload_malformed', { payload: { ...clickPayload, channel: { id: 'C0OTHER' } } }],
   ['no trigger', 'payload_malformed', { payload: omit(clickPayload, 'trigger_id') }],
+  ['pages of another app', 'app_not_allowed', { payload: withPage({ app_id: 'A0OTHER' }) }],
+  ['pages of another workspace', 'team_not_allowed', { payload: withPage({ team_id: 'T0OTHER' }) }],
+  ['pages in another modal', 'payload_malformed', { payload: withPage({ callback_id: 'countersign_deny_modal' }) }],
+  ['pages that are another view', 'payload_malformed', { payload: withPage({ id: 'V0OTHER' }) }],
+  [
+    'pages turned from another workspace',
+    'team_not_allowed',
+    { payload: { ...pagePayload, user: { id: 'U0ADA', team_id: 'T0OTHER' } } },
+  ],
+  [
+    'an approval of pages in a message',
+    'payload_malformed',
+    { payload: withAction({ action_id: 'countersign_read_approve' }) },
+  ],
   ['a modal without state', 'payload_malformed', { payload: withView({ state: undefined }) }],
   [
     'a modal with oversized metadata',

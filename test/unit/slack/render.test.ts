@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BLOCK_LIMITS, bytesOf } from '../../../src/channels/slack/blocks.js';
+import { bytesOf } from '../../../src/channels/message/rich-text.js';
+import { BLOCK_LIMITS } from '../../../src/channels/slack/blocks.js';
 import { escapeMrkdwn } from '../../../src/channels/slack/escape.js';
 import { renderAction, renderNotice, type RenderedMessage } from '../../../src/channels/slack/render.js';
 import type { Flag } from '../../../src/core/schemas/action.js';

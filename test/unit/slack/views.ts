@@ -1,5 +1,6 @@
 import { createDirectory } from '../../../src/directory/create-directory.js';
 import type { Directory } from '../../../src/directory/directory.js';
+import type { ReviewPlan } from '../../../src/core/schemas/action.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import type { LogText } from '../../../src/record/log-text.js';
 
@@ -29,6 +30,7 @@ export const directory: Directory = createDirectory({
     person('di', 'Di Oncall', 'U0DI'),
     person('eve', 'Eve Without Slack'),
   ],
+  places: { prod: { slack: 'C0PROD' }, 'in-teams': { teams: '19:x@thread.tacv2' }, same: { slack: slackIds.channel } },
   groups: { dba: ['ada', 'bo', 'cy'], oncall: ['di'], 'data-owner': ['eve'] },
   agents: [{ id: 'reporter', name: 'Report bot', owner: 'cy', prompters: ['cy'], groups: [], publicKey: 'AAAA' }],
 });
@@ -98,6 +100,13 @@ export function waitingView(over: Partial<ActionView> = {}): ActionView {
     timeline: timeline(3),
     ...over,
   };
+}
+
+/** Its plan with other stages. */
+export function planOf(...stages: ReviewPlan['stages']): ReviewPlan {
+  const { plan } = waitingView();
+  if (plan === null) throw new Error('the waiting view has a plan');
+  return { ...plan, stages };
 }
 
 /** The text of its log. */

@@ -75,6 +75,26 @@ describe('the Vault client', () => {
     await expect(clientOf(address, 50).read('sys/x')).rejects.toThrow(/no answer within 50 ms/);
   });
 
+  it.each<[string, (response: ServerResponse) => void, RegExp]>([
+    ['stalls half way', (response) => void response.write('{"data":'), /no answer within 300 ms/],
+    ['breaks off', (response) => void response.write('{"data":', () => response.destroy()), /aborted/],
+    [
+      'is for another protocol',
+      ({ socket }) =>
+        void socket?.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+      /no answer within 300 ms/,
+    ],
+    ['is endless', (response) => void response.end(Buffer.alloc(9 * 1024 * 1024)), /too large/],
+  ])('is a temporary fault when the answer %s', async (_, write, message) => {
+    const { address } = await serve((_request, response) => {
+      response.statusCode = 200;
+      write(response);
+    });
+    const asked = clientOf(address, 300).read('sys/x');
+    await expect(asked).rejects.toMatchObject({ status: null, temporary: true });
+    await expect(asked).rejects.toThrow(message);
+  });
+
   it('follows no redirect, so that the token goes nowhere else', async () => {
     const other = await serve((_, response) => {
       json(response, 200, {});

@@ -5,7 +5,11 @@ import type { z } from 'zod';
 /** What a browser carries for us, sealed: who is signed in, or a sign-in under way. */
 export interface Cookies {
   /** The `Set-Cookie` header that makes the browser keep `content` for `maxAgeSeconds`. */
-  keep(name: CookieName, content: Record<string, string>, maxAgeSeconds: number): Promise<string>;
+  keep(
+    name: CookieName,
+    content: Record<string, string | number | boolean | null>,
+    maxAgeSeconds: number,
+  ): Promise<string>;
   forget(name: CookieName): string;
   /** Undefined when it is missing, was changed, or is over. */
   read<T>(name: CookieName, cookieHeader: string | undefined, schema: z.ZodType<T>): Promise<T | undefined>;
@@ -59,10 +63,11 @@ export function createCookies({ key, hasTls, clock }: CookiesOptions): Cookies {
   };
 }
 
+/** Of two by the same name none counts: one of them was planted. */
 function findCookie(name: string, header: string | undefined): string | undefined {
-  for (const pair of (header ?? '').split(';')) {
+  const found = (header ?? '').split(';').flatMap((pair) => {
     const [key, ...value] = pair.trim().split('=');
-    if (key === name) return value.join('=');
-  }
-  return undefined;
+    return key === name ? [value.join('=')] : [];
+  });
+  return found.length === 1 ? found[0] : undefined;
 }

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
 import { recordedEnvelopeSchema } from '../../../core/schemas/primitives.js';
-import { viewAction } from '../../../record/action-view.js';
+import { viewAction, type ActionView } from '../../../record/action-view.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
-import { AGENT, PERSON, WORKLOAD } from '../api-description.js';
-import { requireSight } from '../principals.js';
+import { AGENT, PERSON, SESSION, WORKLOAD } from '../api-description.js';
+import { requireSight, type Principal } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import {
   actionParamsSchema,
@@ -15,8 +16,9 @@ import {
   waitSchema,
 } from '../schemas.js';
 import type { Watch } from '../watch.js';
+import { judgeYou, youSchema, type Judging } from '../you.js';
 
-export interface ActionRoutesOptions {
+export interface ActionRoutesOptions extends Judging {
   record: ActionRecord;
   watch: Watch;
   identify: Identify;
@@ -24,10 +26,16 @@ export interface ActionRoutesOptions {
   closing: AbortSignal;
 }
 
+/** An action, and for people what they may do about it. */
+const shownSchema = actionSchema
+  .extend({ you: youSchema.optional().describe('For people: what you may do.') })
+  .meta({ id: 'ShownAction' });
+
 /** One action: look, wait, and the statements behind it. */
-export function actionRoutes(scope: FastifyInstance, { record, watch, identify, closing }: ActionRoutesOptions): void {
+export function actionRoutes(scope: FastifyInstance, options: ActionRoutesOptions): void {
+  const { record, watch, identify, closing } = options;
   const routes = scope.withTypeProvider<ZodTypeProvider>();
-  const shared = { tags: ['actions'], security: [PERSON, AGENT, WORKLOAD], params: actionParamsSchema };
+  const shared = { tags: ['actions'], security: [PERSON, SESSION, AGENT, WORKLOAD], params: actionParamsSchema };
 
   routes.get(
     '/actions/:actionId',
@@ -37,12 +45,12 @@ export function actionRoutes(scope: FastifyInstance, { record, watch, identify, 
         operationId: 'getAction',
         summary: 'See an action, whole',
         ...shared,
-        response: withProblems({ 200: actionSchema }),
+        response: withProblems({ 200: shownSchema }),
       },
     },
     async (request) => {
       const standing = await watch.look(request.params.actionId);
-      return toActionBody(requireSight(identify.of(request), standing?.view));
+      return showTo(identify.of(request), standing?.view, options);
     },
   );
 
@@ -56,7 +64,7 @@ export function actionRoutes(scope: FastifyInstance, { record, watch, identify, 
         description: 'Answers at once when the action is not at `sinceRevision` or nothing more will happen to it.',
         ...shared,
         querystring: waitQuerySchema,
-        response: withProblems({ 200: waitSchema }),
+        response: withProblems({ 200: waitSchema.extend({ action: shownSchema }) }),
       },
     },
     async (request, reply) => {
@@ -72,7 +80,7 @@ export function actionRoutes(scope: FastifyInstance, { record, watch, identify, 
       const signal = AbortSignal.any([AbortSignal.timeout(timeoutSeconds * 1_000), closing, gone.signal]);
       const standing =
         now?.revision === sinceRevision ? await watch.change(actionId, sinceRevision ?? '', signal) : now;
-      return { revision: standing?.revision ?? '0', action: toActionBody(requireSight(principal, standing?.view)) };
+      return { revision: standing?.revision ?? '0', action: showTo(principal, standing?.view, options) };
     },
   );
 
@@ -93,4 +101,10 @@ export function actionRoutes(scope: FastifyInstance, { record, watch, identify, 
       return { statements: statements.map(({ envelope }) => recordedEnvelopeSchema.parse(envelope)) };
     },
   );
+}
+
+function showTo(principal: Principal, seen: ActionView | undefined, judging: Judging): z.infer<typeof shownSchema> {
+  const view = requireSight(principal, seen);
+  const you = principal.kind === 'person' ? { you: judgeYou(view, principal, judging) } : {};
+  return { ...toActionBody(view), ...you };
 }

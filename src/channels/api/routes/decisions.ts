@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { WEB_CHANNEL } from '../../../core/assurance.js';
 import { envelopeSchema } from '../../../core/schemas/primitives.js';
 import { statementBodySchemas } from '../../../core/schemas/statements.js';
 import type { Decisions } from '../../decisions.js';
 import type { Withdrawals } from '../../withdrawals.js';
-import { PERSON, WORKLOAD } from '../api-description.js';
+import { PERSON, SESSION, WORKLOAD } from '../api-description.js';
 import { workloadTokenIn } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import {
@@ -39,7 +40,7 @@ export function decisionRoutes(
         summary: 'Approve or deny an action',
         description: 'The same Idempotency-Key again is one decision, answered the same.',
         tags: ['decisions'],
-        security: [PERSON],
+        security: [PERSON, SESSION],
         params: actionParamsSchema,
         headers: decisionHeadersSchema,
         body: decisionBodySchema,
@@ -47,19 +48,19 @@ export function decisionRoutes(
       },
     },
     async (request) => {
-      const principal = identify.of(request);
-      if (principal.kind !== 'person') throw new Error('decide: the hook lets people through only');
-      const { person, subject } = principal;
+      const { person, subject, session } = identify.personOf(request);
+      const signIn = session === null ? {} : { signIn: { authTimeMs: session.authTimeMs, acr: session.acr } };
       return decisions.decide({
         actionId: request.params.actionId,
         ...request.body,
         person,
         // Under the person's name: what two people choose as a key must not meet.
         via: {
-          channel: 'api',
+          channel: session === null ? 'api' : WEB_CHANNEL,
           subject: subject.slice(0, 200),
           eventId: `${person.id}/${request.headers['idempotency-key']}`,
         },
+        ...signIn,
       });
     },
   );
@@ -75,8 +76,10 @@ export function decisionRoutes(
       config: { recordsRefusals: true },
       schema: {
         operationId: 'withdrawAction',
-        summary: 'Take an own request back',
+        summary: 'Take an own request back, or end the action early',
         description:
+          'An action that waits ends as `withdrawn`. One that runs is stopped and its lease revoked: `ending`; its outcome is what ' +
+          'the target then says. The same withdrawal again is answered the same. ' +
           'The body is the DSSE envelope around the signed withdrawal; its signature is the authentication. ' +
           'An agent without a key sends its token, and the plain withdrawal.',
         tags: ['actions'],
@@ -89,8 +92,8 @@ export function decisionRoutes(
     async (request) => {
       const { actionId } = request.params;
       const token = workloadTokenIn(request);
-      await withdrawals.withdraw({ actionId, envelope: request.body, token, address: request.ip });
-      return { actionId, state: 'withdrawn' as const };
+      const state = await withdrawals.withdraw({ actionId, envelope: request.body, token, address: request.ip });
+      return { actionId, state };
     },
   );
 }

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { WEB_CHANNEL } from '../../../core/assurance.js';
 import { openFreezes } from '../../../record/freezes.js';
 import type { Record as ActionRecord, Recorded } from '../../../record/record.js';
 import type { Unfreezing } from '../../unfreezing.js';
-import { PERSON } from '../api-description.js';
+import { PERSON, SESSION } from '../api-description.js';
 import {
   agentParamsSchema,
   incidentsQuerySchema,
@@ -33,7 +34,7 @@ export function incidentRoutes(scope: FastifyInstance, { record, unfreezing, ide
         summary: 'List incidents, newest first',
         description: 'Effects of which something else was observed than had been declared.',
         tags: ['incidents'],
-        security: [PERSON],
+        security: [PERSON, SESSION],
         querystring: incidentsQuerySchema,
         response: withProblems({ 200: incidentsSchema }),
       },
@@ -62,17 +63,15 @@ export function incidentRoutes(scope: FastifyInstance, { record, unfreezing, ide
           'For who is in the group that the bundle names, and neither owns nor prompts the agent, by whatever account. ' +
           'Lifts all that froze it; an agent that is not frozen stays as it is.',
         tags: ['incidents'],
-        security: [PERSON],
+        security: [PERSON, SESSION],
         params: agentParamsSchema,
         body: unfreezeBodySchema,
         response: withProblems({ 200: unfrozenSchema }),
       },
     },
     async (request) => {
-      const principal = identify.of(request);
-      if (principal.kind !== 'person') throw new Error('unfreeze: the hook lets people through only');
-      const { person, subject } = principal;
-      const via = { channel: 'api', subject: subject.slice(0, 200) };
+      const { person, subject, session } = identify.personOf(request);
+      const via = { channel: session === null ? 'api' : WEB_CHANNEL, subject: subject.slice(0, 200) };
       return unfreezing.unfreeze({ agent: request.params.agent, reason: request.body.reason, person, via });
     },
   );

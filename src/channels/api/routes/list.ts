@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { Refusal } from '../../../core/errors.js';
 import { viewAction } from '../../../record/action-view.js';
 import type { ActionFilter, Record as ActionRecord } from '../../../record/record.js';
-import { AGENT, PERSON, WORKLOAD } from '../api-description.js';
+import { AGENT, PERSON, SESSION, WORKLOAD } from '../api-description.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import { listQuerySchema, listSchema, toSummary, type ActionSummaryBody } from '../schemas.js';
 
@@ -22,7 +22,7 @@ export function listRoute(
         summary: 'List actions, newest first',
         description: 'People see all; an agent its own.',
         tags: ['actions'],
-        security: [PERSON, AGENT, WORKLOAD],
+        security: [PERSON, SESSION, AGENT, WORKLOAD],
         querystring: listQuerySchema,
         response: withProblems({ 200: listSchema }),
       },
@@ -49,15 +49,10 @@ async function listPage(record: ActionRecord, filter: ActionFilter): Promise<z.i
   const ids = await record.listActions(filter);
   const actions: ActionSummaryBody[] = [];
   const unreadable: string[] = [];
-  for (const actionId of ids) {
-    try {
-      const view = viewAction(await record.ofAction(actionId));
-      if (view !== undefined) actions.push(toSummary(view));
-    } catch (error) {
-      // One tampered action must not hide the others.
-      if (!(error instanceof Refusal && error.code === 'statement_invalid')) throw error;
-      unreadable.push(actionId);
-    }
+  for (const [index, statements] of (await record.ofActions(ids)).entries()) {
+    const view = statements instanceof Refusal ? undefined : viewAction(statements);
+    if (statements instanceof Refusal) unreadable.push(ids[index] ?? '');
+    else if (view !== undefined) actions.push(toSummary(view));
   }
   return { actions, unreadable, next: ids.length < filter.limit ? null : (ids.at(-1) ?? null) };
 }

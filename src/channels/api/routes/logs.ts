@@ -8,7 +8,7 @@ import type { Contents } from '../../../record/contents.js';
 import { LOG_NOT_SENT } from '../../../record/log-text.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
 import type { Intake } from '../../intake.js';
-import { AGENT, PERSON } from '../api-description.js';
+import { AGENT, PERSON, SESSION } from '../api-description.js';
 import { requireSight } from '../principals.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import { actionParamsSchema, attachedSchema, requestBodySchema } from '../schemas.js';
@@ -65,7 +65,7 @@ export function logsRoute(scope: FastifyInstance, { record, contents, identify }
         summary: "The agent's own log, its secrets left out",
         description: 'Untrusted text. People see all; an agent its own.',
         tags: ['actions'],
-        security: [PERSON, AGENT],
+        security: [PERSON, SESSION, AGENT],
         params: actionParamsSchema,
         response: withProblems({
           200: { description: 'The log', content: { 'text/plain': { schema: z.string() } } },

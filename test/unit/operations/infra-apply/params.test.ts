@@ -6,6 +6,24 @@ import { infraTarget } from './infra-target.js';
 const commit = 'c'.repeat(40);
 const git = (repository: string) => ({ target: 'network', source: { kind: 'git', repository, commit } });
 
+const AWS = {
+  mount: 'aws',
+  rolePrefix: 'network',
+  previewRoleArn: 'arn:aws:iam::123456789012:role/plan',
+  executeRoleArn: 'arn:aws:iam::123456789012:role/apply',
+};
+const POSTGRES = {
+  host: '127.0.0.1',
+  port: 5432,
+  database: 'inventory',
+  tls: 'disable' as const,
+  mount: 'database',
+  previewRole: 'inventory-preview',
+  executeRole: 'inventory-execute',
+  witnessRole: 'inventory-witness',
+};
+const GIT_LOGIN = { host: 'git.example.com', mount: 'secret', path: 'git/reader' };
+
 describe('what a target takes', () => {
   it.each<[string, object, string | null]>([
     ['its repository', git('/srv/git/network.git'), null],
@@ -81,6 +99,32 @@ describe('an entry of targets.yaml', () => {
     ['without TLS over a network', { state: { ...infraTarget().state, host: 'db.example.com' } }, ['state', 'tls']],
     ['with a relative repository', { sources: { git: ['x'], tarballs: [] } }, ['sources', 'git', 0]],
     ['with providers and nowhere to take them from', { providerMirror: null }, ['providerMirror']],
+    ['with what its providers log in with', { providerCredentials: { aws: AWS, postgres: POSTGRES } }, null],
+    [
+      'whose plans run with the rights of its applies in AWS',
+      { providerCredentials: { aws: { ...AWS, previewRoleArn: AWS.executeRoleArn } } },
+      ['providerCredentials', 'aws', 'previewRoleArn'],
+    ],
+    [
+      'whose plans run with the rights of its applies in a database',
+      { providerCredentials: { postgres: { ...POSTGRES, executeRole: POSTGRES.previewRole } } },
+      ['providerCredentials', 'postgres', 'executeRole'],
+    ],
+    [
+      "whose providers' role is that of its state",
+      { providerCredentials: { postgres: { ...POSTGRES, previewRole: 'network-preview' } } },
+      ['providerCredentials', 'postgres', 'previewRole'],
+    ],
+    [
+      'whose providers log in over a network without TLS',
+      { providerCredentials: { postgres: { ...POSTGRES, host: 'inventory.example.com' } } },
+      ['providerCredentials', 'postgres', 'tls'],
+    ],
+    [
+      'with two logins for a host',
+      { sources: { git: [], tarballs: [], gitLogins: [GIT_LOGIN, GIT_LOGIN] } },
+      ['sources', 'gitLogins', 1, 'host'],
+    ],
     [
       'with the provider that runs anything',
       {

@@ -84,6 +84,12 @@ describe('what would run code or read elsewhere is refused, with file and line',
       main('terraform {\n required_providers {\n e = {\n source = "hashicorp/external"\n }\n }\n}\ndata "e_x" "x" {}'),
       /does not list the provider hashicorp\/external/,
     ],
+    [
+      "data that reads the machine's files",
+      main('data "local_file" "x" {\n filename = "/proc/self/environ"\n}'),
+      /^main.tf:1: data "local_file" reads any file/,
+    ],
+    ['the same, marked as sensitive', main('data "local_sensitive_file" "x" {}'), /reads any file/],
     ['data "http"', main('data "http" "x" {\n url = "https://example.com"\n}'), /does not allow data "http"/],
     ['the state of another', main('data "terraform_remote_state" "x" {\n backend = "local"\n}'), /state of another/],
     [
@@ -193,6 +199,63 @@ describe('what would run code or read elsewhere is refused, with file and line',
     );
     expect(error).toMatchObject({ code: 'source_forbidden', field: 'params.source' });
     expect((error as Error).message).toMatch(message);
+  });
+});
+
+describe('what is leased for providers goes nowhere else', () => {
+  const providers = ['hashicorp/aws', 'hashicorp/awscc', 'example.com/acme/postgresql', 'example.com/acme/listed'].map(
+    (source) => ({ source, version: '1.2.3', hashes: [`zh:${'a'.repeat(64)}`] }),
+  );
+  const leased: NonNullable<Parameters<typeof infraTarget>[0]>['providerCredentials'] = {
+    aws: {
+      mount: 'aws',
+      rolePrefix: 'network',
+      previewRoleArn: 'arn:aws:iam::123456789012:role/plan',
+      executeRoleArn: 'arn:aws:iam::123456789012:role/apply',
+    },
+    postgres: {
+      ...{ host: '127.0.0.1', port: 5432, database: 'inventory', tls: 'disable', mount: 'database' },
+      ...{ previewRole: 'inventory-preview', executeRole: 'inventory-execute', witnessRole: 'inventory-witness' },
+    },
+  };
+  const provider = (name: string, settings: string): Files =>
+    main(
+      `terraform {\n required_providers {\n db = { source = "example.com/acme/postgresql" }\n listed = { source = "example.com/acme/listed" }\n }\n}\nprovider "${name}" {\n${settings}\n}`,
+    );
+
+  it.each<[string, Files, RegExp]>([
+    ['to another server', provider('db', 'host = "evil.example"'), /^main.tf:7: "host" in the settings of postgresql/],
+    ['to one that a variable names', provider('db', 'host = var.host'), /"host"/],
+    ['without a certificate', provider('db', 'sslmode = "disable"'), /"sslmode"/],
+    ['for another user', provider('db', 'username = "admin"'), /"username"/],
+    ['by an alias', provider('db', 'alias = "x"\nport = 1'), /"port"/],
+    ['to other servers of AWS', provider('aws', 'endpoints {\n sts = "http://evil.example"\n}'), /"endpoints"/],
+    ['the same, dynamically', provider('aws', 'dynamic "endpoints" {\n for_each = [1]\n content {}\n}'), /"endpoints"/],
+    ['through a proxy', provider('aws', 'http_proxy = "http://evil.example"'), /"http_proxy"/],
+    [
+      'for a session that outlives the lease',
+      provider('awscc', 'assume_role = {\n role_arn = "x"\n}'),
+      /"assume_role"/,
+    ],
+    [
+      'from a module',
+      { ...main('module "m" {\n source = "./m"\n}'), 'm/x.tf': 'provider "aws" {\n token = "x"\n}' },
+      /^m\/x.tf:1: "token"/,
+    ],
+  ])('%s', async (_, files, message) => {
+    const asked = guard(files, { providers, providerCredentials: leased });
+    await expect(asked).rejects.toMatchObject({ code: 'source_forbidden' });
+    await expect(asked).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['what says neither where nor as whom', provider('db', 'alias = "b"\ndatabase = "x"\nsuperuser = false'), leased],
+    ['a region, and tags', provider('aws', 'region = "eu-central-1"\ndefault_tags {\n tags = {}\n}'), leased],
+    ['another provider', provider('listed', 'host = "grafana.example"'), leased],
+    ['where nothing is leased', provider('db', 'host = "db.example"'), undefined],
+  ])('but %s passes', async (_, files, providerCredentials) => {
+    const change = { providers, ...(providerCredentials === undefined ? {} : { providerCredentials }) };
+    await expect(guard(files, change)).resolves.toBeDefined();
   });
 });
 

@@ -47,6 +47,21 @@ describe('an archive', () => {
     ['a hard link', tarOf([{ name: 'x', type: '1', linkTo: '../x' }])],
     ['a device', tarOf([{ name: 'x', type: '3' }])],
     ['a pipe', tarOf([{ name: 'x', type: '6' }])],
+    ['a file that is a folder, too', tarOf({ 'a/x.tf': 'a', A: 'b' })],
+    [
+      'a name that no file system takes',
+      tarOf([{ name: 'l', type: 'L', text: `${'ü'.repeat(128)}.tf` }, { name: 'y' }]),
+    ],
+    ['a file without a name', tarOf({ './': 'a' })],
+    ['a folder in the place of our lock file', tarOf({ '.terraform.lock.hcl/x.tf': 'a' })],
+    ['a folder that is called as a configuration', tarOf({ 'main.tf/x': 'a' })],
+    [
+      'a pax header without an end',
+      tarOf([
+        { name: 'pax', type: 'x', text: '5 a=\n'.repeat(20_000) },
+        { name: 'y', text: 'a' },
+      ]),
+    ],
     ['an absolute path', tarOf({ '/etc/x': 'a' })],
     ['a path above', tarOf({ '../x': 'a' })],
     ['a path above by a detour', tarOf({ 'a/../../x': 'a' })],

@@ -1,0 +1,45 @@
+import type { Action } from '../api/types.js';
+import { Section, Untrusted } from '../parts/section.js';
+import { SeverityMark } from '../parts/severity.js';
+import { When } from '../parts/when.js';
+
+/** What was observed that had not been declared, and whether the agent is frozen for it. */
+export function Incidents({ action: { incidents, freeze } }: { action: Action }) {
+  if (incidents.length === 0) return null;
+  return (
+    <Section title="Incident: the effect is not what was declared" tone="bad">
+      <ul className="flags">
+        {incidents.map(({ severity, sentence, code, openedAtMs }) => (
+          <li key={`${code} ${openedAtMs}`} className={`flag flag-${severity}`}>
+            <SeverityMark severity={severity} />
+            <span className="flag-words">
+              {sentence} <span className="code-name">{code}</span> <When atMs={openedAtMs} />
+            </span>
+          </li>
+        ))}
+      </ul>
+      {freeze === null ? null : <Freeze freeze={freeze} />}
+    </Section>
+  );
+}
+
+function Freeze({ freeze: { agent, frozenAtMs, lifted } }: { freeze: NonNullable<Action['freeze']> }) {
+  if (lifted === null)
+    return (
+      <p>
+        Agent <strong>{agent}</strong> is frozen since <When atMs={frozenAtMs} />. To let it act again:{' '}
+        <code>countersign unfreeze {agent}</code>
+      </p>
+    );
+  return (
+    <>
+      <p>
+        Agent <strong>{agent}</strong> was frozen for it; <strong>{lifted.person}</strong> unfroze it{' '}
+        <When atMs={lifted.atMs} />.
+      </p>
+      <Untrusted whose={`${lifted.person}’s words`}>
+        <p className="prose">{lifted.reason}</p>
+      </Untrusted>
+    </>
+  );
+}

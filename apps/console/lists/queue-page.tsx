@@ -1,0 +1,58 @@
+import { useLive } from '../api/live.js';
+import type { Queue } from '../api/types.js';
+import { usePageTitle } from '../page-title.js';
+import { Notice, TroubleNotice, Waiting } from '../parts/notice.js';
+import { When } from '../parts/when.js';
+import { Link, PATHS } from '../routing.js';
+import { ActionRow } from './action-row.js';
+
+/** What waits for the person who looks, the soonest to expire first. */
+export function QueuePage() {
+  const { value, trouble, checkedAtMs, reload } = useLive<Queue>('/v1/queue', '/v1/queue/events');
+  const actions = value?.actions ?? [];
+  const decidable = actions.filter(({ you }) => you.mayDecide).length;
+  usePageTitle(value === undefined ? 'Queue' : `Queue (${decidable})`);
+  return (
+    <>
+      <h1>Waits for you</h1>
+      {trouble === null ? null : <TroubleNotice trouble={trouble} retry={() => void reload()} />}
+      {value === undefined && trouble === null ? <Waiting what="your queue" /> : null}
+      {value === undefined ? null : <Warnings queue={value} />}
+      {value !== undefined && actions.length === 0 ? (
+        <div className="empty">
+          <p>Nothing waits for you.</p>
+          <p className="small">
+            {checkedAtMs === null ? null : (
+              <>
+                Looked <When atMs={checkedAtMs} />; this page changes by itself.{' '}
+              </>
+            )}
+            <Link to={PATHS.actions}>All actions</Link>
+          </p>
+        </div>
+      ) : null}
+      <ul className="rows" aria-label="Actions that wait for you">
+        {actions.map((action) => (
+          <ActionRow
+            key={action.actionId}
+            action={action}
+            note={action.you.mayDecide ? null : `Not for you to decide: ${action.you.why}`}
+          />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Warnings({ queue: { unreadable, truncated } }: { queue: Queue }) {
+  return (
+    <>
+      {unreadable.length === 0 ? null : (
+        <Notice tone="bad">
+          The statements of these do not verify: the record was tampered with. {unreadable.join(', ')}
+        </Notice>
+      )}
+      {truncated ? <Notice tone="warn">There are more open actions than could be looked at.</Notice> : null}
+    </>
+  );
+}

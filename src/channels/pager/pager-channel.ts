@@ -1,0 +1,115 @@
+import { ServiceFault } from '../../core/errors.js';
+import type { Directory } from '../../directory/directory.js';
+import type { OnCall } from '../../directory/oncall/on-call.js';
+import type { Severity } from '../../core/schemas/action.js';
+import type { ActionView } from '../../record/action-view.js';
+import type { AnnouncementEvent, Channel } from '../channel.js';
+import type { MessageKey, MessageStore } from '../message/message-store.js';
+import { personName } from '../message/parts.js';
+import type { PagerAlert, PagerdutyEvents } from './pagerduty-events.js';
+
+export interface PagerChannelOptions {
+  events: PagerdutyEvents;
+  /** Remembers which alerts stand, so that only those are resolved. */
+  store: Pick<MessageStore, 'posted' | 'reserve' | 'settle' | 'release' | 'forget'>;
+  directory: () => Directory;
+  onCall: OnCall;
+  /** Without a slash at its end. */
+  publicUrl: string;
+  clock: () => number;
+}
+
+const NAME = 'pagerduty';
+
+/** Two things wake people: a review that policy wants paged, and a lease whose end is late. */
+type Alert = 'review' | 'lease';
+
+/** Pages by PagerDuty. An alert stands until what it told of is over, whichever channel it was settled in. */
+export function createPagerChannel(options: PagerChannelOptions): Channel {
+  return {
+    name: NAME,
+    async announce(event, view) {
+      await show('review', isReviewDue(event, view), view, options);
+      // Open alone is not late: some credentials can only end with their time.
+      if (view.outcome !== null && view.lease !== 'open') await show('lease', false, view, options);
+    },
+    leaseLate: (view) => show('lease', true, view, options),
+  };
+}
+
+/** Once paged it stands as long as the review waits; true: page now, null: leave it as it is, false: it is over. */
+function isReviewDue(event: AnnouncementEvent, view: ActionView): boolean | null {
+  if (view.state !== 'waiting') return false;
+  return event === 'paged' ? true : null;
+}
+
+async function show(
+  alert: Alert,
+  isDue: boolean | null,
+  view: ActionView,
+  options: PagerChannelOptions,
+): Promise<void> {
+  if (isDue === null) return;
+  const { events, store, clock } = options;
+  const key: MessageKey = { channelName: NAME, actionId: view.actionId, slot: alert };
+  const dedupKey = `countersign/${view.actionId}/${alert}`;
+  const stands = await store.posted(key);
+  if (isDue) {
+    if (stands !== undefined) return;
+    // Whatever is known of an earlier attempt: the same key never makes a second alert.
+    const { kind } = await store.reserve(key, NAME, clock());
+    if (kind === 'held') throw new ServiceFault('pager', 'Another attempt to page is under way.', true);
+    try {
+      await events.trigger(dedupKey, await alertOf(alert, view, options));
+    } catch (error) {
+      await store.release(key, 'absent');
+      throw error;
+    }
+    await store.settle(key, { conversation: NAME, ts: dedupKey });
+  } else if (stands !== undefined) {
+    await events.resolve(dedupKey);
+    await store.forget(key, stands);
+  }
+}
+
+async function alertOf(alert: Alert, view: ActionView, options: PagerChannelOptions): Promise<PagerAlert> {
+  const { publicUrl } = options;
+  const { operation, agent } = view.request;
+  const what = `${operation} on ${view.target?.name ?? 'its target'} (${view.target?.environment ?? 'unknown'}), asked by agent ${agent}`;
+  const details = { action: view.actionId, risk: view.risk, ...(await whoIsAsked(alert, view, options)) };
+  const link = { href: `${publicUrl}/view/${view.actionId}`, text: 'Open the action' };
+  if (alert === 'lease') {
+    const summary = `Countersign: the lease of ${what} has not provably ended. Revocation is retried; look at Vault and the target.`;
+    return { summary, severity: 'critical', details, link };
+  }
+  const until = new Date(view.expiresAtMs).toISOString().slice(0, 16).replace('T', ' ');
+  const summary = `Countersign: ${what}, waits for a decision. It expires ${until} UTC, which means denied.`;
+  return { summary, severity: SEVERITIES[view.risk], details, link };
+}
+
+async function whoIsAsked(
+  alert: Alert,
+  view: ActionView,
+  { directory, onCall }: PagerChannelOptions,
+): Promise<Record<string, string>> {
+  if (alert === 'lease') return {};
+  const groups = [
+    ...new Set(
+      [...(view.quorum?.open ?? []), ...view.escalated.map(({ group }) => ({ group }))].map(({ group }) => group),
+    ),
+  ];
+  const people = (await Promise.all(groups.map((group) => onCall.of(group)))).flatMap((answer) => answer.people);
+  const barred = new Set(view.barred.map(({ person }) => person));
+  const names = [...new Set(people)]
+    .filter((person) => !barred.has(person))
+    .map((person) => personName(directory(), person));
+  return { waits_for: groups.join(', '), ...(names.length > 0 && { on_call: names.join(', ') }) };
+}
+
+const SEVERITIES: Record<Severity, PagerAlert['severity']> = {
+  critical: 'critical',
+  high: 'error',
+  medium: 'warning',
+  low: 'info',
+  info: 'info',
+};

@@ -1,0 +1,79 @@
+import { ServiceFault } from '../../core/errors.js';
+import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
+import { beingPosted, SEARCH_MARGIN_MS } from './show-message.js';
+import { SlackFault, type MessageMetadata, type OutgoingMessage, type SlackApi } from './slack-api.js';
+
+/** Waits so many milliseconds. */
+export type Pause = (ms: number) => Promise<void>;
+
+/** A message that is posted once and never updated. */
+export interface OneOff {
+  key: MessageKey;
+  conversation: string;
+  /** Of the message in whose thread it belongs; left out: in none. */
+  threadTs?: string;
+  /** Of its metadata, which hold the key besides: by these an unclear post is found again. */
+  eventType: string;
+  /** Asked for only when it is posted. */
+  compose: () => Promise<Pick<OutgoingMessage, 'text' | 'blocks'>>;
+  /** Called when it certainly was not posted. */
+  onAbsent?: () => Promise<void>;
+}
+
+export interface PostOptions {
+  api: SlackApi;
+  store: MessageStore;
+  clock: () => number;
+}
+
+/**
+ * Posts a message, unless it is there; an unclear post is looked for before it is repeated.
+ * @throws ServiceFault as `Channel.announce`.
+ */
+export async function postOnce(message: OneOff, { api, store, clock }: PostOptions): Promise<void> {
+  const { key, conversation, threadTs, eventType } = message;
+  const reservation = await store.reserve(key, conversation, clock());
+  if (reservation.kind === 'posted') return;
+  if (reservation.kind === 'held') throw beingPosted(key.actionId);
+  const metadata = { event_type: eventType, event_payload: { action_id: key.actionId, slot: key.slot } };
+  try {
+    const earlier =
+      reservation.kind === 'search'
+        ? await api.find(conversation, reservation.sinceMs - SEARCH_MARGIN_MS, matching(metadata), threadTs)
+        : undefined;
+    const post = async (): Promise<MessageAddress> =>
+      api.post(conversation, { ...(await message.compose()), metadata }, threadTs);
+    await store.settle(key, earlier ?? (await post()));
+  } catch (error) {
+    // A failed search leaves it as unclear as it was.
+    const absent = reservation.kind === 'post' && error instanceof SlackFault && error.kind !== 'unclear';
+    await store.release(key, absent ? 'absent' : 'unclear');
+    if (absent) await message.onAbsent?.();
+    throw error;
+  }
+}
+
+function matching({ event_type: type, event_payload: sought }: OutgoingMessage['metadata']) {
+  return ({ event_type, event_payload }: MessageMetadata): boolean =>
+    event_type === type &&
+    event_payload['action_id'] === sought['action_id'] &&
+    event_payload['slot'] === sought['slot'];
+}
+
+/** Slack takes one post per second and channel: a post behind another waits that long here, not by Temporal's retry. */
+const PAUSES = 5;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** Repeats an attempt that is told to wait a moment. */
+export async function patiently(attempt: () => Promise<void>, pause: Pause): Promise<void> {
+  for (let count = 1; ; count += 1) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      const waitMs = error instanceof ServiceFault ? error.retryAfterMs : null;
+      if (waitMs === null || waitMs > LONGEST_PAUSE_MS || count === PAUSES) throw error;
+      await pause(waitMs);
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import { ServiceFault } from '../../core/errors.js';
+import type { Directory } from '../../directory/directory.js';
+import type { ActionView } from '../../record/action-view.js';
+import type { LogText } from '../../record/log-text.js';
+import { Overtaken } from '../channel.js';
+import { revisionOf } from '../message/layout.js';
+import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
+import { renderAction, renderNotice, type RenderedCard } from './render.js';
+import { TeamsFault, type Place, type TeamsApi } from './teams-api.js';
+
+/** The channel's name in decisions, configuration and the message store. */
+export const TEAMS_CHANNEL_NAME = 'teams';
+
+export interface ShowOptions {
+  api: TeamsApi;
+  store: MessageStore;
+  /** Where a conversation is. */
+  placeOf: (conversation: string) => Promise<Place>;
+  directory: () => Directory;
+  /** Without a trailing slash. */
+  publicUrl: string;
+  /** The agent's log, as far as it can be shown. */
+  readLog: (view: ActionView) => Promise<LogText | null>;
+  clock: () => number;
+}
+
+/** Where one message belongs. */
+export interface Target {
+  slot: string;
+  /** Ids of conversations, best first: the next is used when one is gone. */
+  conversations: readonly string[];
+  /** False: what is there is brought up to date, and nothing is posted anew. */
+  mayPost: boolean;
+}
+
+/**
+ * Answers after which another conversation is the only way
+ * (https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/conversation-messages#status-codes-from-bot-conversational-apis).
+ */
+export const CONVERSATION_GONE: ReadonlySet<string> = new Set([
+  'BotNotInConversationRoster',
+  'BotDisabledByAdmin',
+  'ConversationNotFound',
+  'ConversationBlockedByUser',
+  'NotEnoughPermissions',
+]);
+/** Answers after which the message must be posted anew. */
+const MESSAGE_GONE: ReadonlySet<string> = new Set(['ActivityNotFoundInConversation', 'MessageNotFound']);
+
+/** A message that vanishes again and again while we post it is an operator's matter. */
+const ATTEMPTS = 5;
+
+/**
+ * Makes one message show `view`: posts it once, then updates it. Teams has no way to look for a message, so that after an
+ * unclear answer it is posted again; what stands there twice is found when somebody presses a button of it.
+ * @returns where it is; undefined when there is none and none may be posted.
+ * @throws TeamsFault with a code of `CONVERSATION_GONE` when none of the conversations takes it.
+ * @throws Overtaken as `Channel.announce`.
+ */
+export async function showCard(
+  view: ActionView,
+  target: Target,
+  options: ShowOptions,
+): Promise<MessageAddress | undefined> {
+  const key = { channelName: TEAMS_CHANNEL_NAME, actionId: view.actionId, slot: target.slot };
+  const gone = new Set<string>();
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const conversation = target.conversations.find((candidate) => !gone.has(candidate));
+    if (conversation === undefined)
+      throw new TeamsFault('refused', 'The Teams conversation is gone or closed to the app.', {
+        status: 404,
+        code: 'ConversationNotFound',
+      });
+    const reservation = await options.store.reserve(key, conversation, options.clock());
+    if (reservation.kind === 'held') throw beingPosted(view.actionId);
+    const tried = { key, conversation, view, gone, target, options };
+    const shown = reservation.kind === 'posted' ? await update(reservation.address, tried) : await post(tried);
+    if (shown === 'nowhere') return undefined;
+    if (shown !== 'again') return shown;
+  }
+  const message = `The Teams message about ${view.actionId} vanished ${String(ATTEMPTS)} times.`;
+  throw new TeamsFault('refused', message, { status: 404 });
+}
+
+/** `again`: try elsewhere or anew. `nowhere`: it is not there, and none may be posted. */
+type Shown = MessageAddress | 'again' | 'nowhere';
+
+interface Attempt {
+  key: MessageKey;
+  conversation: string;
+  view: ActionView;
+  /** Conversations found unusable; grows. */
+  gone: Set<string>;
+  target: Target;
+  options: ShowOptions;
+}
+
+async function post(attempt: Attempt): Promise<Shown> {
+  const { key, conversation, view, gone, target, options } = attempt;
+  const { api, store } = options;
+  if (!target.mayPost) {
+    await store.release(key, 'absent');
+    return 'nowhere';
+  }
+  let address: MessageAddress;
+  try {
+    const place = await options.placeOf(conversation);
+    address = await withNotice(view, options, (message) => api.post(place, message));
+  } catch (error) {
+    await store.release(key, isClear(error) ? 'absent' : 'unclear');
+    if (!(error instanceof TeamsFault) || !CONVERSATION_GONE.has(error.teamsCode)) throw error;
+    gone.add(conversation);
+    return 'again';
+  }
+  await store.settle(key, address);
+  await store.advance(key, revisionOf(view));
+  return address;
+}
+
+async function update(address: MessageAddress, attempt: Attempt): Promise<Shown> {
+  const { key, view, gone, target, options } = attempt;
+  const { api, store } = options;
+  if (!(await store.advance(key, revisionOf(view)))) return address;
+  try {
+    const place = await options.placeOf(address.conversation);
+    await withNotice(view, options, (message) => api.update(place, address.ts, message));
+  } catch (error) {
+    if (!(error instanceof TeamsFault)) throw error;
+    if (error.kind === 'unclear') await checkLatest(attempt);
+    if (CONVERSATION_GONE.has(error.teamsCode)) gone.add(address.conversation);
+    else if (!MESSAGE_GONE.has(error.teamsCode)) throw error;
+    await store.forget(key, address);
+    return target.mayPost ? 'again' : 'nowhere';
+  }
+  await checkLatest(attempt);
+  return address;
+}
+
+/** Two updates may have crossed on their way: only a fresh view may then be the last one. */
+async function checkLatest({ key, view, options }: Attempt): Promise<void> {
+  if (await options.store.advance(key, revisionOf(view))) return;
+  throw new Overtaken('teams', `A later view of ${view.actionId} was shown in Teams meanwhile.`, true);
+}
+
+async function withNotice<T>(
+  view: ActionView,
+  { directory, publicUrl, readLog }: ShowOptions,
+  send: (message: RenderedCard) => Promise<T>,
+): Promise<T> {
+  const context = { directory: directory(), publicUrl };
+  try {
+    return await send(renderAction(view, { ...context, log: await readLog(view) }));
+  } catch (error) {
+    const isRefused = error instanceof TeamsFault && (error.status === 400 || error.status === 413);
+    if (!isRefused) throw error;
+    return send(renderNotice(view, context));
+  }
+}
+
+/** Whether it is certain that nothing was done. */
+export function isClear(error: unknown): boolean {
+  return error instanceof TeamsFault && error.kind !== 'unclear';
+}
+
+export function beingPosted(actionId: string): ServiceFault {
+  return new ServiceFault('teams', `Another process is showing ${actionId} in Teams right now.`, true, {
+    retryAfterMs: 1_000,
+  });
+}

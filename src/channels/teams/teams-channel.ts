@@ -1,0 +1,198 @@
+import { ServiceFault } from '../../core/errors.js';
+import type { OnCall } from '../../directory/oncall/on-call.js';
+import type { ActionView } from '../../record/action-view.js';
+import { Overtaken, type AnnouncementEvent, type Channel } from '../channel.js';
+import type { Log } from '../log.js';
+import { presentFor } from '../message/called-on.js';
+import { isDecidable } from '../message/layout.js';
+import type { MessageAddress } from '../message/message-store.js';
+import { MESSAGE_SLOT, showingsOf, type Showing } from '../message/showings.js';
+import type { ConversationStore } from './conversation-store.js';
+import { isAllowedUrl } from './gate.js';
+import { dueReplies, teamsAccountOf, type Reply } from './replies.js';
+import {
+  beingPosted,
+  CONVERSATION_GONE,
+  isClear,
+  showCard,
+  TEAMS_CHANNEL_NAME,
+  type ShowOptions,
+} from './show-card.js';
+import { TeamsFault, type Place } from './teams-api.js';
+
+export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'placeOf'> {
+  places: Pick<ConversationStore, 'find'>;
+  config: {
+    tenantIds: readonly string[];
+    /** Id of the channel or chat that is posted to where policy names no other place. */
+    conversation: string;
+    /** Used when the first one is gone. */
+    fallbackConversation: string | null;
+    /** Address of the Bot Connector, until Teams names another for a conversation. */
+    serviceUrl: string;
+    serviceUrls: readonly string[];
+    /** Without a trailing slash. */
+    publicUrl: string;
+  };
+  /** Who is on call for a group. */
+  onCall: Pick<OnCall, 'of'>;
+  log: Log;
+}
+
+/**
+ * Teams as a channel: in each place that policy names one card per action, updated at every change, with whom it asks in its
+ * thread; and one to each person who may decide, where policy says so.
+ */
+export function createTeamsChannel(options: TeamsChannelOptions): Channel {
+  return {
+    name: TEAMS_CHANNEL_NAME,
+    async announce(event, view, number) {
+      const announcement = { event, view, number };
+      const told = await tellAll(await aimsOf(view, options), announcement, options);
+      // All places that policy names were given up: the action must still be seen.
+      if (told.includes('given_up') && !told.includes('shown'))
+        await tellAll([{ kind: 'configured', slot: MESSAGE_SLOT, mayPost: true }], announcement, options);
+    },
+  };
+}
+
+interface Announcement {
+  event: AnnouncementEvent;
+  view: ActionView;
+  number: number;
+}
+
+/** A message to be brought up to date; `left`: no longer asked for, but still there. */
+type Aim = (Showing | { kind: 'left'; slot: string; conversation: string }) & { mayPost: boolean };
+
+async function aimsOf(view: ActionView, options: TeamsChannelOptions): Promise<Aim[]> {
+  const { store, config } = options;
+  const directory = presentFor(view, options.directory(), options.clock());
+  const there = await store.shown(TEAMS_CHANNEL_NAME, view.actionId, MESSAGE_SLOT);
+  // What was refused before anyone was asked is on record, and no matter for a chat.
+  const showings =
+    view.plan === null
+      ? []
+      : showingsOf(view, {
+          directory,
+          addressOf: ({ teams }) => teams,
+          configured: config.conversation,
+          isReachable: (person) => teamsAccountOf(person, directory, config.tenantIds) !== undefined,
+        });
+  // Nobody is written to about what they cannot decide any more.
+  const wanted = showings
+    .map((showing) => ({ ...showing, mayPost: showing.kind !== 'direct' || isDecidable(view) }))
+    .filter(({ mayPost, slot }) => mayPost || there.some((message) => message.slot === slot));
+  const left = there
+    .filter(({ slot }) => !wanted.some((aim) => aim.slot === slot))
+    .map(({ slot, conversation }): Aim => ({ kind: 'left', slot, conversation, mayPost: false }));
+  return [...wanted, ...left];
+}
+
+type Told = 'shown' | 'nowhere' | 'given_up';
+
+/**
+ * Tries all, whatever becomes of one.
+ * @throws the gravest of the faults: that the view is old, then what may pass.
+ */
+async function tellAll(
+  aims: readonly Aim[],
+  announcement: Announcement,
+  options: TeamsChannelOptions,
+): Promise<Told[]> {
+  const told: Told[] = [];
+  const faults: ServiceFault[] = [];
+  for (const aim of aims) {
+    try {
+      told.push(await tell(aim, announcement, options));
+    } catch (error) {
+      if (!(error instanceof ServiceFault)) throw error;
+      faults.push(error);
+    }
+  }
+  const fault =
+    faults.find((one): boolean => one instanceof Overtaken) ?? faults.find(({ temporary }) => temporary) ?? faults[0];
+  if (fault !== undefined) throw fault;
+  return told;
+}
+
+async function tell(aim: Aim, { event, view, number }: Announcement, options: TeamsChannelOptions): Promise<Told> {
+  const { config, log } = options;
+  try {
+    const conversations = await conversationsOf(aim, options);
+    const show = { ...options, publicUrl: config.publicUrl, placeOf: (id: string) => placeOf(id, options) };
+    const address = await showCard(view, { slot: aim.slot, conversations, mayPost: aim.mayPost }, show);
+    if (address === undefined) return 'nowhere';
+    if (aim.kind === 'left' || aim.kind === 'direct') return 'shown';
+    const directory = presentFor(view, options.directory(), options.clock());
+    const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number };
+    for (const reply of dueReplies(event, view, context)) {
+      await showReply(reply, { view, showing: aim.slot, thread: address }, options);
+    }
+    return 'shown';
+  } catch (error) {
+    if (!(error instanceof TeamsFault) || !CONVERSATION_GONE.has(error.teamsCode)) throw error;
+    if (aim.kind === 'configured') {
+      const words =
+        'The Teams conversation is gone or closed to the app, and there is no usable fallback: set COUNTERSIGN_TEAMS_CONVERSATION.';
+      throw new TeamsFault('refused', words, { status: error.status, code: error.teamsCode });
+    }
+    const { actionId } = view;
+    log.warn({ actionId, slot: aim.slot, teamsCode: error.teamsCode }, 'Teams cannot show an action there: given up');
+    return 'given_up';
+  }
+}
+
+async function conversationsOf(aim: Aim, options: TeamsChannelOptions): Promise<string[]> {
+  const { api, config } = options;
+  switch (aim.kind) {
+    case 'configured':
+      return [config.conversation, ...(config.fallbackConversation === null ? [] : [config.fallbackConversation])];
+    case 'named':
+      return [aim.address];
+    case 'left':
+      return [aim.conversation];
+    case 'direct': {
+      const account = teamsAccountOf(aim.person, options.directory(), config.tenantIds);
+      return account === undefined ? [] : [await api.openDirect(config.serviceUrl, account)];
+    }
+  }
+}
+
+interface Thread {
+  view: ActionView;
+  /** Slot of the message that the thread belongs to. */
+  showing: string;
+  thread: MessageAddress;
+}
+
+async function showReply(reply: Reply, { view, showing, thread }: Thread, options: TeamsChannelOptions): Promise<void> {
+  const { api, store, clock } = options;
+  const slot = showing === MESSAGE_SLOT ? reply.slot : `${reply.slot} of ${showing}`;
+  const key = { channelName: TEAMS_CHANNEL_NAME, actionId: view.actionId, slot };
+  const reservation = await store.reserve(key, thread.conversation, clock());
+  if (reservation.kind === 'posted') return;
+  if (reservation.kind === 'held') throw beingPosted(view.actionId);
+  try {
+    const place = await placeOf(thread.conversation, options);
+    const conversation = isTeamsChannel(place.conversation)
+      ? `${place.conversation};messageid=${thread.ts}`
+      : place.conversation;
+    await store.settle(key, await api.post({ ...place, conversation }, await reply.message()));
+  } catch (error) {
+    await store.release(key, isClear(error) ? 'absent' : 'unclear');
+    throw error;
+  }
+}
+
+/** Chats have no threads. */
+function isTeamsChannel(conversation: string): boolean {
+  return /@thread\.(?:tacv2|skype)$/.test(conversation);
+}
+
+async function placeOf(conversation: string, { places, config }: TeamsChannelOptions): Promise<Place> {
+  const known = await places.find(conversation);
+  // What was noted under an earlier configuration may no longer be allowed.
+  const isKnown = known !== undefined && isAllowedUrl(known.serviceUrl, config.serviceUrls);
+  return { conversation, serviceUrl: isKnown ? known.serviceUrl : config.serviceUrl };
+}

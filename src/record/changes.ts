@@ -1,0 +1,14 @@
+/** What came to be otherwise in the record, as far as one is told. */
+export type Change =
+  /** Statements were added about this action. */
+  | { kind: 'action'; actionId: string }
+  /** Somebody's session with the full view was ended. */
+  | { kind: 'session'; sessionId: string }
+  /** Anything may have changed: look. */
+  | { kind: 'any' };
+
+/** Tells of changes by whatever process, soon after they are committed. */
+export interface Changes {
+  /** @returns how to stop. A listener must not throw. */
+  subscribe(listener: (change: Change) => void): () => void;
+}

@@ -1,0 +1,151 @@
+import type { Action, Queue } from '../../apps/console/api/types.js';
+import { sha256Hex } from '../../src/core/json.js';
+import type { ActionView } from '../../src/record/action-view.js';
+
+/** A night in November, 02:41 in Berlin. */
+export const NIGHT_MS = Date.UTC(2026, 10, 23, 1, 41, 8);
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The same preview, asked for that night: it waits for a DBA. */
+export function askedAtNight(view: ActionView): Action {
+  const openedAtMs = NIGHT_MS - 4 * MINUTE_MS;
+  const { request, target } = view;
+  return {
+    ...(view as unknown as Action),
+    flags: view.flags.map((flag) => ({ ...flag, sentence: flag.sentence.replace(/It is \d\d:\d\d/, 'It is 02:41') })),
+    request: {
+      ...request,
+      link: 'https://agents.example.com/runs/4711',
+      requestedAtMs: openedAtMs - 2_000,
+      expiresAtMs: NIGHT_MS + 24 * HOUR_MS,
+    },
+    context: { owners: ['ana', 'dave'], recent: recentOf(request.operation, target?.name ?? null) },
+    round: 1,
+    plan: {
+      stages: [{ group: 'dba', quorum: 1 }],
+      escalations: [
+        { afterMs: 10 * MINUTE_MS, group: 'dba-lead' },
+        { afterMs: 30 * MINUTE_MS, group: 'security-oncall' },
+      ],
+      remindAfterMs: 5 * MINUTE_MS,
+      expireAfterMs: 2 * HOUR_MS,
+      leaseTtlSeconds: 300,
+      assurance: 'any',
+      policies: [`prod-${request.operation.replaceAll('.', '-')}`],
+    },
+    policy: { digest: digest('3'), number: 12 },
+    provenance: { prompters: ['paul'], schedulers: [] },
+    barred: [
+      { person: 'olivia', because: 'owner of the agent' },
+      { person: 'paul', because: 'prompted it' },
+    ],
+    reopened: null,
+    openedAtMs,
+    expiresAtMs: openedAtMs + 2 * HOUR_MS,
+    decisions: [],
+    escalated: [],
+    quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    leases: [],
+    outcome: null,
+    incidents: [],
+    freeze: null,
+    lease: 'none',
+    receipt: null,
+    refusals: [],
+    timeline: (['request', 'provenance', 'attachment', 'preview', 'plan'] as const).map((kind, index) => ({
+      kind,
+      atMs: openedAtMs - 2_000 + index * 400,
+      signedBy: kind === 'request' ? 'agent/export-bot' : kind === 'provenance' ? 'gateway/1' : 'worker/1',
+      digest: digest(String(index)),
+    })),
+    you: {
+      mayDecide: true,
+      mayDeny: true,
+      why: 'You are in dba, who may decide now.',
+      code: null,
+      assurance: { needed: 'any', met: true, why: null },
+    },
+  };
+}
+
+/** The same, approved, run and revoked. */
+export function finishedAction(action: Action): Action {
+  const kinds = ['decision', 'claim', 'lease', 'credential', 'effect', 'result', 'revocation', 'receipt'] as const;
+  const decidedAtMs = NIGHT_MS - 90_000;
+  const leasedAtMs = decidedAtMs + 900;
+  const proofs = [
+    { asked: 'Vault: sys/leases/lookup', answer: 'invalid lease' },
+    { asked: 'Vault: auth/token/lookup-accessor', answer: 'invalid accessor' },
+    { asked: `${action.target?.name ?? ''}: pg_roles`, answer: 'no such user' },
+    { asked: `${action.target?.name ?? ''}: pg_stat_activity`, answer: 'no session' },
+  ];
+  return {
+    ...action,
+    state: 'done',
+    decisions: [
+      {
+        person: 'carol',
+        decision: 'approve',
+        reason: 'Seen the ticket; the rows are those of one week.',
+        channel: 'slack',
+        groups: ['dba'],
+        decidedAtMs,
+        runId: 'run',
+        current: true,
+      },
+    ],
+    quorum: { filled: true, open: [] },
+    leases: [
+      {
+        accessor: 'accessor',
+        purpose: 'execute',
+        username: `cs-${action.actionId.toLowerCase()}-x7k2`,
+        leasedAtMs,
+        revokedAtMs: leasedAtMs + 1_600,
+        proofs,
+      },
+    ],
+    outcome: {
+      status: 'succeeded',
+      code: 'exported',
+      message: '12,387 rows were exported.',
+      result: { rows: 12_387, bytes: 421_190, sha256: digest('c') },
+    },
+    lease: 'revoked',
+    receipt: { digest: digest('d'), concludedAtMs: leasedAtMs + 2_000, closing: true },
+    timeline: [
+      ...action.timeline,
+      ...kinds.map((kind, index) => ({
+        kind,
+        atMs: decidedAtMs + index * 350,
+        signedBy: kind === 'decision' ? 'decision/1' : kind === 'receipt' ? 'receipt/1' : 'executor/1',
+        digest: digest(String.fromCharCode(97 + index)),
+      })),
+    ],
+  };
+}
+
+export function summaryOf(action: Action, index: number): Queue['actions'][number] {
+  const { target, risk, quorum, outcome, lease, request, preview, you, state } = action;
+  if (you === undefined) throw new Error('the sample knows its reader');
+  const actionId = action.actionId.slice(0, -1) + String(index);
+  const summary = preview && { summary: preview.summary };
+  const expiresAtMs = action.expiresAtMs + index * 7 * MINUTE_MS;
+  return { actionId, state, target, risk, expiresAtMs, quorum, outcome, lease, request, preview: summary, you };
+}
+
+function recentOf(operation: string, target: string | null): NonNullable<Action['context']>['recent'] {
+  return (['succeeded', 'denied', 'succeeded'] as const).map((outcome, index) => ({
+    actionId: `01M82BEDCBHPE39GJ5Q8ZMGYD${String(index)}`,
+    operation,
+    target,
+    outcome,
+    concludedAtMs: NIGHT_MS - (index + 1) * 31 * HOUR_MS,
+  }));
+}
+
+/** Looks like one. */
+function digest(of: string): string {
+  return sha256Hex(of);
+}

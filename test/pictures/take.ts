@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, it } from 'vitest';
+import type { Action } from '../../apps/console/api/types.js';
+import type { ActionView } from '../../src/record/action-view.js';
+import { launchChromium } from '../support/chromium.js';
+import { exportView, grantView, sshView, vaultPolicyView } from '../unit/rendering/operation-views.js';
+import { planViewForPeople } from '../unit/rendering/plan-views.js';
+import { policyViewForPeople } from '../unit/rendering/policy-views.js';
+import { openConsole, type Screen } from './open-console.js';
+import { askedAtNight, finishedAction, summaryOf } from './sample-action.js';
+
+const folder = join(import.meta.dirname, '..', '..', 'docs', 'pictures');
+const QUERY =
+  "select c.country, c.email, sum(o.total_cents) as total\nfrom orders o join customers c on c.id = o.customer_id\nwhere o.placed_at >= '2026-11-01'\ngroup by 1, 2";
+
+const views: Record<string, ActionView> = {
+  'database-export': exportView(QUERY),
+  'aws-iam-policy': policyViewForPeople(),
+  'infra-apply': planViewForPeople(),
+  'database-grant': grantView(),
+  'vault-policy': await vaultPolicyView(),
+  'ssh-command': sshView(),
+};
+const asked = Object.entries(views).map(([name, view]) => [name, askedAtNight(view)] as const);
+
+const PHONE = { width: 390, height: 844, deviceScaleFactor: 2 };
+const DESKTOP = { width: 1280, height: 960, deviceScaleFactor: 1 };
+const LIGHT: readonly (readonly [suffix: string, screen: Screen])[] = [
+  ['phone', { ...PHONE, colorScheme: 'light' }],
+  ['desktop', { ...DESKTOP, colorScheme: 'light' }],
+];
+const DARK: typeof LIGHT = [
+  ['phone-dark', { ...PHONE, colorScheme: 'dark' }],
+  ['desktop-dark', { ...DESKTOP, colorScheme: 'dark' }],
+];
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+it.each(asked)('%s, as people are asked for it', async (name, action) => {
+  await take(name, action);
+});
+
+it.each([asked[0], asked[2]].filter((one) => one !== undefined))('%s, in the dark', async (name, action) => {
+  await take(name, action, DARK);
+});
+
+it('a finished action', async () => {
+  const [, action] = asked[0] ?? [];
+  if (action !== undefined) await take('finished', finishedAction(action));
+});
+
+it('the second step before something critical', async () => {
+  const grave = asked.find(([, { risk }]) => risk === 'critical');
+  if (grave === undefined) throw new Error('none of the samples is critical');
+  await take('second-step', grave[1], LIGHT, async (page) => {
+    await page.getByRole('button', { name: 'Approve…' }).click();
+  });
+});
+
+it('the queue', async () => {
+  const queue = {
+    revision: '1',
+    actions: asked.map(([, action], index) => summaryOf(action, index)),
+    unreadable: [],
+    truncated: false,
+  };
+  for (const [suffix, screen] of [...LIGHT, ...DARK])
+    await shoot(`queue-${suffix}`, await openConsole(browser, screen, '/queue', { '/v1/queue': queue }));
+});
+
+async function take(
+  name: string,
+  action: Action,
+  screens = LIGHT,
+  arrange: (page: Page) => Promise<void> = async () => undefined,
+): Promise<void> {
+  for (const [suffix, screen] of screens) {
+    const answers = { [`/v1/actions/${action.actionId}`]: action };
+    const page = await openConsole(browser, screen, `/view/${action.actionId}`, answers);
+    await arrange(page);
+    await shoot(`${name}-${suffix}`, page);
+  }
+}
+
+async function shoot(name: string, page: Page): Promise<void> {
+  await page.screenshot({ path: join(folder, `console-${name}.png`), animations: 'disabled' });
+  await page.context().close();
+}

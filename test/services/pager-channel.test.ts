@@ -1,0 +1,173 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Channel } from '../../src/channels/channel.js';
+import { createMessageStore } from '../../src/channels/message/message-store.js';
+import { createPagerChannel } from '../../src/channels/pager/pager-channel.js';
+import { createPagerdutyEvents } from '../../src/channels/pager/pagerduty-events.js';
+import { ServiceFault } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
+import { ACTION_ID, directory, doneView, OPENED_AT_MS, PUBLIC_URL, waitingView } from '../unit/slack/views.js';
+
+const ROUTING_KEY = 'R0123456789012345678901234567890';
+const REVIEW = `countersign/${ACTION_ID}/review`;
+const LEASE = `countersign/${ACTION_ID}/lease`;
+
+interface PagerdutyEvent {
+  routing_key: string;
+  event_action: string;
+  dedup_key: string;
+  payload?: { summary: string; severity: string; source: string; custom_details: Record<string, string> };
+  links?: { href: string }[];
+}
+
+let database: MessageDatabase;
+let pagerduty: Server;
+let events: PagerdutyEvent[];
+/** Statuses of the next answers, the first first; then 202. */
+let answers: { status: number; headers?: Record<string, string> }[];
+
+beforeAll(async () => {
+  database = await createMessageDatabase(inject('services').postgres.adminUrl);
+  pagerduty = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const { status, headers } = answers.shift() ?? { status: 202 };
+      if (status === 202) events.push(JSON.parse(Buffer.concat(parts).toString()) as PagerdutyEvent);
+      response.writeHead(request.url === '/v2/enqueue' ? status : 404, headers).end('{}');
+    });
+  });
+  await new Promise<void>((resolve) => pagerduty.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  await database.stop();
+  await new Promise((resolve) => pagerduty.close(resolve));
+});
+beforeEach(async () => {
+  [events, answers] = [[], []];
+  await database.pool.query('truncate countersign.channel_messages');
+});
+afterEach(() => {
+  expect(answers).toEqual([]);
+});
+
+function makeChannel(onCall: string[] = []): Channel {
+  const { port } = pagerduty.address() as AddressInfo;
+  return createPagerChannel({
+    events: createPagerdutyEvents({
+      routingKey: new Secret(ROUTING_KEY),
+      eventsUrl: `http://127.0.0.1:${String(port)}`,
+    }),
+    store: createMessageStore(database.pool),
+    directory: () => directory,
+    onCall: { of: () => Promise.resolve({ people: onCall, source: 'rotation', faults: [] }) },
+    publicUrl: PUBLIC_URL,
+    clock: () => OPENED_AT_MS,
+  });
+}
+
+const told = (): string[] => events.map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`);
+
+describe('a review that policy wants paged', () => {
+  it('pages when its time has come, once, and is settled with the review', async () => {
+    const channel = makeChannel(['ben', 'olivia']);
+    await channel.announce('opened', waitingView(), 1);
+    await channel.announce('reminded', waitingView(), 2);
+    expect(told()).toEqual([]);
+    await channel.announce('paged', waitingView(), 3);
+    await channel.announce('paged', waitingView(), 3);
+    await channel.announce('reminded', waitingView(), 4);
+    expect(told()).toEqual([`trigger ${REVIEW}`]);
+    expect(events[0]).toMatchObject({
+      routing_key: ROUTING_KEY,
+      payload: { source: 'countersign', custom_details: { action: ACTION_ID } },
+      links: [{ href: `${PUBLIC_URL}/view/${ACTION_ID}` }],
+    });
+    expect(events[0]?.payload?.summary).toMatch(/waits for a decision\. It expires .* UTC, which means denied\.$/);
+    await channel.announce('concluded', doneView(), 0);
+    await channel.announce('concluded', doneView(), 0);
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
+  });
+
+  it('names who is on call, but nobody who may not decide', async () => {
+    const view = waitingView({ barred: [{ person: 'olivia', because: 'owns agent export-bot' }] });
+    await makeChannel(['ben', 'olivia']).announce('paged', view, 1);
+    expect(events[0]?.payload?.custom_details['on_call']).toBe('ben');
+  });
+
+  it('does not page for what was decided meanwhile', async () => {
+    await makeChannel().announce('paged', doneView(), 3);
+    expect(told()).toEqual([]);
+  });
+
+  it('pages again when it opened again', async () => {
+    const channel = makeChannel();
+    await channel.announce('paged', waitingView(), 1);
+    await channel.announce('decided', waitingView({ state: 'approved' }), 2);
+    await channel.announce('paged', waitingView({ round: 2 }), 4);
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`, `trigger ${REVIEW}`]);
+  });
+
+  it("says nothing of the agent's own words", async () => {
+    const view = waitingView();
+    await makeChannel().announce('paged', { ...view, request: { ...view.request, reason: 'call +1 555 0100 now' } }, 1);
+    expect(JSON.stringify(events)).not.toContain('555 0100');
+  });
+});
+
+describe('a lease whose end is not proven', () => {
+  it('pages once it is late, until it is', async () => {
+    const channel = makeChannel();
+    await channel.leaseLate?.(doneView({ lease: 'open', outcome: null }));
+    await channel.leaseLate?.(doneView({ lease: 'open' }));
+    await channel.announce('concluded', doneView({ lease: 'open' }), 0);
+    expect(told()).toEqual([`trigger ${LEASE}`]);
+    expect(events[0]?.payload).toMatchObject({
+      severity: 'critical',
+      summary: expect.stringContaining('has not provably ended') as string,
+    });
+    await channel.announce('concluded', doneView(), 0);
+    expect(told()).toEqual([`trigger ${LEASE}`, `resolve ${LEASE}`]);
+  });
+
+  it('that ends in time pages nobody, nor one that ends with its time', async () => {
+    await makeChannel().announce('concluded', doneView({ lease: 'open' }), 0);
+    await makeChannel().announce('concluded', doneView(), 0);
+    expect(told()).toEqual([]);
+  });
+});
+
+describe('a pager that does not take it', () => {
+  it.each([
+    [
+      { status: 429, headers: { 'retry-after': '7' } },
+      { temporary: true, retryAfterMs: 7_000 },
+    ],
+    [{ status: 503 }, { temporary: true, retryAfterMs: null }],
+    [{ status: 400 }, { temporary: false, retryAfterMs: null }],
+    [
+      { status: 302, headers: { location: 'http://127.0.0.1:1/' } },
+      { temporary: true, retryAfterMs: null },
+    ],
+  ])('answering %o is a fault %o, without the key; the next attempt pages', async (answer, fault) => {
+    const channel = makeChannel();
+    answers.push(answer);
+    const error: unknown = await channel.announce('paged', waitingView(), 1).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ServiceFault);
+    expect(error).toMatchObject({ service: 'pager', ...fault });
+    expect(`${String(error)}${JSON.stringify(error)}`).not.toContain(ROUTING_KEY);
+    await channel.announce('paged', waitingView(), 1);
+    expect(told()).toEqual([`trigger ${REVIEW}`]);
+  });
+
+  it('keeps an alert standing that could not be resolved', async () => {
+    const channel = makeChannel();
+    await channel.announce('paged', waitingView(), 1);
+    answers.push({ status: 500 });
+    await expect(channel.announce('concluded', doneView(), 0)).rejects.toThrow('PagerDuty answered 500.');
+    await channel.announce('concluded', doneView(), 0);
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
+  });
+});
