@@ -1,9 +1,10 @@
 import type { DecisionAnswer } from '../contracts/workflow.js';
 import { Refusal, ServiceFault } from '../core/errors.js';
 
-/** How an attempt to decide in a chat ended, in words for the person who made it. */
+/** How an attempt in a chat ended, in words for the person who made it. */
 export interface Ending {
   ok: boolean;
+  /** Empty: there is nothing to tell. */
   words: string;
   /** A refusal made here; those of `Decisions` are already on record. */
   refusal: Refusal | null;
@@ -11,11 +12,8 @@ export interface Ending {
   fault: unknown;
 }
 
-/** Checks an attempt to decide, then decides. Never rejects. */
-export async function attempt<T>(
-  check: () => Promise<T>,
-  decide: (checked: T) => Promise<DecisionAnswer | null>,
-): Promise<Ending> {
+/** Judges, then acts. Never rejects. */
+export async function attempt<T>(check: () => Promise<T>, act: (checked: T) => Promise<string>): Promise<Ending> {
   let checked: T;
   try {
     checked = await check();
@@ -23,8 +21,7 @@ export async function attempt<T>(
     return failed(error, error instanceof Refusal ? error : null);
   }
   try {
-    const answer = await decide(checked);
-    return { ok: true, words: answer === null ? '' : wordsFor(answer), refusal: null, fault: null };
+    return { ok: true, words: await act(checked), refusal: null, fault: null };
   } catch (error) {
     return failed(error, null);
   }
@@ -39,7 +36,8 @@ function failed(error: unknown, refusal: Refusal | null): Ending {
   return { ok: false, words, refusal: null, fault: error };
 }
 
-function wordsFor({ state, open }: DecisionAnswer): string {
+/** What a decision led to. */
+export function wordsFor({ state, open }: DecisionAnswer): string {
   switch (state) {
     case 'waiting':
       return `Your approval counts. Still needed: ${open.map(({ group, places }) => `${String(places)} of ${group}`).join(' and ')}.`;

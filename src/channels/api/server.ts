@@ -10,7 +10,7 @@ import { sha256Hex } from '../../core/json.js';
 import { REQUEST_LIMITS } from '../../core/schemas/action.js';
 import type { Refusals } from '../refusals.js';
 import { apiDescription } from './api-description.js';
-import { withoutUnusedSchemas } from './openapi-parts.js';
+import { completeDocument } from './openapi-parts.js';
 import { refusalFrom, sendProblem } from './problems.js';
 
 declare module 'fastify' {
@@ -76,7 +76,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(swagger, {
     openapi: apiDescription,
     transform: jsonSchemaTransform,
-    transformObject: withoutUnusedSchemas,
+    transformObject: completeDocument,
   });
   return app;
 }

@@ -1,7 +1,7 @@
 import type { Log } from '../log.js';
 import type { Refusals } from '../refusals.js';
 import { richText, section, text } from '../message/rich-text.js';
-import type { Ending } from './endings.js';
+import type { Ending } from '../attempt.js';
 import { escapeMrkdwn } from './escape.js';
 import type { GuardFault } from './guard.js';
 import { refusalOf } from './guard-faults.js';

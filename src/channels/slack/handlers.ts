@@ -5,7 +5,7 @@ import type { Decisions } from '../decisions.js';
 import type { MessageStore } from '../message/message-store.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
 import { denialSeal, denyModal } from './deny-modal.js';
-import { attempt, wordsFor, type Ending } from './endings.js';
+import { attempt, wordsFor, type Ending } from '../attempt.js';
 import { memberOf, personOf, type IdentityOptions } from './identity.js';
 import { REASON_CHARS, type ButtonClick, type DenySubmission, type SlackUser } from './interaction.js';
 import type { SlackApi } from './slack-api.js';

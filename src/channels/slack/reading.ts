@@ -3,7 +3,7 @@ import type { ActionView } from '../../record/action-view.js';
 import type { LogText } from '../../record/log-text.js';
 import { viewUrl } from '../message/layout.js';
 import { pagesOf, type Pages } from '../message/pages.js';
-import { attempt, wordsFor, type Ending } from './endings.js';
+import { attempt, wordsFor, type Ending } from '../attempt.js';
 import { authorise, checkOurs, viaOf, type HandlerOptions, type PlacedEnding } from './handlers.js';
 import { memberOf, personOf } from './identity.js';
 import type { ButtonClick, PageClick } from './interaction.js';

@@ -3,11 +3,10 @@ import { viewUrl } from '../message/layout.js';
 import { bold, date, list, richText, section, text, type Inline } from '../message/rich-text.js';
 import type { Waiting } from '../waiting.js';
 import type { Block } from './blocks.js';
-import { attempt } from './endings.js';
+import { attempt, type Ending } from '../attempt.js';
 import { escapeMrkdwn } from './escape.js';
 import { memberOf, type IdentityOptions } from './identity.js';
 import type { Command } from './interaction.js';
-import type { Ending } from './endings.js';
 
 export interface WaitingListOptions extends IdentityOptions {
   waitingFor: (person: string) => Promise<Waiting>;

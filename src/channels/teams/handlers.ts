@@ -1,6 +1,6 @@
 import { Refusal } from '../../core/errors.js';
 import type { Directory, Person } from '../../directory/directory.js';
-import { attempt, type Ending } from '../attempt.js';
+import { attempt, wordsFor, type Ending } from '../attempt.js';
 import type { Decisions } from '../decisions.js';
 import type { MessageStore } from '../message/message-store.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
@@ -36,19 +36,21 @@ export async function decide(click: CardClick, options: HandlerOptions): Promise
       if (click.kind === 'deny') requireReason(reason);
       return person;
     },
-    (person) =>
-      options.decisions.decide({
-        actionId: click.actionId,
-        actionDigest: click.actionDigest,
-        decision: click.kind,
-        reason,
-        person,
-        via: {
-          channel: TEAMS_CHANNEL_NAME,
-          subject: `${click.user.tenantId}/${click.user.aadObjectId}`,
-          eventId: click.eventId,
-        },
-      }),
+    async (person) =>
+      wordsFor(
+        await options.decisions.decide({
+          actionId: click.actionId,
+          actionDigest: click.actionDigest,
+          decision: click.kind,
+          reason,
+          person,
+          via: {
+            channel: TEAMS_CHANNEL_NAME,
+            subject: `${click.user.tenantId}/${click.user.aadObjectId}`,
+            eventId: click.eventId,
+          },
+        }),
+      ),
   );
   return { ...ending, isProven };
 }
