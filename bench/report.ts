@@ -12,7 +12,7 @@ export function renderReport(results: Results): string {
     renderBudgets(results),
     '## One action at a time',
     renderDurations(alone),
-    `Through the gateway's long poll, which looks every 250 ms, the agent has its result after ${ms(throughGatewayMs)} (median).`,
+    `Through the gateway's long poll, which the record wakes, the agent has its result after ${ms(throughGatewayMs)} (median).`,
     `## ${String(concurrency)} actions at a time`,
     renderDurations(crowded),
     `Countersign ends ${crowded.countersign.perSecond.toFixed(1)} actions a second, the floor ${crowded.floor.perSecond.toFixed(1)}.`,
