@@ -1,9 +1,10 @@
-import { viewAction, type ActionView } from '../record/action-view.js';
+import type { ActionView } from '../record/action-view.js';
 import { Refusal } from '../core/errors.js';
 import type { Record as ActionRecord } from '../record/record.js';
 import type { Policy } from '../policy/policy.js';
 import { checkApprover } from './approver-check.js';
 import { isDecidable } from './message/layout.js';
+import { readOpenActions } from './open-actions.js';
 
 /** Open actions that are looked at, newest first. */
 const LOOKED_AT = 200;
@@ -17,7 +18,7 @@ export interface Waiting {
 }
 
 export interface WaitingOptions {
-  record: Pick<ActionRecord, 'listActions' | 'ofAction'>;
+  record: Pick<ActionRecord, 'listActions' | 'ofActions'>;
   policy: () => Policy;
   clock: () => number;
 }
@@ -30,27 +31,12 @@ export async function waitingFor(person: string, options: WaitingOptions): Promi
 /** Reads the open actions once; the answer tells what of them waits for a person. */
 export async function readWaiting(options: WaitingOptions): Promise<(person: string) => Waiting> {
   const { record, policy } = options;
-  const ids = await record.listActions({ open: true, limit: LOOKED_AT });
-  const open: ActionView[] = [];
-  for (const actionId of ids) {
-    const view = await readable(actionId, record);
-    if (view !== undefined && isDecidable(view)) open.push(view);
-  }
-  open.sort((one, other) => one.expiresAtMs - other.expiresAtMs);
+  const { views, truncated } = await readOpenActions(record, LOOKED_AT);
+  const open = views.filter(isDecidable).sort((one, other) => one.expiresAtMs - other.expiresAtMs);
   return (person) => {
     const human = policy().directory.canonical(person);
-    return { views: open.filter((view) => waitsFor(view, human, options)), isCut: ids.length === LOOKED_AT };
+    return { views: open.filter((view) => waitsFor(view, human, options)), isCut: truncated };
   };
-}
-
-/** One tampered action must not hide the others. */
-async function readable(actionId: string, record: Pick<ActionRecord, 'ofAction'>): Promise<ActionView | undefined> {
-  try {
-    return viewAction(await record.ofAction(actionId));
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'statement_invalid') return undefined;
-    throw error;
-  }
 }
 
 /** Judged as an approval would be judged now. */

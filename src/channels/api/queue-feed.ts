@@ -1,6 +1,6 @@
 import type { Changes } from '../../record/changes.js';
 import type { Record as ActionRecord } from '../../record/record.js';
-import { readOpenActions, type OpenActions } from './open-actions.js';
+import { readOpenActions, type OpenActions } from '../open-actions.js';
 
 export interface QueueFeed {
   /** Tells the open actions soon, and whenever one of them may have changed. @returns how to stop. */

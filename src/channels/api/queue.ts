@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { digestOf } from '../../core/json.js';
 import { actionIdSchema } from '../../core/schemas/primitives.js';
-import type { OpenActions } from './open-actions.js';
+import type { OpenActions } from '../open-actions.js';
 import type { PersonPrincipal } from './principals.js';
 import { actionSummarySchema, toSummary } from './schemas.js';
 import { concerns, judgeYou, youSchema, type Judging } from './you.js';

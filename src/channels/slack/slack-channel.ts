@@ -1,10 +1,9 @@
-import { ServiceFault } from '../../core/errors.js';
 import type { ActionView } from '../../record/action-view.js';
-import { Overtaken, type Channel } from '../channel.js';
+import type { Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
 import { isDecidable } from '../message/layout.js';
-import { MESSAGE_SLOT, showingsOf, type Showing } from '../message/showings.js';
+import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import { sendDigests, type DigestOptions, type Reminded } from './digests.js';
 import { dueLines } from './history.js';
@@ -42,18 +41,22 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
     name: SLACK_CHANNEL_NAME,
     async announce(event, view, number) {
       const isReminder = event === 'reminded' && isDecidable(view);
+      const directory = presentFor(view, options.directory(), options.clock());
       const { needsLine, fault } = isReminder
-        ? await sendDigests(view, number, {
-            ...options,
-            directory: presentFor(view, options.directory(), options.clock()),
-          })
+        ? await sendDigests(view, number, { ...options, directory })
         : NOT_REMINDED;
       const announcement = { view, number, reminds: needsLine };
-      const told = await tellAll(await aimsOf(view, options), announcement, options);
-      // All places that policy names were given up: the action must still be seen.
-      if (told.includes('given_up') && !told.includes('shown')) {
-        await tellAll([{ kind: 'configured', slot: MESSAGE_SLOT, mayPost: true }], announcement, options);
-      }
+      const { teamId, channel } = options.config;
+      await showEverywhere(view, (aim) => tell(aim, announcement, options), {
+        channelName: SLACK_CHANNEL_NAME,
+        store: options.store,
+        reach: {
+          directory,
+          addressOf: ({ slack }) => slack,
+          configured: channel,
+          isReachable: (person) => slackUserOf(person, directory, teamId) !== undefined,
+        },
+      });
       if (fault !== null) throw fault;
     },
   };
@@ -66,64 +69,6 @@ interface Announcement {
   number: number;
   /** Whether a line in the thread is due that reminds. */
   reminds: boolean;
-}
-
-/** A message to be brought up to date; `left`: no longer asked for, but still there. */
-type Aim = (Showing | { kind: 'left'; slot: string; conversation: string }) & {
-  /** False: nothing is posted anew. */
-  mayPost: boolean;
-};
-
-async function aimsOf(view: ActionView, options: SlackChannelOptions): Promise<Aim[]> {
-  const { store, config } = options;
-  const directory = presentFor(view, options.directory(), options.clock());
-  const there = await store.shown(SLACK_CHANNEL_NAME, view.actionId, MESSAGE_SLOT);
-  const isThere = (slot: string): boolean => there.some((message) => message.slot === slot);
-  // What was refused before anyone was asked is on record, and no matter for a chat.
-  const showings =
-    view.plan === null
-      ? []
-      : showingsOf(view, {
-          directory,
-          addressOf: ({ slack }) => slack,
-          configured: config.channel,
-          isReachable: (person) => slackUserOf(person, directory, config.teamId) !== undefined,
-        });
-  // Nobody is written to about what they cannot decide any more.
-  const wanted = showings
-    .map((showing) => ({ ...showing, mayPost: showing.kind !== 'direct' || isDecidable(view) }))
-    .filter(({ mayPost, slot }) => mayPost || isThere(slot));
-  const left = there
-    .filter(({ slot }) => !wanted.some((aim) => aim.slot === slot))
-    .map(({ slot, conversation }): Aim => ({ kind: 'left', slot, conversation, mayPost: false }));
-  return [...wanted, ...left];
-}
-
-type Told = 'shown' | 'nowhere' | 'given_up';
-
-/**
- * Tries all, whatever becomes of one.
- * @throws the gravest of the faults: that the view is old, then what may pass.
- */
-async function tellAll(
-  aims: readonly Aim[],
-  announcement: Announcement,
-  options: SlackChannelOptions,
-): Promise<Told[]> {
-  const told: Told[] = [];
-  const faults: ServiceFault[] = [];
-  for (const aim of aims) {
-    try {
-      told.push(await tell(aim, announcement, options));
-    } catch (error) {
-      if (!(error instanceof ServiceFault)) throw error;
-      faults.push(error);
-    }
-  }
-  const fault: ServiceFault | undefined =
-    faults.find((one) => one instanceof Overtaken) ?? faults.find(({ temporary }) => temporary) ?? faults[0];
-  if (fault !== undefined) throw fault;
-  return told;
 }
 
 async function tell(aim: Aim, { view, number, reminds }: Announcement, options: SlackChannelOptions): Promise<Told> {

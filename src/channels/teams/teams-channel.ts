@@ -1,12 +1,11 @@
-import { ServiceFault } from '../../core/errors.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import { Overtaken, type AnnouncementEvent, type Channel } from '../channel.js';
+import type { AnnouncementEvent, Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
-import { isDecidable } from '../message/layout.js';
 import type { MessageAddress } from '../message/message-store.js';
-import { MESSAGE_SLOT, showingsOf, type Showing } from '../message/showings.js';
+import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
+import { MESSAGE_SLOT } from '../message/showings.js';
 import type { ConversationStore } from './conversation-store.js';
 import { isAllowedUrl } from './gate.js';
 import { dueReplies, teamsAccountOf, type Reply } from './replies.js';
@@ -48,10 +47,18 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
     name: TEAMS_CHANNEL_NAME,
     async announce(event, view, number) {
       const announcement = { event, view, number };
-      const told = await tellAll(await aimsOf(view, options), announcement, options);
-      // All places that policy names were given up: the action must still be seen.
-      if (told.includes('given_up') && !told.includes('shown'))
-        await tellAll([{ kind: 'configured', slot: MESSAGE_SLOT, mayPost: true }], announcement, options);
+      const directory = presentFor(view, options.directory(), options.clock());
+      const { tenantIds, conversation } = options.config;
+      await showEverywhere(view, (aim) => tell(aim, announcement, options), {
+        channelName: TEAMS_CHANNEL_NAME,
+        store: options.store,
+        reach: {
+          directory,
+          addressOf: ({ teams }) => teams,
+          configured: conversation,
+          isReachable: (person) => teamsAccountOf(person, directory, tenantIds) !== undefined,
+        },
+      });
     },
   };
 }
@@ -60,60 +67,6 @@ interface Announcement {
   event: AnnouncementEvent;
   view: ActionView;
   number: number;
-}
-
-/** A message to be brought up to date; `left`: no longer asked for, but still there. */
-type Aim = (Showing | { kind: 'left'; slot: string; conversation: string }) & { mayPost: boolean };
-
-async function aimsOf(view: ActionView, options: TeamsChannelOptions): Promise<Aim[]> {
-  const { store, config } = options;
-  const directory = presentFor(view, options.directory(), options.clock());
-  const there = await store.shown(TEAMS_CHANNEL_NAME, view.actionId, MESSAGE_SLOT);
-  // What was refused before anyone was asked is on record, and no matter for a chat.
-  const showings =
-    view.plan === null
-      ? []
-      : showingsOf(view, {
-          directory,
-          addressOf: ({ teams }) => teams,
-          configured: config.conversation,
-          isReachable: (person) => teamsAccountOf(person, directory, config.tenantIds) !== undefined,
-        });
-  // Nobody is written to about what they cannot decide any more.
-  const wanted = showings
-    .map((showing) => ({ ...showing, mayPost: showing.kind !== 'direct' || isDecidable(view) }))
-    .filter(({ mayPost, slot }) => mayPost || there.some((message) => message.slot === slot));
-  const left = there
-    .filter(({ slot }) => !wanted.some((aim) => aim.slot === slot))
-    .map(({ slot, conversation }): Aim => ({ kind: 'left', slot, conversation, mayPost: false }));
-  return [...wanted, ...left];
-}
-
-type Told = 'shown' | 'nowhere' | 'given_up';
-
-/**
- * Tries all, whatever becomes of one.
- * @throws the gravest of the faults: that the view is old, then what may pass.
- */
-async function tellAll(
-  aims: readonly Aim[],
-  announcement: Announcement,
-  options: TeamsChannelOptions,
-): Promise<Told[]> {
-  const told: Told[] = [];
-  const faults: ServiceFault[] = [];
-  for (const aim of aims) {
-    try {
-      told.push(await tell(aim, announcement, options));
-    } catch (error) {
-      if (!(error instanceof ServiceFault)) throw error;
-      faults.push(error);
-    }
-  }
-  const fault =
-    faults.find((one): boolean => one instanceof Overtaken) ?? faults.find(({ temporary }) => temporary) ?? faults[0];
-  if (fault !== undefined) throw fault;
-  return told;
 }
 
 async function tell(aim: Aim, { event, view, number }: Announcement, options: TeamsChannelOptions): Promise<Told> {

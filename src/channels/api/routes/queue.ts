@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Record as ActionRecord } from '../../../record/record.js';
 import { PERSON, SESSION } from '../api-description.js';
-import { readOpenActions } from '../open-actions.js';
+import { readOpenActions } from '../../open-actions.js';
 import { queueOf, queueSchema } from '../queue.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import type { Judging } from '../you.js';

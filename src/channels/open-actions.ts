@@ -1,6 +1,6 @@
-import { Refusal } from '../../core/errors.js';
-import { viewAction, type ActionView } from '../../record/action-view.js';
-import type { Record as ActionRecord } from '../../record/record.js';
+import { Refusal } from '../core/errors.js';
+import { viewAction, type ActionView } from '../record/action-view.js';
+import type { Record as ActionRecord } from '../record/record.js';
 
 /** Actions without a receipt. */
 export interface OpenActions {
@@ -15,8 +15,11 @@ export interface OpenActions {
 const MOST = 500;
 
 /** The newest open actions, as they stand. */
-export async function readOpenActions(record: Pick<ActionRecord, 'listActions' | 'ofActions'>): Promise<OpenActions> {
-  const ids = await record.listActions({ open: true, limit: MOST });
+export async function readOpenActions(
+  record: Pick<ActionRecord, 'listActions' | 'ofActions'>,
+  most = MOST,
+): Promise<OpenActions> {
+  const ids = await record.listActions({ open: true, limit: most });
   const views: ActionView[] = [];
   const unreadable: string[] = [];
   for (const [index, statements] of (await record.ofActions(ids)).entries()) {
@@ -25,5 +28,5 @@ export async function readOpenActions(record: Pick<ActionRecord, 'listActions' |
     if (statements instanceof Refusal) unreadable.push(ids[index] ?? '');
     else if (view !== undefined) views.push(view);
   }
-  return { views, unreadable, truncated: ids.length === MOST };
+  return { views, unreadable, truncated: ids.length === most };
 }
