@@ -4,7 +4,7 @@ import { Refusal } from './errors.js';
 import type { StatementKind } from './schemas/statements.js';
 
 /** What a key is for: the name of its Vault transit key. `agent` keys are in the directory instead. */
-export const KEY_PURPOSES = ['decision', 'intake', 'worker', 'executor', 'receipt'] as const;
+export const KEY_PURPOSES = ['decision', 'intake', 'worker', 'executor', 'receipt', 'checkpoint'] as const;
 export type KeyPurpose = (typeof KEY_PURPOSES)[number];
 
 /** Who may say what: the only keys whose signature counts for a kind of statement. */
@@ -27,6 +27,8 @@ export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]
   incident: ['executor'],
   freeze: ['executor'],
   unfreeze: ['decision'],
+  alarm: ['intake', 'worker', 'executor', 'receipt'],
+  clearance: ['decision'],
   revocation: ['receipt'],
   receipt: ['receipt'],
   fetch: ['intake'],

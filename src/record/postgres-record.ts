@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Signer } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import { SIGNERS_OF, type KeyPurpose } from '../core/keyring.js';
-import type { ProcessName, StatementKind } from '../core/schemas/statements.js';
+import { KINDS_WITHOUT_ACTION, type ProcessName, type StatementKind } from '../core/schemas/statements.js';
 import { createGroupCommit } from './postgres/group-commit.js';
 import { insertAgentStatement } from './postgres/agent-statements.js';
 import {
@@ -123,7 +123,8 @@ function checkDraft(draft: AnyDraft, options: RecordOptions): void {
     statementOf(draft, options.process, { number: 0, digest: EMPTY_DIGEST }),
   );
   if (!parsed.success) throw invalid(`this ${draft.kind} cannot be recorded: ${z.prettifyError(parsed.error)}`);
-  if (draft.actionId === null && draft.kind !== 'refusal') throw invalid(`a ${draft.kind} is always about an action`);
+  if (draft.actionId === null && !KINDS_WITHOUT_ACTION.includes(draft.kind))
+    throw invalid(`a ${draft.kind} is always about an action`);
   signerFor(draft.kind, options);
 }
 

@@ -259,6 +259,31 @@ export const statementBodySchemas = {
     via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
     unfrozenAtMs: timeMsSchema,
   }),
+  /** Something about the record, the ledger or the policy is not as it must be: it concerns no single action. */
+  alarm: z.strictObject({
+    /** What kind of fault, e.g. `ledger_forked`, `policy_tampered`. */
+    code: flagSchema.shape.code,
+    severity: flagSchema.shape.severity,
+    /** For people: what was seen, where, and what to do. */
+    sentence: z.string().min(1).max(1_000),
+    /** Whether no approval counts until somebody clears it. */
+    stopsApprovals: z.boolean(),
+    raisedAtMs: timeMsSchema,
+  }),
+  /** A person looked into an alarm and says that work may go on. */
+  clearance: z.strictObject({
+    /** Digest of the alarm: it clears no other. */
+    alarm: digestSchema,
+    reason: z.string().min(1).max(2_000),
+    by: z.strictObject({
+      /** Canonical person. */
+      person: personSchema,
+      /** The group that the gateway's bundle lets clear alarms. */
+      group: nameSchema,
+    }),
+    via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+    clearedAtMs: timeMsSchema,
+  }),
   revocation: z.strictObject({
     accessor: z.string().max(200),
     /** What was asked, of whom, and what they answered: each must say "unknown here". */
@@ -279,6 +304,9 @@ export const statementBodySchemas = {
   /** Somebody fetched an output. */
   fetch: z.strictObject({ by: z.string().max(200), artefactDigest: digestSchema, fetchedAtMs: timeMsSchema }),
 } as const;
+
+/** Kinds that may be about no action: their subject is the digest of their own body, or of what was sent. */
+export const KINDS_WITHOUT_ACTION: readonly StatementKind[] = ['refusal', 'alarm', 'clearance'];
 
 export type StatementKind = keyof typeof statementBodySchemas;
 export type StatementBody<K extends StatementKind> = z.infer<(typeof statementBodySchemas)[K]>;

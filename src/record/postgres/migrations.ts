@@ -3,6 +3,7 @@ import { reminderDigestsSql } from '../../channels/message/digest-store.js';
 import { channelMessagesSql } from '../../channels/message/message-store.js';
 import { teamsConversationsSql } from '../../channels/teams/conversation-store.js';
 import { webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
+import { alarmsSql } from './alarms-table.js';
 import { changeNoticesSql } from './change-notices.js';
 import { contentRetentionSql } from './content-retention-table.js';
 import { contentsSql } from './contents-table.js';
@@ -220,4 +221,5 @@ export const migrations: readonly Migration[] = [
   { number: 16, name: 'teams conversations', sql: teamsConversationsSql },
   { number: 17, name: 'webhook deliveries', sql: webhookDeliveriesSql },
   { number: 18, name: 'reminder digests', sql: reminderDigestsSql },
+  { number: 19, name: 'alarms', sql: alarmsSql },
 ];
