@@ -8,7 +8,7 @@ import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { askedOf } from '../src/operations/asked.js';
 import { latest, type AnyDraft } from '../src/record/record.js';
-import type { LeasedCredential } from '../src/vault/leases.js';
+import type { OpenedLease } from '../src/vault/leases.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 
 /** The only step of today's actions; claims and effects are keyed by it. */
@@ -21,7 +21,7 @@ export const EXECUTE_STEP = 'execute';
 export async function runEffect(
   dependencies: ExecuteDependencies,
   judged: Judgement,
-  held: { attempt: number; credential: LeasedCredential },
+  held: { attempt: number; credential: OpenedLease },
 ): Promise<Outcome> {
   const { policy, host, contents, artefactsDir, retentionMs, clock } = dependencies;
   const { operation, preview } = judged;
@@ -42,6 +42,7 @@ export async function runEffect(
       signal,
       beginEffect: async (now) => {
         checkUnchanged(judged, now, { policy: policy(), nowMs: clock() });
+        await held.credential.onRecord;
         await beginEffect(dependencies, judged, held.attempt);
         effect.begun = true;
       },

@@ -5,7 +5,7 @@ import { askedOf } from '../src/operations/asked.js';
 import type { FoundOutcome } from '../src/operations/operation.js';
 import type { OpenLease } from '../src/record/claims.js';
 import { allOf, latest, type AnyRecorded } from '../src/record/record.js';
-import type { LeasedCredential } from '../src/vault/leases.js';
+import type { OpenedLease } from '../src/vault/leases.js';
 import { leaseIdsOf } from '../src/vault/vault-leases.js';
 import { recordResult } from './effect.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
@@ -32,7 +32,7 @@ export async function findOutcome(
   const receipt = latest(statements, 'receipt');
   if (receipt !== undefined) return receipt.body.outcome;
   const begun = caseOf(dependencies, statements);
-  const held: LeasedCredential[] = [];
+  const held: OpenedLease[] = [];
   let found: FoundOutcome;
   try {
     found = await begun.operation.findOutcome({
@@ -43,6 +43,7 @@ export async function findOutcome(
       lease: async () => {
         const credential = await leaseToAsk(dependencies, begun, runId);
         held.push(credential);
+        await credential.onRecord;
         return credential;
       },
     });
@@ -68,7 +69,7 @@ function caseOf({ operations, policy }: ExecuteDependencies, statements: AnyReco
   return layOut({ statements: then, operations, policy: policy(), round: plan.body.round });
 }
 
-function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string): Promise<LeasedCredential> {
+function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string): Promise<OpenedLease> {
   const { request, requestDigest, plan, operation, target } = begun;
   return leases.open({
     actionId: request.body.actionId,

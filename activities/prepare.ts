@@ -245,11 +245,12 @@ async function previewUnderLease(
       nowMs: clock(),
       signal,
     });
+    await credential.onRecord;
     const { kind, name, environment, owners } = target;
     const shown = { target: { kind, name, environment }, preview, flags: withTaint(request, flags) };
     return { shown, context: { owners, recent }, revoked: leases.revoke(credential) };
   } catch (error) {
-    await leases.revoke(credential);
+    await bothDone(leases.revoke(credential), credential.onRecord.catch(() => undefined));
     throw error;
   }
 }

@@ -154,7 +154,7 @@ async function leaseAndRun(
   try {
     return await recordResult(dependencies, judged, await running);
   } finally {
-    await revoked;
+    await Promise.allSettled([revoked, credential.onRecord]);
   }
 }
 

@@ -68,21 +68,30 @@ export interface LeasedCredential<C = unknown> {
   expiresAtMs: number;
 }
 
+/** A credential just leased. */
+export interface OpenedLease<C = unknown> extends LeasedCredential<C> {
+  /**
+   * Resolves when the record has what was issued; rejects with ServiceFault `record`. Whoever holds the credential may log
+   * in and look meanwhile: no effect begins, and no preview is shown, before this.
+   */
+  onRecord: Promise<void>;
+}
+
 /** One question to a system and its answer, kept as evidence that a credential is gone. */
 export interface Proof {
   asked: string;
   answer: string;
 }
 
-/** Leases for actions. Each step is on record before the next; see DESIGN.md "Lease". */
+/** Leases for actions. The token is on record before it can be used; see DESIGN.md "Lease". */
 export interface Leases {
   /**
-   * wrapped create → accessor row and statement → unwrap → read what is needed → its rows and statements.
-   * Rows and statements of several come together: a crash before leaves none of them named.
+   * wrapped create → accessor row and statement → unwrap → read what is needed. Its rows and statements are still on their
+   * way then: see `onRecord`. Those of several come together: a crash before leaves none of them named.
    * @throws ServiceFault `vault`, temporary, when Vault is down: nothing ran.
    * @throws Refusal when the wrapping token was already unwrapped by someone else (incident; the accessor is revoked).
    */
-  open<C>(request: LeaseRequest<C>): Promise<LeasedCredential<C>>;
+  open<C>(request: LeaseRequest<C>): Promise<OpenedLease<C>>;
   /**
    * Revokes at Vault (leases with `sync: true`, then accessor), without proof: what the worker and the executor do in their
    * `finally`. They have no witness; the row stays open until the notary has proven the end. Never waits for the record.

@@ -5,7 +5,7 @@ import type { Claims, CredentialRow, OpenLease } from '../record/claims.js';
 import { latest, type Record as ActionRecord } from '../record/record.js';
 import { authSchema, parseAnswer, wrapSchema } from './answers.js';
 import type { VaultAnswer, VaultClient } from './client.js';
-import type { LeasedCredential, LeaseRequest, Leases, Proof, TokenVault } from './leases.js';
+import type { LeaseRequest, Leases, OpenedLease, Proof, TokenVault } from './leases.js';
 import { revokeAndProve, revokeAtVault } from './revoke.js';
 import { VaultFault } from './vault-fault.js';
 
@@ -134,7 +134,7 @@ async function issue<C>(
   token: Secret,
   lease: OpeningLease,
   { client, claims, record, clock }: LeasesOptions,
-): Promise<LeasedCredential<C>> {
+): Promise<OpenedLease<C>> {
   const { actionId, requestDigest, target, ttlSeconds } = request;
   const { accessor } = lease;
   const issued = await request.issue(asToken(client, token, lease));
@@ -148,10 +148,11 @@ async function issue<C>(
     const key = index === 0 ? accessor : `${accessor}/${String(index + 1)}`;
     return { kind: 'credential' as const, actionId, requestDigest, key, body: { ...row, issuedAtMs } };
   });
-  await bothDone(claims.insertCredentials(rows), record.append(statements));
+  const onRecord = bothDone(claims.insertCredentials(rows), record.append(statements)).then(() => undefined);
+  onRecord.catch(() => undefined); // whoever waits for it learns of it
   const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
   const leaseIds = each.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
-  return { accessor, leaseIds, username, material, expiresAtMs };
+  return { accessor, leaseIds, username, material, expiresAtMs, onRecord };
 }
 
 /** Vault under the child token; what it issues is noted at once, so that it is revoked whatever comes next. */

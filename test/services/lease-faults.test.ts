@@ -84,10 +84,10 @@ describe('leases, when things go wrong', () => {
         ...executor.claims,
         insertCredentials: (rows: Parameters<typeof away.insertCredentials>[0]) => away.insertCredentials(rows),
       };
-      await expect(createLeases({ ...executorOptions, claims }).open(request)).rejects.toMatchObject({
-        service: 'record',
-        temporary: true,
-      });
+      const leases = createLeases({ ...executorOptions, claims });
+      const lease = await leases.open(request);
+      await expect(lease.onRecord).rejects.toMatchObject({ service: 'record', temporary: true });
+      await leases.revoke(lease);
       await pool.end();
       expect(await tokensOf(request.actionId)).toEqual([]);
       expect(await usersOf(request.actionId)).toEqual([]);
@@ -150,7 +150,8 @@ describe('leases, when things go wrong', () => {
       append: (drafts: Parameters<typeof executor.record.append>[0]) =>
         drafts[0]?.kind === 'credential' ? Promise.reject(crash) : executor.record.append(drafts),
     };
-    await expect(createLeases({ ...executorOptions, client, claims, record }).open(request)).rejects.toBe(crash);
+    const { onRecord } = await createLeases({ ...executorOptions, client, claims, record }).open(request);
+    await expect(onRecord).rejects.toBe(crash);
     expect(await usersOf(request.actionId)).toHaveLength(1);
     const [left] = await notary.claims.openLeases(request.actionId);
     expect(left).toMatchObject({ target: 'orders', credentials: [] });

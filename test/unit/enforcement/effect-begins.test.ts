@@ -1,0 +1,67 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runEffect } from '../../../activities/effect.js';
+import type { ExecuteDependencies } from '../../../activities/run-under-lease.js';
+import { ServiceFault } from '../../../src/core/errors.js';
+import { judge, type Judgement } from '../../../src/enforcement/judge.js';
+import type { ExecuteContext } from '../../../src/operations/operation.js';
+import type { Policy } from '../../../src/policy/policy.js';
+import type { OpenedLease } from '../../../src/vault/leases.js';
+import { evidenceOf, honestFacts, loadPolicy } from './evidence.js';
+
+/** Runs an effect whose credential is on its way to the record, and lists what happened, in order. */
+function run(judged: Judgement, policy: Policy, onRecord: Promise<void>) {
+  const happened: string[] = [];
+  const execute = async ({ approved, beginEffect }: ExecuteContext<unknown>) => {
+    happened.push('looked');
+    await beginEffect({ preview: approved, flags: judged.preview.flags });
+    happened.push('ran');
+    return {};
+  };
+  const dependencies = {
+    policy: () => policy,
+    claims: {
+      beginEffect: async () => {
+        happened.push('begun');
+        return true;
+      },
+    },
+    record: { freezesOf: async () => [], append: async () => [] },
+    clock: () => judged.plan.openedAtMs + 1,
+  } as unknown as ExecuteDependencies;
+  const credential = { accessor: 'a', leaseIds: [], username: 'u', material: {}, expiresAtMs: 0, onRecord };
+  const held = { attempt: 1, credential: credential satisfies OpenedLease };
+  const operation = { ...judged.operation, execute } as Judgement['operation'];
+  const outcome = new MockActivityEnvironment().run(runEffect, dependencies, { ...judged, operation }, held);
+  return { happened, outcome };
+}
+
+describe('an effect', () => {
+  let policy: Policy;
+  let judged: Judgement;
+  beforeAll(async () => {
+    policy = await loadPolicy('policies/example');
+    judged = await judge(evidenceOf(honestFacts(policy)));
+  });
+
+  it('begins only when its credential is on record; looking is allowed before', async () => {
+    let record: () => void = () => undefined;
+    const onRecord = new Promise<void>((resolve) => {
+      record = resolve;
+    });
+    const { happened, outcome } = run(judged, policy, onRecord);
+    await expect.poll(() => happened).toEqual(['looked']);
+    record();
+    await expect(outcome).resolves.toMatchObject({ status: 'succeeded' });
+    expect(happened).toEqual(['looked', 'begun', 'ran']);
+  });
+
+  it('does not begin when the record has lost the credential: nothing ran, and it is asked again', async () => {
+    const lost = new ServiceFault('record', 'The record is away.', true);
+    const onRecord = Promise.reject<void>(lost);
+    onRecord.catch(() => undefined);
+    const { happened, outcome } = run(judged, policy, onRecord);
+    await expect(outcome).rejects.toBe(lost);
+    expect(happened).toEqual(['looked']);
+  });
+});
