@@ -4,7 +4,7 @@ import type { AnnounceActivities, AnnounceInput, CountedDecision } from '../src/
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { open, payloadDigest } from '../src/core/dsse.js';
 import { Refusal } from '../src/core/errors.js';
-import { keysFor, type Keyring } from '../src/core/keyring.js';
+import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
 import { envelopeSchema } from '../src/core/schemas/primitives.js';
 import { statementSchema } from '../src/core/schemas/statements.js';
 import { viewAction } from '../src/record/action-view.js';
@@ -23,12 +23,17 @@ type EscalationInput = Parameters<AnnounceActivities['recordEscalation']>[0];
 
 /** What the worker does while a review is open: tell people, record escalations, judge signalled decisions. */
 export function createAnnounceActivities(dependencies: AnnounceDependencies): AnnounceActivities {
-  const { record, channels, clock, onInternal } = dependencies;
+  const { record, channels, keyring, clock, onInternal } = dependencies;
   return {
     announce: ({ actionId, event, number }) =>
       translated(onInternal, () => tellChannels(record, channels, actionId, event, number)),
 
     recordEscalation: (input) => translated(onInternal, () => recordEscalation(record, input, clock())),
+
+    readKeys: async () => ({
+      decisionKeys: publicKeysFor(keyring(), 'decision'),
+      intakeKeys: publicKeysFor(keyring(), 'withdrawal'),
+    }),
 
     verifyHint: ({ actionId, actionDigest, envelope }) =>
       translated(onInternal, () => verifyHint(dependencies, actionId, actionDigest, envelope)),

@@ -3,11 +3,12 @@ import type { Channel } from '../src/channels/channel.js';
 import type { ConcludeActivities, ConcludeInput, ConcludeResult } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal, ServiceFault } from '../src/core/errors.js';
-import type { Outcome } from '../src/core/schemas/action.js';
+import type { ActionRequest, Outcome } from '../src/core/schemas/action.js';
 import { RECEIPT_STATEMENTS } from '../src/core/schemas/statements.js';
 import type { Claims, OpenLease } from '../src/record/claims.js';
 import { isUnprovenRefusal, outcomeOnRecord } from '../src/enforcement/outcome.js';
-import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
+import { personsFreezeOver, scopesOver } from '../src/record/freezes.js';
+import { latest, type AnyRecorded, type Record, type Recorded } from '../src/record/record.js';
 import { viewAction } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
 import { tellChannels } from './announce.js';
@@ -65,7 +66,8 @@ export async function concludeAction(
   // When only the proof is missing, all are asked again; what is no service's fault always is.
   for (const fault of faults) if (closing || !(fault instanceof ServiceFault)) throw fault;
   const statements = await record.ofAction(actionId);
-  const outcome = outcomeOnRecord(statements, ended, { effectBegan, nowMs: clock() });
+  const frozen = await freezeThatEnded(record, request.body, ended);
+  const outcome = outcomeOnRecord(statements, ended, { effectBegan, nowMs: clock(), frozen });
   const view = viewAction(statements);
   if (view === undefined) throw new Refusal('statement_missing', 'The request is no longer on record.');
   const lease = faults.length === 0 ? view.lease : 'open';
@@ -78,6 +80,22 @@ export async function concludeAction(
     },
   );
   return { outcome, lease, told };
+}
+
+/** What a person froze ends by a cancellation, like what was ended from outside: the record tells which it was. */
+async function freezeThatEnded(
+  record: Pick<Record, 'freezesOf'>,
+  request: ActionRequest,
+  ended: ConcludeInput['ended'],
+): Promise<Recorded<'freeze'> | null> {
+  if (ended.kind !== 'not_run' || ended.status !== 'cancelled') return null;
+  try {
+    return personsFreezeOver(await record.freezesOf(scopesOver(request)), request) ?? null;
+  } catch (error) {
+    // A freeze that was tampered with tells nothing; it must not keep the action from its receipt.
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
 }
 
 /**

@@ -4,12 +4,15 @@ import type { JsonObject } from '../src/core/json.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import type { Judgement } from '../src/enforcement/judge.js';
 import { verifyEffect } from '../src/enforcement/effect-mismatch.js';
+import { requireNoAlarm } from '../src/enforcement/alarmed.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { askedOf } from '../src/operations/asked.js';
 import { latest, type AnyDraft } from '../src/record/record.js';
 import type { OpenedLease } from '../src/vault/leases.js';
+import type { Watched } from './freeze-watch.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
+import { readStops } from './stops.js';
 
 /** The only step of today's actions; claims and effects are keyed by it. */
 export const EXECUTE_STEP = 'execute';
@@ -21,11 +24,11 @@ export const EXECUTE_STEP = 'execute';
 export async function runEffect(
   dependencies: ExecuteDependencies,
   judged: Judgement,
-  held: { attempt: number; credential: OpenedLease },
+  held: { attempt: number; credential: OpenedLease; watch: Watched },
 ): Promise<Outcome> {
   const { policy, host, contents, artefactsDir, retentionMs, clock } = dependencies;
   const { operation, preview } = judged;
-  const signal = Context.current().cancellationSignal;
+  const signal = AbortSignal.any([Context.current().cancellationSignal, held.watch.frozen]);
   const effect = { begun: false };
   try {
     const result = await operation.execute({
@@ -49,19 +52,24 @@ export async function runEffect(
     });
     return succeeded(result);
   } catch (error) {
-    if (!effect.begun) throw error;
-    return failed(error, signal.aborted);
+    // What is frozen is cancelled, too: either may be the first to be heard of.
+    const frozen = signal.aborted ? await held.watch.whyFrozen() : null;
+    // Why it could not begin, not what became of it: its session was ended under it.
+    if (!effect.begun) throw frozen ?? error;
+    return failed(error, { isStopped: signal.aborted, frozen });
   }
 }
 
-/** Nobody else begins it, it has not ended meanwhile, and its agent was not frozen since it was judged. */
+/** Nobody else begins it, it has not ended meanwhile, and it was not frozen since it was judged. */
 async function beginEffect(
   { claims, record, policy, clock }: ExecuteDependencies,
   { request, requestDigest, plan }: Judgement,
   attempt: number,
 ): Promise<void> {
-  const { actionId, agent } = request.body;
-  requireNotFrozen(await record.freezesOf(agent), agent, policy().directory);
+  const { actionId } = request.body;
+  const stops = await readStops(record, request.body);
+  requireNotFrozen(stops.freezes, request.body, policy().directory);
+  requireNoAlarm(stops.alarms, policy().directory);
   if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   }
@@ -79,11 +87,17 @@ function succeeded(result: JsonObject): Outcome {
   return { status: 'succeeded', code: 'succeeded', message: 'The operation ran to its end.', result };
 }
 
-function failed(error: unknown, aborted: boolean): Outcome {
+function failed(error: unknown, { isStopped, frozen }: { isStopped: boolean; frozen: Refusal | null }): Outcome {
   if (error instanceof OutcomeUnknown) return { status: 'unknown', code: 'outcome_unknown', message: error.message };
   // Only our own sentences: a driver's message may quote data or a connection string.
   const own = error instanceof Refusal || error instanceof ServiceFault ? error.message : null;
-  if (aborted) {
+  if (frozen !== null)
+    return {
+      status: 'interrupted',
+      code: frozen.code,
+      message: `It was stopped while it ran. ${frozen.message}`.slice(0, 1_000),
+    };
+  if (isStopped) {
     return { status: 'interrupted', code: 'interrupted', message: own ?? 'The operation was stopped while it ran.' };
   }
   const said = own ?? 'The operation failed at the target.';

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { Refusal, ServiceFault } from '../src/core/errors.js';
+import { AlreadyAsked, Refusal, ServiceFault } from '../src/core/errors.js';
 
 /**
  * The one place where our errors become Temporal's. Only codes and our own sentences pass: the stack and the cause
@@ -12,7 +12,7 @@ function toFailure(error: unknown): ApplicationFailure | CancelledFailure {
       type: error.code,
       message: error.message,
       nonRetryable: true,
-      details: [{ field: error.field }],
+      details: [{ field: error.field, ...(error instanceof AlreadyAsked && { first: error.first }) }],
     });
   }
   if (error instanceof ServiceFault) {

@@ -71,6 +71,7 @@ function caseOf({ operations, policy }: ExecuteDependencies, statements: AnyReco
 
 function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string): Promise<OpenedLease> {
   const { request, requestDigest, plan, operation, target } = begun;
+  const asked = askedOf(request.body, begun);
   return leases.open({
     actionId: request.body.actionId,
     requestDigest,
@@ -78,7 +79,7 @@ function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string)
     runId,
     step: OUTCOME_STEP,
     purpose: 'execute',
-    ...operation.credentialFor('execute', askedOf(begun.request.body, begun)),
+    ...(operation.credentialToAsk?.(asked) ?? operation.credentialFor('execute', asked)),
     target: target.name,
     ttlSeconds: Math.min(ASKING_TTL_SECONDS, plan.plan.leaseTtlSeconds),
   });

@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
-import { payloadDigest, type Envelope, type PublicKey } from '../src/core/dsse.js';
+import { payloadDigest, type Envelope } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
-import { keysFor, type Keyring } from '../src/core/keyring.js';
+import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
 import { Refusal } from '../src/core/errors.js';
 import { parseOrRefuse } from '../src/core/invalid-field.js';
 import type { ActionSnapshot, ReviewPlan } from '../src/core/schemas/action.js';
-import type { ReviewContext, StatementBody, StatementKind } from '../src/core/schemas/statements.js';
+import type { ReviewContext, StatementBody } from '../src/core/schemas/statements.js';
 import type { Provenance } from '../src/directory/directory.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { fillableBy } from '../src/policy/fillable.js';
@@ -22,7 +22,9 @@ import { askedOf } from '../src/operations/asked.js';
 import { differenceBetween } from '../src/operations/difference.js';
 import type { OperationCatalog, OperationHost, PreviewResult } from '../src/operations/operation.js';
 import type { Contents } from '../src/record/contents.js';
+import { askedOnce } from '../src/record/asked-once.js';
 import { allOf, latest, type AnyRecorded, type Record } from '../src/record/record.js';
+import { scopesOver } from '../src/record/freezes.js';
 import { previewDigestOf } from '../src/core/snapshot.js';
 import { provenanceOf } from '../src/record/provenance.js';
 import { riskOf } from '../src/record/action-view.js';
@@ -81,9 +83,9 @@ async function prepare(dependencies: Preparing, sent: unknown): Promise<Prepared
       operations: dependencies.operations,
       nowMs: clock(),
     });
-    const { agent, actionId } = answer.request;
-    const [freezes, found] = await bothDone(record.freezesOf(agent), record.ofAction(actionId));
-    requireNotFrozen(freezes, agent, policy.directory);
+    const { actionId } = answer.request;
+    const [freezes, found] = await bothDone(record.freezesOf(scopesOver(answer.request)), record.ofAction(actionId));
+    requireNotFrozen(freezes, answer.request, policy.directory);
     if (workflowExecution?.workflowId !== workflowIdOf(actionId)) {
       throw new Refusal(
         'action_id_mismatch',
@@ -96,7 +98,8 @@ async function prepare(dependencies: Preparing, sent: unknown): Promise<Prepared
   const { actionId } = admitted.request;
   const statements = await refusing(dependencies, input, async () => {
     const isKnown = latest(onRecord, 'request')?.digest === payloadDigest(input.request);
-    if (!isKnown) await record.appendAgentStatement('request', actionId, input.request);
+    if (!isKnown)
+      await record.appendAgentStatement('request', actionId, input.request, askedOnce(admitted.request, null));
     const already = isKnown ? onRecord : await record.ofAction(actionId);
     if (already.some(({ kind }) => kind === 'receipt')) {
       throw new Refusal(
@@ -250,7 +253,10 @@ async function previewUnderLease(
     const shown = { target: { kind, name, environment }, preview, flags: withTaint(request, flags) };
     return { shown, context: { owners, recent }, revoked: leases.revoke(credential) };
   } catch (error) {
-    await bothDone(leases.revoke(credential), credential.onRecord.catch(() => undefined));
+    await bothDone(
+      leases.revoke(credential),
+      credential.onRecord.catch(() => undefined),
+    );
     throw error;
   }
 }
@@ -337,10 +343,6 @@ function toPrepared(
     // A withdrawal may come after the gateway's key was rotated.
     ...(policy.directory.signsByIntake(request.agent) && { intakeKeys: publicKeysFor(keyring(), 'withdrawal') }),
   };
-}
-
-function publicKeysFor(keyring: Keyring, kind: StatementKind): PublicKey[] {
-  return keysFor(keyring, kind).map(({ keyid, publicKey }) => ({ keyid, publicKey }));
 }
 
 /** Puts a refusal on record before it is thrown on: who tried what, and why not. */

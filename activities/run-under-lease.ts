@@ -20,7 +20,9 @@ import type { Leases } from '../src/vault/leases.js';
 import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
 import { findOutcome, heldUnder } from './find-outcome.js';
+import type { FreezeWatch } from './freeze-watch.js';
 import { heartbeating } from './heartbeat.js';
+import { readStops } from './stops.js';
 
 export interface ExecuteDependencies {
   policy: () => Policy;
@@ -33,6 +35,8 @@ export interface ExecuteDependencies {
   record: Record;
   claims: Claims;
   leases: Leases;
+  /** Tells what runs that it was frozen. */
+  freezes: FreezeWatch;
   /** Where attempts go that are about no action on record, or about one that has enough of them. */
   refusals: Refusals;
   artefactsDir: string;
@@ -76,7 +80,7 @@ async function judgeAndRun(
   if (kept !== undefined) return kept.body.outcome;
   // Once the effect has begun there is nothing left to judge: only its outcome to find out.
   const begun = latest(statements, 'effect') !== undefined;
-  const agent = latest(statements, 'request')?.body.agent;
+  const request = latest(statements, 'request')?.body;
   const judged = begun
     ? null
     : await judge({
@@ -86,7 +90,7 @@ async function judgeAndRun(
         runId,
         round,
         statements,
-        freezes: agent === undefined ? [] : await record.freezesOf(agent),
+        ...(await readStops(record, request)),
         nowMs: dependencies.clock(),
       });
   const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
@@ -112,7 +116,7 @@ async function leaseAndRun(
   attempt: number,
   runId: string,
 ): Promise<Outcome> {
-  const { record, leases, clock } = dependencies;
+  const { record, leases, freezes, clock } = dependencies;
   const { request, requestDigest, plan, operation, target } = judged;
   const { actionId } = request.body;
   await record.append([
@@ -142,20 +146,32 @@ async function leaseAndRun(
     target: target.name,
     ttlSeconds: plan.plan.leaseTtlSeconds,
   });
-  const running = runEffect(dependencies, judged, { attempt, credential });
-  // However it ended, and beside the record of it: a revocation waits for nothing. What fails here, the notary ends and proves.
-  const revoked = running
-    .then(
-      () => undefined,
-      () => undefined,
-    )
+  // Before it is asked once more whether anything is frozen: what is frozen after that is told here.
+  const watch = freezes.over(request.body);
+  const running = runEffect(dependencies, judged, { attempt, credential, watch });
+  const over = running.then(
+    () => undefined,
+    () => undefined,
+  );
+  // However it ended, and beside the record of it: a revocation waits for nothing, and a frozen effect is not waited for
+  // either. What fails here, the notary ends and proves.
+  const revoked = Promise.race([over, aborted(watch.frozen)])
     .then(() => leases.revoke(credential))
     .catch(dependencies.onInternal);
   try {
     return await recordResult(dependencies, judged, await running);
   } finally {
+    watch.stop();
     await Promise.allSettled([revoked, credential.onRecord]);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
 }
 
 /** Who asks wrongly is on record: with the action while it has few refusals, so that a flood cannot fill its receipt. */

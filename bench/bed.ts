@@ -2,8 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { parse } from 'yaml';
 import { install, type Installation } from '../apps/devstack/installation/install.js';
+import { openPayloads } from '../apps/payloads.js';
 import { examplePolicies, writePlace, type Place } from '../apps/devstack/place.js';
 import { startCountersign } from '../apps/devstack/processes.js';
 import { createPortChooser } from '../apps/devstack/services/ports.js';
@@ -12,6 +14,8 @@ import { startServices, type Services } from '../apps/devstack/services/services
 import { createAgentSigner, type AgentSigner } from '../src/client/agent-signer.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../src/contracts/search-attributes.js';
 import type { ProcessName } from '../src/core/schemas/statements.js';
+import { Secret } from '../src/core/secret.js';
+import { createVaultClient } from '../src/vault/client.js';
 
 /** The servers and Countersign's own processes, as both sides use them. */
 export interface Bed {
@@ -73,13 +77,30 @@ export async function makeBed(folder: string, defer: Defer): Promise<Bed> {
     services,
     installation,
     place,
-    client: new Client({ connection, namespace: NAMESPACE }),
+    client: new Client({
+      connection,
+      namespace: NAMESPACE,
+      dataConverter: await openDataConverter(services, installation),
+    }),
     agent,
     async restart(process, overrides) {
       await running.get(process)?.stop();
       return start(process, overrides);
     },
   };
+}
+
+/** As our processes have it. */
+async function openDataConverter({ vault }: Services, installation: Installation): Promise<DataConverter> {
+  const token = new Secret(vault.rootToken);
+  const { dataConverter } = await openPayloads({
+    vault: createVaultClient({ address: vault.address, credential: () => token }),
+    transitMount: installation.vault.mounts.transit,
+    encrypts: true,
+    keyHours: 8,
+    clock: Date.now,
+  });
+  return dataConverter;
 }
 
 function createAgent(): AgentSigner {

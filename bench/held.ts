@@ -25,7 +25,8 @@ export async function waitUntilHeld(client: Client, workflowId: string): Promise
     const { events, next } = await nextEvents(client, workflowId, nextPageToken);
     for (const event of events) {
       const { activityTaskCompletedEventAttributes: completed } = event;
-      if (completed && prepared === null) prepared = { result: decode(completed.result?.payloads?.[0]) };
+      if (completed && prepared === null)
+        prepared = { result: await decode(client, workflowId, completed.result?.payloads?.[0]) };
       if (event.workflowTaskCompletedEventAttributes && prepared !== null)
         return { heldAtMs: toMs(event.eventTime ?? {}), prepared: prepared.result };
       if (event.workflowExecutionFailedEventAttributes || event.workflowExecutionCompletedEventAttributes)
@@ -45,8 +46,12 @@ async function nextEvents(client: Client, workflowId: string, nextPageToken: Uin
   return { events: answer.history?.events ?? [], next: answer.nextPageToken };
 }
 
-function decode(payload: Payload | null | undefined): unknown {
-  return payload === null || payload === undefined ? null : defaultPayloadConverter.fromPayload(payload);
+async function decode({ options }: Client, workflowId: string, payload: Payload | null | undefined): Promise<unknown> {
+  if (payload === null || payload === undefined) return null;
+  const { namespace, loadedDataConverter } = options;
+  const [codec] = loadedDataConverter.payloadCodecs;
+  const [decoded] = (await codec?.decode([payload], { type: 'workflow', namespace, workflowId })) ?? [payload];
+  return defaultPayloadConverter.fromPayload(decoded ?? payload);
 }
 
 function toMs({ seconds, nanos }: Timestamp): number {

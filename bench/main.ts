@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { makeBed } from './bed.js';
 import { measureBundle } from './bundle-size.js';
 import { startFloor } from './floor/floor.js';
+import { measureLedger } from './ledger.js';
 import { measureInTurn, type Pair } from './measure.js';
 import { weighWaitingActions } from './memory.js';
 import { parseOptions, type BenchOptions } from './options.js';
@@ -62,6 +63,9 @@ async function measureAll(options: BenchOptions, progress: Progress): Promise<Re
   const waiting = await progress.step(`weigh ${String(options.held)} waiting actions`, () =>
     weighWaitingActions(bed, subject, options.held, mayHold),
   );
+  const ledger = await progress.step(`${String(options.ledgerEntries)} entries of the ledger`, () =>
+    measureLedger(bed, options.ledgerEntries),
+  );
   return {
     startedAt,
     machine,
@@ -71,6 +75,7 @@ async function measureAll(options: BenchOptions, progress: Progress): Promise<Re
     throughGatewayMs,
     history,
     waiting,
+    ledger,
     bundleBytes: await measureBundle(),
   };
 }

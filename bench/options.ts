@@ -15,12 +15,30 @@ export interface BenchOptions {
   concurrency: number;
   /** Actions held in review to weigh them. */
   held: number;
+  /** Statements that are put into a ledger, and verified. */
+  ledgerEntries: number;
   /** No further pair of blocks begins after this. */
   timeBudgetMs: number;
 }
 
-const FULL = { alone: 30, perBlock: 75, blocks: 3, concurrency: 50, held: 300, timeBudgetMs: 210_000 };
-const QUICK = { alone: 4, perBlock: 50, blocks: 1, concurrency: 50, held: 60, timeBudgetMs: 60_000 };
+const FULL = {
+  alone: 30,
+  perBlock: 75,
+  blocks: 3,
+  concurrency: 50,
+  held: 300,
+  ledgerEntries: 20_000,
+  timeBudgetMs: 210_000,
+};
+const QUICK = {
+  alone: 4,
+  perBlock: 50,
+  blocks: 1,
+  concurrency: 50,
+  held: 60,
+  ledgerEntries: 6_000,
+  timeBudgetMs: 60_000,
+};
 
 /** @throws TypeError for an argument that is not known. */
 export function parseOptions(args: readonly string[]): BenchOptions {

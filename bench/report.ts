@@ -1,3 +1,4 @@
+import type { LedgerRates } from './ledger.js';
 import type { Pair } from './measure.js';
 import { budgetsOf, DURATION_NAMES, ratioOf, type Results } from './results.js';
 import type { Summary } from './statistics.js';
@@ -16,6 +17,8 @@ export function renderReport(results: Results): string {
     `## ${String(concurrency)} actions at a time`,
     renderDurations(crowded),
     `Countersign ends ${crowded.countersign.perSecond.toFixed(1)} actions a second, the floor ${crowded.floor.perSecond.toFixed(1)}.`,
+    '## The ledger',
+    renderLedger(results.ledger),
     '## Where the time goes',
     'Median milliseconds since the line before, one action at a time. A statement is written when its row is inserted.',
     renderSteps(alone),
@@ -53,6 +56,32 @@ function renderSteps({ countersign, floor }: Pair): string {
     return [step, medianMs.toFixed(1), theirs === undefined ? '' : theirs.toFixed(1)];
   });
   return table(['until', 'Countersign', 'floor'], rows);
+}
+
+function renderLedger({ entries, bytesEach, perAction, ...rates }: LedgerRates): string {
+  const row = (what: string, found: number, atLeast: number, floor: number): string[] => [
+    what,
+    String(found),
+    `${String(atLeast)} (${found >= atLeast ? 'met' : '**missed**'})`,
+    String(floor),
+  ];
+  const rows = [
+    row('appended: read, put into the tree, committed in groups, signed', rates.appended, 2_000, rates.appendedFloor),
+    row('verified: hashed up to the root', rates.verified, 10_000, rates.verifiedFloor),
+    row(
+      'compared with the rows of the record, with tiles and checkpoints',
+      rates.compared,
+      10_000,
+      rates.verifiedFloor,
+    ),
+  ];
+  const kib = (bytes: number): string => `${(bytes / 1_024).toFixed(1)} KiB`;
+  return [
+    table(['entries a second', 'Countersign', 'at least', 'floor'], rows),
+    `Of ${String(entries)} entries. The floor inserts the same rows without a tree, and hashes the entries alone. ` +
+      `An entry takes ${bytesEach.toFixed(0)} bytes in the database; one action of this benchmark has ${perAction.statements.toFixed(1)} statements, ` +
+      `which take ${kib(perAction.recordBytes)} on record and ${kib(perAction.ledgerBytes)} in the ledger, indexes included.`,
+  ].join('\n\n');
 }
 
 function both({ median, p95 }: Summary): string {

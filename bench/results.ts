@@ -1,3 +1,4 @@
+import type { LedgerRates } from './ledger.js';
 import type { Measured, Pair } from './measure.js';
 import type { Weight } from './memory.js';
 import { DURATIONS, type DurationName, type HistorySize, type Side } from './sides.js';
@@ -14,6 +15,7 @@ export interface Results {
   throughGatewayMs: number;
   history: Record<Side['name'], HistorySize>;
   waiting: Weight;
+  ledger: LedgerRates;
   bundleBytes: number;
 }
 

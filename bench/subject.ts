@@ -3,7 +3,7 @@ import { ulid } from 'ulid';
 import { asAdmin } from '../apps/devstack/installation/postgres-admin.js';
 import { namesOf } from '../apps/devstack/installation/names.js';
 import { createGatewayApi, type GatewayApi } from '../src/client/api.js';
-import { createGatewayAgent, type CountersignGateway } from '../src/client/gateway.js';
+import { createGatewayAgent, type AgentRequest, type CountersignGateway } from '../src/client/gateway.js';
 import { createGatewayHttp } from '../src/client/http.js';
 import type { Prepared } from '../src/contracts/activities.js';
 import type { PrivilegedActionResult } from '../src/contracts/workflow.js';
@@ -24,11 +24,14 @@ export interface Subject extends Side {
 
 const ATTEMPTS = 5;
 
-const REQUEST = {
-  operation: 'database.export',
-  params: { target: 'orders', query: EXPORT_QUERY, format: 'csv' },
-  reason: 'Monthly report',
-};
+let asked = 0;
+
+/** Another each time: one for the same as an open one would join it. */
+function nextRequest(): AgentRequest {
+  asked += 1;
+  const params = { target: 'orders', query: EXPORT_QUERY, format: 'csv', maxRows: 1_000_000 - (asked % 900_000) };
+  return { operation: 'database.export', params, reason: 'Monthly report' };
+}
 
 /** Signs a DBA in at the identity provider; the agent has its own key. */
 export async function createSubject(bed: Bed): Promise<Subject> {
@@ -90,9 +93,10 @@ async function requestAndApprove(
 /** As the client says: what got no answer is sent again under the same id, which is one request. */
 async function request(agent: CountersignGateway): Promise<string> {
   const actionId = ulid();
+  const asking = nextRequest();
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await agent.request({ ...REQUEST, actionId });
+      await agent.request({ ...asking, actionId });
       return actionId;
     } catch (error) {
       if (!(error instanceof ServiceFault && error.temporary) || attempt === ATTEMPTS) throw error;

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
-// Programs that tests need and that are published as Go modules only: HashiCorp Vault and OpenTofu. Each is built once
-// into the user's cache. usage: go-programs.mjs vault|tofu …
+// Programs that tests need and that are published as Go modules only: HashiCorp Vault, OpenTofu and the OpenTelemetry
+// Collector; and a verifier of the ledger over Go's own packages. Each is built once into the user's cache.
+// usage: go-programs.mjs vault|tofu|otelcol|ledger-check …
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { buildLedgerCheck } from './go-programs/ledger-check.mjs';
+import { buildOtelcol, OTELCOL_VERSION } from './go-programs/otelcol.mjs';
 import { buildTofu, TOFU_VERSION } from './go-programs/tofu.mjs';
 import { buildVault, VAULT_VERSION } from './go-programs/vault.mjs';
 import { withLock } from './lock.mjs';
@@ -35,9 +38,29 @@ const programs = {
     says: /^(OpenTofu|Terraform) v1\./,
     duration: 'about two minutes on two cores',
   },
+  otelcol: {
+    version: OTELCOL_VERSION,
+    recipe: 'otelcol.mjs',
+    build: buildOtelcol,
+    variable: 'COUNTERSIGN_OTELCOL_BIN',
+    // None from the PATH: what is there may lack the file exporter.
+    names: [],
+    says: /^OpenTelemetry Collector v0\./,
+    duration: 'about a minute on two cores',
+  },
+  'ledger-check': {
+    version: '1',
+    recipe: 'ledger-check.mjs',
+    sources: ['ledger-check/main.go', 'ledger-check/go.mod', 'ledger-check/go.sum'],
+    build: buildLedgerCheck,
+    variable: 'COUNTERSIGN_LEDGER_CHECK_BIN',
+    names: [],
+    says: /^ledger-check 1$/m,
+    duration: 'some seconds',
+  },
 };
 
-// With an older one, neither program builds; `GOTOOLCHAIN` may not fetch another behind our back.
+// With an older one, not all of them build; `GOTOOLCHAIN` may not fetch another behind our back.
 const OLDEST_GO = [1, 25];
 
 if (process.argv[1] === import.meta.filename) {
@@ -47,7 +70,7 @@ if (process.argv[1] === import.meta.filename) {
 }
 
 /**
- * @param {'vault' | 'tofu'} name
+ * @param {'vault' | 'tofu' | 'otelcol' | 'ledger-check'} name
  * @returns the path of the program: the one that the environment names, else the one on the PATH, else ours, built when
  * the cache does not have it.
  */
@@ -68,7 +91,7 @@ export async function provideGoProgram(name) {
   for (const file of program.names.flatMap(onPath)) if (program.says.test(await versionOf(file))) return file;
   const folder = join(
     cacheRoot(),
-    `${name}-${program.version}-${await digestOf(join(scripts, 'go-programs', program.recipe))}`,
+    `${name}-${program.version}-${await digestOf(...[program.recipe, ...(program.sources ?? [])].map(ofRecipe))}`,
   );
   const file = join(folder, name);
   if (isExecutable(file)) return file;
@@ -155,13 +178,23 @@ async function runGo(go, args, cwd) {
 async function versionOf(file) {
   const { output } = await run(file, ['version']);
   // A missing configuration file of the user's is warned of first.
-  return output.split('\n').find((line) => /^(Vault|OpenTofu|Terraform|go version)/.test(line)) ?? output;
+  return (
+    output.split('\n').find((line) => /^(Vault|OpenTofu|Terraform|OpenTelemetry|ledger-check|go version)/.test(line)) ??
+    output
+  );
 }
 
-/** The recipe and the machine it built for. */
-async function digestOf(file) {
-  const text = await readFile(file, 'utf8');
-  return createHash('sha256').update([process.platform, process.arch, text].join('\0')).digest('hex').slice(0, 16);
+function ofRecipe(file) {
+  return join(scripts, 'go-programs', file);
+}
+
+/** The recipe, its sources, and the machine it built for. */
+async function digestOf(...files) {
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  return createHash('sha256')
+    .update([process.platform, process.arch, ...texts].join('\0'))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 function cacheRoot() {

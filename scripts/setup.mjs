@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Makes a fresh checkout ready: npm packages, the real services (.services/), the build. Quick when nothing is to do.
 // usage: setup.mjs [--with=NAME,…]: also what some operations and the tests need: `tofu`, `vault` (HashiCorp's), `aws` (moto), `ssh` (OpenSSH),
-// `chromium`, `playground` (Microsoft's client for the tests of Teams).
+// `chromium`, `playground` (Microsoft's client for the tests of Teams), `siem` (OCSF's schema, rsyslog, the OpenTelemetry Collector),
+// `verifiers` (of evidence and ledger, by others: securesystemslib, Go's sumdb).
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { provideGoProgram } from './go-programs.mjs';
 import { withLock } from './lock.mjs';
 import { pipInstall } from './pip.mjs';
 import { installPlayground } from './playground.mjs';
+import { installRsyslog } from './rsyslog-services.mjs';
 import { installSsh } from './ssh-services.mjs';
 import { StepError, main, run, step, tail } from './steps.mjs';
 
@@ -29,7 +31,19 @@ const WHEELS = {
     title: 'fetching moto (about 30 MB)',
     finish: async () => undefined,
   },
+  verifiers: {
+    requirements: join(root, 'scripts', 'verifiers.requirements.txt'),
+    title: 'fetching securesystemslib (about 10 MB)',
+    finish: async () => undefined,
+  },
+  ocsf: {
+    requirements: join(root, 'scripts', 'ocsf.requirements.txt'),
+    title: "fetching OCSF's schema (about 2 MB)",
+    finish: async () => undefined,
+  },
 };
+
+const EXTRAS = ['tofu', 'vault', 'aws', 'ssh', 'chromium', 'playground', 'siem', 'verifiers'];
 
 await main(async () => {
   const extras = readExtras(process.argv.slice(2));
@@ -41,6 +55,15 @@ await main(async () => {
     if (extras.includes('ssh')) await installSsh(services);
     if (extras.includes('chromium')) await provideChromium();
     if (extras.includes('playground')) await installPlayground(services);
+    if (extras.includes('verifiers')) {
+      await installWheels('verifiers');
+      await linkGoProgram('ledger-check');
+    }
+    if (extras.includes('siem')) {
+      await installWheels('ocsf');
+      await installRsyslog(services);
+      await linkGoProgram('otelcol');
+    }
     for (const name of ['tofu', 'vault']) if (extras.includes(name)) await linkGoProgram(name);
   });
   await build();
@@ -48,11 +71,9 @@ await main(async () => {
 
 function readExtras(args) {
   const extras = args.flatMap((argument) => /^--with=(.*)$/.exec(argument)?.[1].split(',') ?? [argument]);
-  const unknown = extras.find((name) => !['tofu', 'vault', 'aws', 'ssh', 'chromium', 'playground'].includes(name));
+  const unknown = extras.find((name) => !EXTRAS.includes(name));
   if (unknown === undefined) return extras;
-  throw new StepError(
-    `Setup knows nothing of ${unknown}. usage: node scripts/setup.mjs [--with=tofu,vault,aws,ssh,chromium,playground]`,
-  );
+  throw new StepError(`Setup knows nothing of ${unknown}. usage: node scripts/setup.mjs [--with=${EXTRAS.join(',')}]`);
 }
 
 function checkNode() {

@@ -1,4 +1,11 @@
-import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Prepared, Reopened } from '../src/contracts/activities.js';
 import type { Envelope } from '../src/core/dsse.js';
 import { actionIdIn } from '../src/contracts/workflow-id.js';
@@ -16,11 +23,32 @@ import { runUnderLease } from './stages/run-under-lease.js';
  * It fails, with a RefusalCode as failure type, only when the request is refused; every other end is a result.
  */
 export async function privilegedAction(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
+  try {
+    return await goTheWay(input);
+  } catch (error) {
+    throw isMalformed(error) ? malformedAnswer(error) : error;
+  }
+}
+
+async function goTheWay(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
   const desk = openReviewDesk();
   const request = requestIn(input);
   const prepared = await prepareFirst(desk, request);
   const ended = await reviewAndRun(desk, request, prepared);
   return concludeAlways(desk, prepared.actionId, ended);
+}
+
+/**
+ * Whoever completes an activity by its id may answer anything, or with a payload that cannot be opened. What that breaks
+ * would fail each workflow task from then on; so it fails the workflow, and the notary closes what has ended.
+ */
+function isMalformed(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError;
+}
+
+function malformedAnswer(cause: Error): ApplicationFailure {
+  const message = 'What an activity is said to have answered is malformed.';
+  return ApplicationFailure.create({ type: 'statement_invalid', message, nonRetryable: true, cause });
 }
 
 /** Clean-up is a stage: no cancellation and no failure before it may skip it. */

@@ -37,7 +37,9 @@ export const cliEnvironmentSchema = z.object({
   COUNTERSIGN_POLICY_DIR: text.describe('For `doctor` and `verify`: folder of the policy bundle.'),
   COUNTERSIGN_POLICY_DIGEST: text.describe('For `doctor`: digest of the only bundle that may load.'),
   ...teamsTexts,
-  COUNTERSIGN_ROOT_KEY: text.describe('For `verify`: raw public key of the offline root, in base64.'),
+  COUNTERSIGN_ROOT_KEY: text.describe(
+    'For `verify`, `replay` and `keyring`: raw public key of the offline root, in base64, or a file with it.',
+  ),
   COUNTERSIGN_KEYRING_FILE: text.describe('For `verify`: the keyring, signed by the root.'),
   XDG_CONFIG_HOME: text.describe('Where the sign-in is kept. Default: `~/.config`.'),
   NO_COLOR: text.describe('Set: no colours.'),

@@ -1,19 +1,28 @@
 import { Command, CommanderError } from 'commander';
 import { visibleJson, visibleText } from '../../src/core/visible-text.js';
+import { addAlarms } from './commands/alarms.js';
 import { addApprove } from './commands/approve.js';
+import { addClear } from './commands/clear.js';
 import { addDeny } from './commands/deny.js';
 import { addDev } from './commands/dev.js';
 import { addDoctor } from './commands/doctor.js';
 import { addDownload } from './commands/download.js';
+import { addFreeze } from './commands/freeze.js';
+import { addFreezes } from './commands/freezes.js';
+import { addEvidence } from './commands/evidence.js';
 import { addIncidents } from './commands/incidents.js';
 import { addKeygen } from './commands/keygen.js';
+import { addKeyring } from './commands/keyring.js';
 import { addList } from './commands/list.js';
 import { addLogin } from './commands/login.js';
 import { addLogout } from './commands/logout.js';
 import { addOperations } from './commands/operations.js';
 import { addPolicy } from './commands/policy.js';
+import { addReplay } from './commands/replay.js';
+import { addReport } from './commands/report.js';
 import { addRequest } from './commands/request.js';
 import { addShow } from './commands/show.js';
+import { addSiem } from './commands/siem.js';
 import { addUnfreeze } from './commands/unfreeze.js';
 import { addVerify } from './commands/verify.js';
 import { addWebhooks } from './commands/webhooks.js';
@@ -45,12 +54,21 @@ const COMMANDS = [
   addWithdraw,
   addDownload,
   addIncidents,
+  addAlarms,
+  addClear,
+  addFreeze,
+  addFreezes,
   addUnfreeze,
+  addSiem,
   addWebhooks,
+  addEvidence,
   addVerify,
+  addReport,
+  addReplay,
   addLogin,
   addLogout,
   addKeygen,
+  addKeyring,
   addOperations,
   addPolicy,
   addDoctor,

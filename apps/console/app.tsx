@@ -5,6 +5,7 @@ import { IncidentsPage } from './lists/incidents-page.js';
 import { QueuePage } from './lists/queue-page.js';
 import { usePageTitle } from './page-title.js';
 import { TroubleNotice, Waiting } from './parts/notice.js';
+import { Standing } from './parts/standing.js';
 import { Link, PATHS, RoutingProvider, useRouting } from './routing.js';
 import { PersonMenu } from './person-menu.js';
 
@@ -51,6 +52,7 @@ function Frame() {
         </nav>
         <PersonMenu />
       </header>
+      <Standing />
       <main id="main" className="page" tabIndex={-1}>
         <Page />
       </main>

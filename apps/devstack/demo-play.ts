@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { renderAction } from '../cli/render/action.js';
-import { verifyStatements } from '../cli/verify-statements.js';
+import { verifyStatements } from '../../src/evidence/verify-statements.js';
 import { createGatewayApi, type GatewayApi } from '../../src/client/api.js';
 import { createGatewayAgent } from '../../src/client/index.js';
 import { createGatewayHttp } from '../../src/client/http.js';
@@ -146,8 +146,8 @@ async function verifyReceipt(stack: DevStack, actionId: string): Promise<{ ok: b
   const api = await apiOf(stack, 'ben');
   const keyring = openKeyring(JSON.parse(await readFile(stack.keyringFile, 'utf8')), stack.installation.root);
   const envelopes = await api.statements(actionId);
-  const agentKey = (agent: string) => (agent === stack.agent.agentId ? stack.agent.publicKey : undefined);
-  const { ok, checks } = verifyStatements(envelopes, { actionId, keyring, agentKey });
+  const agentKeys = (agent: string) => (agent === stack.agent.agentId ? [stack.agent.publicKey] : []);
+  const { ok, checks } = verifyStatements(envelopes, { actionId, keyring, agentKeys });
   const failed = checks.filter((check) => !check.ok).map(({ what }) => what);
   return { ok, text: ok ? `verified: ${String(envelopes.length)} statements, all signatures hold` : failed.join('; ') };
 }

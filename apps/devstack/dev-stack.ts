@@ -8,6 +8,7 @@ import { EXAMPLE_AGENT, EXAMPLE_TARGETS, exampleAgents, examplePeople } from './
 import { install, type Installation } from './installation/install.js';
 import { databaseExport } from './operations/databases.js';
 import type { Example, LiveOperation, Provided } from './operations/live-operation.js';
+import { examplePolicyStore } from './operations/policy-store.js';
 import { writePlace, type Place } from './place.js';
 import { startCountersign } from './processes.js';
 import { readDevstackEnvironment } from './environment.js';
@@ -79,7 +80,7 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
       vault: { address: services.vault.address, adminToken: services.vault.rootToken },
       postgres: { adminUrl: services.postgres.adminUrl },
       targets: EXAMPLE_TARGETS,
-      further: provided.flatMap(({ target }) => (target === undefined ? [] : [target])),
+      further: [examplePolicyStore, ...provided.flatMap(({ target }) => (target === undefined ? [] : [target]))],
     }),
   );
   const agents = await makeAgents(folder);
@@ -91,7 +92,12 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
     gateway: { port: gatewayPort },
     agentKeys: Object.fromEntries(agents.map(({ signer }) => [signer.agentId, signer.publicKey.publicKey])),
     onlyInstalled: true,
-    extra: programSettings(provided),
+    governsPolicy: true,
+    extra: {
+      ...programSettings(provided),
+      notary: { ...programSettings(provided).notary, ...(await siemSettings(folder)) },
+      gateway: { COUNTERSIGN_TEMPORAL_UI_ORIGINS: services.temporal.uiUrl },
+    },
   });
   await step('Starting gateway, worker, executor and notary', async () => {
     const started = await Promise.all(
@@ -124,6 +130,7 @@ async function startStackServices(
       uiPort: ports.temporalUi,
       namespace: TEMPORAL_NAMESPACE,
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
+      codecEndpoint: `http://127.0.0.1:${String(gatewayPort)}/codec`,
     },
     vault: {
       port: ports.vault,
@@ -158,6 +165,13 @@ function programSettings(provided: readonly Provided[]): Partial<Record<ProcessN
   if (programs.length === 0) return {};
   const settings = { COUNTERSIGN_PROGRAMS: programs.map(([name, path]) => `${name}=${path}`).join(',') };
   return { worker: settings, executor: settings, notary: settings };
+}
+
+/** All that happens, as events for a SIEM in a file: `siem/events.ndjson`. */
+async function siemSettings(folder: string): Promise<Record<string, string>> {
+  await mkdir(join(folder, 'siem'), { mode: 0o700 });
+  const sink = { kind: 'ndjson-file', name: 'file', path: join(folder, 'siem', 'events.ndjson') };
+  return { COUNTERSIGN_SIEM_SINKS: JSON.stringify([sink]) };
 }
 
 interface MadeAgent {

@@ -10,6 +10,9 @@ export const EXAMPLE_AGENT = 'export-bot';
 /** Its agent that asks for privileges and Vault policies. */
 export const ACCESS_AGENT = 'access-bot';
 
+/** Its agent that proposes changes of policy. */
+export const POLICY_AUTHOR = 'policy-author';
+
 /** The databases that the example bundle names. */
 export const EXAMPLE_TARGETS: readonly TargetSpec[] = [
   { name: 'orders', environment: 'production', orders: 20_000 },

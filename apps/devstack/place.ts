@@ -20,6 +20,8 @@ export interface PlaceOptions {
   /** Further settings of some processes, e.g. of Slack. */
   extra?: Partial<Record<ProcessName, Record<string, string>>>;
   sweepSeconds?: number;
+  /** Approved changes of policy are followed. Default: the bundle stays as it is written. */
+  governsPolicy?: boolean;
   /** Folder of the bundle to start from. Default: the example. */
   policies?: string;
   /** The bundle's targets stand as they are written: none of the installation's is filled in. */
@@ -81,6 +83,7 @@ export async function writePlace(options: PlaceOptions): Promise<Place> {
         COUNTERSIGN_VAULT_TRANSIT_MOUNT: installation.vault.mounts.transit,
         COUNTERSIGN_POLICY_DIR: policyDir,
         COUNTERSIGN_POLICY_DIGEST: policyDigest,
+        ...(options.governsPolicy === true && { COUNTERSIGN_POLICY_MOUNT: installation.vault.mounts.policy }),
         COUNTERSIGN_ROOT_KEY: installation.root.publicKey,
         COUNTERSIGN_KEYRING_FILE: keyringFile,
         COUNTERSIGN_ARTEFACTS_DIR: artefactsDir,

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { Worker } from '@temporalio/worker';
+import { createFreezeWatch } from '../../activities/freeze-watch.js';
 import { createExecuteActivities } from '../../activities/run-under-lease.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import { assuranceSettings } from '../../src/config/assurance.js';
@@ -8,6 +9,7 @@ import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { openHost } from '../../src/operations/host.js';
 import { operations } from '../../src/operations/catalog.gen.js';
 import { sweepArtefacts } from '../../src/operations/artefacts.js';
+import { listenForChanges } from '../../src/record/postgres-changes.js';
 import { createContents } from '../../src/record/postgres-contents.js';
 import { createDataKeys } from '../../src/vault/data-keys.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
@@ -24,22 +26,25 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
   // First, because the login to Vault works once: who can't work must not use it up.
   const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'executor');
-  const { pool, record, claims, vault, policy, clock, logger, onInternal } = runtime;
+  const { pool, record, claims, payloads, vault, policy, clock, logger, onInternal } = runtime;
   const keys = createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
+  const changes = listenForChanges({ pool, channels: ['freeze'] });
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
     taskQueue: TASK_QUEUES.executor,
+    dataConverter: payloads.dataConverter,
     activities: createExecuteActivities({
       policy,
       operations,
       assurance: assuranceSettings(config),
-      host: await openHost(config),
+      host: { ...(await openHost(config)), ...(runtime.governed !== null && { governed: runtime.governed }) },
       contents: createContents({ pool, keys }),
       record,
       claims,
       leases,
+      freezes: createFreezeWatch({ record, policy, changes, onInternal }),
       refusals: createRefusals({ record, clock, log: logger }),
       artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
       retentionMs: config.COUNTERSIGN_RETENTION_HOURS * 60 * 60 * 1000,
@@ -52,6 +57,7 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
   const sweep = loopEvery(OUTPUT_SWEEP_MS, () => sweepArtefacts(config.COUNTERSIGN_ARTEFACTS_DIR, clock()), onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await sweep.stop();
+    await changes.close();
     await connection.close();
     await runtime.close();
   });

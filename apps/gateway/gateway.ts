@@ -2,10 +2,13 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { createActionWorkflows } from '../../src/channels/action-workflows.js';
-import { createApi } from '../../src/channels/api/api.js';
+import { createActionWorkflows, type ActionWorkflows } from '../../src/channels/action-workflows.js';
+import { createApi, type ApiOptions } from '../../src/channels/api/api.js';
 import { createSourceUploads } from '../../src/record/postgres-source-uploads.js';
 import { createAttachments } from '../../src/channels/attachments.js';
+import { createClearing } from '../../src/channels/clearing.js';
+import { createFreezing } from '../../src/channels/freezing.js';
+import { createFrozenPass } from '../../src/channels/frozen-pass.js';
 import { createIntake } from '../../src/channels/intake.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import { createDecisions } from '../../src/channels/signed-decisions.js';
@@ -13,6 +16,10 @@ import { createUnfreezing } from '../../src/channels/unfreezing.js';
 import { createUnstartedPass } from '../../src/channels/unstarted.js';
 import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
 import { createWithdrawals } from '../../src/channels/withdrawals.js';
+import { createSiemCursors } from '../../src/siem/cursors.js';
+import { readSiemStatus } from '../../src/siem/status.js';
+import { createEvidence } from '../../src/evidence/gather.js';
+import { createLedger } from '../../src/ledger/postgres-ledger.js';
 import { assuranceSettings } from '../../src/config/assurance.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
 import { operations } from '../../src/operations/catalog.gen.js';
@@ -46,15 +53,17 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       runtime.logger.warn(isLost ? 'changes are not told: looking every two seconds' : 'changes are told again');
     },
   });
-  const { app, startLeft } = await assemble(config, runtime, { connection, changes });
+  const { app, startLeft, endFrozen } = await assemble(config, runtime, { connection, changes });
   await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
   const loop = loopEvery(config.COUNTERSIGN_START_SECONDS * 1_000, startLeft, runtime.onInternal);
+  const ending = loopEvery(config.COUNTERSIGN_START_SECONDS * 1_000, endFrozen, runtime.onInternal);
   const { address, port, family } = app.server.address() as AddressInfo;
   return {
     lost: runtime.lost,
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${String(port)}`,
     async stop() {
       await loop.stop();
+      await ending.stop();
       await app.close();
       await changes.close();
       await connection.close();
@@ -67,6 +76,8 @@ interface Assembled {
   app: FastifyInstance;
   /** Starts what was put on record while Temporal was away. */
   startLeft: () => Promise<number>;
+  /** Ends what is open under a freeze. Also made when one is told of. */
+  endFrozen: () => Promise<number>;
 }
 
 // From dist/apps/gateway/.
@@ -83,7 +94,8 @@ async function assemble(
   { connection, changes }: Connections,
 ): Promise<Assembled> {
   const { policy, record, contents, clock, logger } = runtime;
-  const client = new Client({ connection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
+  const { dataConverter } = runtime.payloads;
+  const client = new Client({ connection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE, dataConverter });
   const workflows = createActionWorkflows(client);
   const refusals = createRefusals({ record, clock, log: logger });
   const assurance = assuranceSettings(config);
@@ -101,6 +113,7 @@ async function assemble(
     clock,
     openActionsPerAgent: config.COUNTERSIGN_OPEN_ACTIONS_PER_AGENT,
   });
+  const ledger = createLedger(runtime.pool);
   const app = await createApi({
     policy,
     record,
@@ -110,10 +123,17 @@ async function assemble(
     consoleDir: config.COUNTERSIGN_CONSOLE_DIR ?? BUILT_CONSOLE,
     contents,
     sources: createSourceUploads({ pool: runtime.pool, contents }),
+    evidence: createEvidence({ ...runtime, keyring: runtime.sealedKeyring, ledger }),
     refusals,
     decisions,
     withdrawals: createWithdrawals({ policy, record, workflows, refusals, standIn: identities.standIn }),
+    freezing: createFreezing({ policy, record, operations, refusals, clock }),
     unfreezing: createUnfreezing({ policy, record, refusals, clock }),
+    clearing: createClearing({ policy, record, refusals, clock }),
+    ledger,
+    ledgerIsPublic: config.COUNTERSIGN_LEDGER_PUBLIC,
+    codec: codecOf(config, runtime),
+    siem: () => readSiemStatus({ cursors: createSiemCursors(runtime.pool), ledger, clock }),
     deliveries: createDeliveryLog(runtime.pool),
     workloads: identities.workloads,
     intake,
@@ -121,12 +141,7 @@ async function assemble(
     log: logger,
     trustedProxies: config.COUNTERSIGN_TRUSTED_PROXIES,
     publicUrl: config.COUNTERSIGN_PUBLIC_URL,
-    oidc: {
-      issuer: config.COUNTERSIGN_OIDC_ISSUER,
-      audience: config.COUNTERSIGN_OIDC_AUDIENCE,
-      clientId: config.COUNTERSIGN_OIDC_CLIENT_ID,
-      tokenTypes: config.COUNTERSIGN_OIDC_TOKEN_TYPES,
-    },
+    oidc: oidcOf(config),
     sessionKey: config.COUNTERSIGN_GATEWAY_SESSION_KEY,
     artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
     ready: () => askServices(config, runtime, connection),
@@ -139,7 +154,40 @@ async function assemble(
     clock,
     onInternal: runtime.onInternal,
   });
-  return { app, startLeft };
+  return { app, startLeft, endFrozen: endWhatIsFrozen(runtime, workflows, changes) };
+}
+
+function oidcOf(config: GatewayConfig): ApiOptions['oidc'] {
+  return {
+    issuer: config.COUNTERSIGN_OIDC_ISSUER,
+    audience: config.COUNTERSIGN_OIDC_AUDIENCE,
+    clientId: config.COUNTERSIGN_OIDC_CLIENT_ID,
+    tokenTypes: config.COUNTERSIGN_OIDC_TOKEN_TYPES,
+  };
+}
+
+/** For Temporal's UI and CLI. */
+function codecOf(config: GatewayConfig, { payloads }: Runtime): ApiOptions['codec'] {
+  return {
+    payloads: payloads.codec,
+    namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
+    uiOrigins: config.COUNTERSIGN_TEMPORAL_UI_ORIGINS,
+    audiences: config.COUNTERSIGN_CODEC_AUDIENCES,
+  };
+}
+
+/** The pass that ends what is open under a freeze; made whenever something is frozen, whoever took it. */
+function endWhatIsFrozen(
+  { policy, record, onInternal }: Runtime,
+  workflows: ActionWorkflows,
+  changes: Changes,
+): () => Promise<number> {
+  const canonical = (person: string): string => policy().directory.canonical(person);
+  const endFrozen = createFrozenPass({ record, workflows, canonical });
+  changes.subscribe(({ kind }) => {
+    if (kind === 'freeze' || kind === 'any') endFrozen().catch(onInternal);
+  });
+  return endFrozen;
 }
 
 const READY_TIMEOUT_MS = 2_000;

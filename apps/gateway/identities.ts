@@ -16,14 +16,17 @@ export interface Identities {
 
 export function createIdentities(config: GatewayConfig, runtime: Runtime): Identities {
   const { policy, clock, keyring, signers } = runtime;
-  const signer = signers.intake;
-  if (signer === undefined) throw new Error('createIdentities: this process does not hold the key intake');
   const workloads = createWorkloadTokens({ issuers: config.COUNTERSIGN_WORKLOAD_ISSUERS, policy, clock });
   return {
     workloads,
     standIn: {
       readWorkload: (token) => workloads.read(token),
-      signer,
+      // Read anew each time: the key may be rotated.
+      get signer() {
+        if (signers.intake === undefined)
+          throw new Error('createIdentities: this process does not hold the key intake');
+        return signers.intake;
+      },
       keys: () => keysFor(keyring(), 'request'),
     },
     readPrompter: createPrompterTokens({

@@ -5,10 +5,11 @@ import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { Secret } from '../../src/core/secret.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
-import { ACCESS_AGENT, EXAMPLE_AGENT, EXAMPLE_TARGETS } from '../devstack/example.js';
+import { ACCESS_AGENT, EXAMPLE_AGENT, EXAMPLE_TARGETS, POLICY_AUTHOR } from '../devstack/example.js';
 import { install } from '../devstack/installation/install.js';
 import { namesOf } from '../devstack/installation/names.js';
 import { issueLogin } from '../devstack/installation/vault-logins.js';
+import { examplePolicyStore } from '../devstack/operations/policy-store.js';
 import { examplePolicyTarget } from '../devstack/operations/vault-policy.js';
 import { examplePolicies, missingTargets, placesOfTargets } from '../devstack/place.js';
 import type { InstallerConfig } from './settings.js';
@@ -54,16 +55,18 @@ async function installOnce(
       targetHost: config.COUNTERSIGN_INSTALL_TARGET_HOST,
     },
     targets: EXAMPLE_TARGETS,
-    further: [examplePolicyTarget],
+    further: [examplePolicyTarget, examplePolicyStore],
   });
   const place = folder('place');
   const policies = join(place, 'policies');
   await rm(policies, { recursive: true, force: true });
   const accessKey = config.COUNTERSIGN_INSTALL_ACCESS_AGENT_KEY;
+  const authorKey = config.COUNTERSIGN_INSTALL_POLICY_AUTHOR_KEY;
   const digest = await writeBundle(examplePolicies, policies, {
     agentKeys: {
       [EXAMPLE_AGENT]: config.COUNTERSIGN_INSTALL_AGENT_KEY,
       ...(accessKey !== undefined && { [ACCESS_AGENT]: accessKey }),
+      ...(authorKey !== undefined && { [POLICY_AUTHOR]: authorKey }),
     },
     targets: placesOfTargets(installation),
     withoutTargets: await missingTargets(examplePolicies, installation),

@@ -26,6 +26,10 @@ export const installerConfigSchema = z.object({
     .base64()
     .optional()
     .describe("The same of its `access-bot`, who asks for `database.grant` and `vault.policy`. Default: nobody's."),
+  COUNTERSIGN_INSTALL_POLICY_AUTHOR_KEY: z
+    .base64()
+    .optional()
+    .describe("The same of its `policy-author`, who proposes changes of policy. Default: nobody's."),
   COUNTERSIGN_INSTALL_VAULT_AUDIT_FILE: z.string().min(1).optional().describe("Vault's audit log, as Vault sees it."),
   COUNTERSIGN_VAULT_ADDRESS: z.url({ protocol: /^https?$/ }).describe('Address of Vault.'),
   COUNTERSIGN_TEMPORAL_ADDRESS: z.string().min(1).describe('Host and port of the Temporal frontend.'),

@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionStatusName } from '@temporalio/client';
+import { PLACE_GIVEN_UP } from '../../src/channels/message/given-up.js';
 import type { ConcludeInput } from '../../src/contracts/activities.js';
 import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
@@ -100,7 +101,7 @@ async function endOf(
 
 /** What to look for on record; the receipt says what is found there. */
 function hintOf(status: Status, statements: readonly AnyRecorded[]): ConcludeInput['ended'] {
-  const refusal = latest(statements, 'refusal')?.body;
+  const refusal = allOf(statements, 'refusal').findLast(({ body }) => body.code !== PLACE_GIVEN_UP)?.body;
   // A failed workflow was refused: what refused it is on record.
   if (status === 'FAILED' && refusal !== undefined)
     return { kind: 'not_run', status: 'refused', code: refusal.code, message: refusal.message };
@@ -116,7 +117,8 @@ function hadWorkflow(statements: readonly AnyRecorded[]): boolean {
   return latest(statements, 'lease') !== undefined || latest(statements, 'preview') !== undefined;
 }
 
-async function runningWorkflows(client: Client): Promise<Set<string>> {
+/** Workflow ids of all actions that run, as the list says: it is a moment old. */
+export async function runningWorkflows(client: Client): Promise<Set<string>> {
   const query = `WorkflowType = '${PRIVILEGED_ACTION}' AND ExecutionStatus = 'Running'`;
   const ids = new Set<string>();
   for await (const { workflowId } of client.workflow.list({ query, pageSize: 1_000 })) ids.add(workflowId);
@@ -125,7 +127,8 @@ async function runningWorkflows(client: Client): Promise<Set<string>> {
 
 type Status = WorkflowExecutionStatusName | 'none' | 'unknown';
 
-async function statusOf(client: Client, workflowId: string, runId?: string): Promise<Status> {
+/** Of the run, or of the newest; `none` when there is none, `unknown` when Temporal can't say. */
+export async function statusOf(client: Client, workflowId: string, runId?: string): Promise<Status> {
   try {
     return (await client.workflow.getHandle(workflowId, runId).describe()).status.name;
   } catch (error) {

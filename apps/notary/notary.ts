@@ -4,8 +4,14 @@ import { concludeAction, createConcludeActivities, type ConcludeDependencies } f
 import type { NotaryConfig } from '../../src/config/notary.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { createLedger } from '../../src/ledger/postgres-ledger.js';
 import { openHost } from '../../src/operations/host.js';
+import type { Channel } from '../../src/channels/channel.js';
+import { createAlarmPass } from '../../src/channels/alarm-pass.js';
+import { createFreezePass } from '../../src/channels/freeze-pass.js';
 import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
+import { createArchivist } from '../../src/evidence/archive.js';
+import { createArchivedContents } from '../../src/evidence/archived-contents.js';
 import { createContentRetention } from '../../src/record/content-retention.js';
 import { createWitness, kindOf, witnessOf } from '../../src/targets/targets.js';
 import { createSweeper } from '../../src/vault/sweep.js';
@@ -14,12 +20,20 @@ import { openChannels } from '../channels.js';
 import { loopEvery } from '../loop.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime, type Runtime } from '../runtime.js';
+import { openSiem } from '../siem.js';
 import { openWebhooks } from '../webhooks.js';
+import { startLedger } from './ledger.js';
+import { createArchivePass } from './archive.js';
 import { createInterruptedPass, isLiveRun } from './interrupted.js';
 
 const DAY_MS = 86_400_000;
 // A pass removes 500 things at most.
 const REMOVE_EVERY_MS = 600_000;
+
+const CATCH_UP_EVERY_MS = 60_000;
+
+// How soon people are told of an alarm, or a freeze.
+const ALARMS_EVERY_MS = 10_000;
 
 const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 
@@ -28,19 +42,22 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   // First, because the login to Vault works once: who can't work must not use it up.
   const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'notary');
-  const { record, claims, vault, policy, clock, onInternal } = runtime;
+  const { record, claims, payloads, vault, policy, clock, onInternal } = runtime;
   const webhooks = openWebhooks(config, runtime);
   const channels = [...(await openChannels(config, runtime)), ...webhooks.channels];
   const targets = createWitness({ vault, clock, host: await openHost(config) });
   const witness = witnessOf(targets, (name) => policy().target(name));
   const leases = createLeases({ client: vault, record, claims, witness, clock });
   const clientConnection = await Connection.connect({ address: config.COUNTERSIGN_TEMPORAL_ADDRESS });
-  const client = new Client({ connection: clientConnection, namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE });
+  const { dataConverter } = payloads;
+  const namespace = config.COUNTERSIGN_TEMPORAL_NAMESPACE;
+  const client = new Client({ connection: clientConnection, namespace, dataConverter });
   const concluding = { record, claims, leases, channels, clock, onInternal };
   const sweep = createSweep(runtime, client, concluding);
   const worker = await Worker.create({
     connection,
-    namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
+    namespace,
+    dataConverter,
     taskQueue: TASK_QUEUES.notary,
     activities: createConcludeActivities({ ...concluding, sweep }),
     shutdownGraceTime: '10 seconds',
@@ -53,16 +70,57 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const deliveries = createDeliveryLog(runtime.pool);
   const webhookRetentionMs = config.COUNTERSIGN_WEBHOOK_RETENTION_DAYS * DAY_MS;
   const forgetting = loopEvery(REMOVE_EVERY_MS, () => deliveries.removeOlderThan(webhookRetentionMs), onInternal);
+  const catchingUp = loopEvery(CATCH_UP_EVERY_MS, () => catchUp(channels), onInternal);
+  const siem = openSiem(config, runtime, createLedger(runtime.pool));
+  const ledger = startLedger(config, runtime);
+  const telling = startTelling(channels, runtime);
+  const archiving = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, createArchiving(runtime, client), onInternal);
   return runWorker(worker, runtime.lost, async () => {
+    await ledger.stop();
+    await telling.stop();
     await loop.stop();
+    await archiving.stop();
+    await catchingUp.stop();
     await removing.stop();
     await forgetting.stop();
     await webhooks.stop();
+    await siem.stop();
     await targets.close();
     await clientConnection.close();
     await connection.close();
     await runtime.close();
   });
+}
+
+/** Tells channels of alarms and freezes. What is unreadable of the ones holds up the others not. */
+function startTelling(
+  channels: readonly Channel[],
+  { record, policy, clock, onInternal }: Runtime,
+): { stop(): Promise<void> } {
+  const canonical = (person: string): string => policy().directory.canonical(person);
+  const loops = [createAlarmPass({ record, channels }), createFreezePass({ record, channels, canonical, clock })].map(
+    (pass) => loopEvery(ALARMS_EVERY_MS, pass, onInternal),
+  );
+  return {
+    async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+    },
+  };
+}
+
+/** Each channel by itself: one that is down holds up no other. */
+async function catchUp(channels: readonly Channel[]): Promise<void> {
+  const done = await Promise.allSettled(channels.map(async (channel) => channel.catchUp?.()));
+  const failed = done.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** One pass: what has ended is archived, and its digests are stated. */
+function createArchiving(runtime: Runtime, client: Client): () => Promise<number> {
+  const { contents, onInternal, payloads, pool } = runtime;
+  const archived = createArchivedContents(pool);
+  const archivist = createArchivist({ ...runtime, contents, archived });
+  return createArchivePass({ client, codec: payloads.codec, archived, archivist, onInternal });
 }
 
 type Concluding = Omit<ConcludeDependencies, 'sweep'>;

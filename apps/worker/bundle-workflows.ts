@@ -11,6 +11,7 @@ const { code } = await bundleWorkflowCode({
   // memory of a waiting action, and most of the time of its first signature. Modules must therefore keep no state (ESLint).
   preloadModules: [workflowsPath],
   payloadConverterPath: fileURLToPath(new URL('workflows/payload-converter.js', dist)),
+  failureConverterPath: fileURLToPath(new URL('workflows/failure-converter.js', dist)),
   logger: new DefaultLogger('WARN'),
 });
 await writeFile(fileURLToPath(new URL('workflow-bundle.js', dist)), code);

@@ -13,23 +13,25 @@ import { openChannels } from '../channels.js';
 import { runWorker, type RunningWorker } from '../running-worker.js';
 import { connectToTemporal, createRuntime } from '../runtime.js';
 import { openWebhooks } from '../webhooks.js';
+import { withReplay } from './replay.js';
 
 /** Starts the worker: workflows, `prepare` and `announce`. */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   // First, because the login to Vault works once: who can't work must not use it up.
   const connection = await connectToTemporal(config);
   const runtime = await createRuntime(config, 'worker');
-  const { pool, record, claims, vault, policy, keyring, clock, logger, onInternal } = runtime;
+  const { pool, record, claims, payloads, vault, policy, keyring, clock, logger, onInternal } = runtime;
   const refusals = createRefusals({ record, clock, log: logger });
   const keys = createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
   const webhooks = openWebhooks(config, runtime);
   const channels = [...(await openChannels(config, runtime)), ...webhooks.channels];
-  const host = await openHost(config);
+  const host = { ...(await openHost(config)), ...withReplay(runtime) };
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
     taskQueue: TASK_QUEUES.worker,
+    dataConverter: payloads.dataConverter,
     workflowBundle: { codePath: config.COUNTERSIGN_WORKFLOW_BUNDLE },
     activities: {
       ...createPrepareActivities({

@@ -16,6 +16,7 @@ import { TASK_QUEUES } from '../contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import {
   decideUpdate,
+  learnKeysUpdate,
   PRIVILEGED_ACTION,
   reviewStateQuery,
   withdrawUpdate,
@@ -25,7 +26,7 @@ import {
 } from '../contracts/workflow.js';
 import { workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
-import { isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
+import { isRefusalCode, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
 
 /** What is shown of an action before its preview exists. Never encoded: nothing secret. */
 export interface ActionStart {
@@ -63,6 +64,7 @@ export interface UpdateAddress {
 /** How long Temporal may take to answer one call, and how long an action may still be preparing. */
 const CALL_TIMEOUT_MS = 10_000;
 const PREPARING_PAUSE_MS = 200;
+const KEYS_ARE_OLD: readonly RefusalCode[] = ['key_unknown', 'signature_invalid'];
 
 /** The workflows of one Temporal namespace. All of its errors are Refusal or ServiceFault. */
 export function createActionWorkflows(client: Client): ActionWorkflows {
@@ -81,11 +83,18 @@ export function createActionWorkflows(client: Client): ActionWorkflows {
   ): Promise<Answer> => {
     const handle = client.workflow.getHandle(workflowIdOf(actionId), runId);
     const deadlineMs = Date.now() + CALL_TIMEOUT_MS;
+    let hasLearnt = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
         // A rejected update leaves nothing behind, so its id may be used again.
         return await call(() => handle.executeUpdate(definition, { updateId, args: [envelope] }));
       } catch (error) {
+        // The caller has verified the signature: the action was prepared before the key was rotated.
+        if (error instanceof Refusal && KEYS_ARE_OLD.includes(error.code) && !hasLearnt) {
+          hasLearnt = true;
+          await call(() => handle.executeUpdate(learnKeysUpdate));
+          continue;
+        }
         // The plan is on record a moment before the workflow opens its review.
         const early = error instanceof Refusal && error.code === 'action_unknown';
         if (!early) throw error;

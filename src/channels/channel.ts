@@ -1,5 +1,7 @@
 import { ServiceFault } from '../core/errors.js';
 import type { ActionView } from '../record/action-view.js';
+import type { AlarmState } from './clearing.js';
+import type { FreezeState } from './freezing.js';
 
 /** Why a channel is told. */
 export type AnnouncementEvent = 'opened' | 'reminded' | 'escalated' | 'paged' | 'decided' | 'reopened' | 'concluded';
@@ -22,4 +24,18 @@ export interface Channel {
    * Absent: the channel shows what the record says, and no more.
    */
   leaseLate?(view: ActionView): Promise<void>;
+  /** Told of an alarm about record, ledger or policy, by each process once. Absent: the channel wakes nobody. */
+  alarmStands?(alarm: AlarmState): Promise<void>;
+  /** Told when somebody cleared an alarm, by each process once, also of one that another process or none told of. */
+  alarmCleared?(alarm: AlarmState): Promise<void>;
+  /** Told of a freeze, by whomever, by each process once. */
+  freezeStands?(freeze: FreezeState): Promise<void>;
+  /** Told when a freeze was lifted; as `alarmCleared`. */
+  freezeLifted?(freeze: FreezeState): Promise<void>;
+  /**
+   * Asked every minute: does what no announcement brings, such as a reminder that was held in somebody's quiet hours, or an
+   * alert that stands although what it told of is over. Absent: there is no such thing.
+   * @throws ServiceFault when some of it could not be done: it is asked for again.
+   */
+  catchUp?(): Promise<void>;
 }

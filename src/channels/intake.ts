@@ -1,6 +1,6 @@
 import { payloadDigest } from '../core/dsse.js';
 import { parseJsonBody } from './json-body.js';
-import { Refusal } from '../core/errors.js';
+import { AlreadyAsked, Refusal } from '../core/errors.js';
 import { sha256Hex } from '../core/json.js';
 import { REQUEST_LIMITS } from '../core/schemas/action.js';
 import { requireNotFrozen } from '../enforcement/frozen.js';
@@ -8,6 +8,8 @@ import { admit, openRequest, type Admitted, type OpenedRequest } from '../operat
 import type { OperationCatalog } from '../operations/operation.js';
 import { readReplaced } from '../operations/replaced.js';
 import type { Policy } from '../policy/policy.js';
+import { askedOnce, type AskedOnce } from '../record/asked-once.js';
+import { scopesOver } from '../record/freezes.js';
 import { latest, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import type { ActionStart } from './action-workflows.js';
@@ -48,12 +50,14 @@ export interface Submission {
 export interface Submitted {
   actionId: string;
   requestDigest: string;
+  /** Whether it is an earlier action of the agent's, for the same and still open: then nothing new was started. */
+  joined: boolean;
 }
 
 export interface Intake {
   /**
    * Admits an agent's signed request, puts it on record and starts its workflow. The same request again is answered
-   * the same and starts nothing twice.
+   * the same and starts nothing twice. One for the same as an open action of the agent's joins that one.
    * @throws Refusal naming the field; it is on record and no workflow exists.
    * @throws ServiceFault when it could not be recorded or started: send the same again.
    */
@@ -74,18 +78,21 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Judges a request and puts it on record. */
   const accept = async (opened: OpenedRequest, provenance: Provenance | null): Promise<'open' | 'concluded'> => {
     const { policy, operations, clock, record } = options;
-    const { actionId, agent } = opened.request;
-    const [statements, freezes] = await Promise.all([record.ofAction(actionId), record.freezesOf(agent)]);
+    const { request } = opened;
+    const { actionId } = request;
+    const [statements, freezes] = await Promise.all([record.ofAction(actionId), record.freezesOf(scopesOver(request))]);
     const found = await admitUnlessKnown(opened, statements, () =>
       admit({ opened, policy: policy(), operations, nowMs: clock() }),
     );
     if (found === 'concluded') return 'concluded';
     if (found === 'new') {
-      requireNotFrozen(freezes, agent, policy().directory);
+      requireNotFrozen(freezes, opened.request, policy().directory);
       await readReplaced(record, opened.request);
-      await checkQuota(opened, options);
-      await record.appendAgentStatement('request', actionId, opened.envelope);
+      await checkQuota(opened, askedOnce(request, provenance), options);
     }
+    // Of one that is known: whether these people came with it at first.
+    if (found === 'new' || (provenance !== null && latest(statements, 'provenance') === undefined))
+      await record.appendAgentStatement('request', actionId, opened.envelope, askedOnce(request, provenance));
     // Before the workflow starts: who is barred must be known when it is planned.
     if (provenance !== null) {
       const { requestDigest } = opened;
@@ -115,10 +122,9 @@ export function createIntake(options: IntakeOptions): Intake {
         // First, so that people are shown it together with the request.
         if (state === 'open' && logs !== null) await options.attachments.attachLogs(found, logs);
         if (state === 'open') await options.start(startOf(found, options.policy(), options.operations));
-        return { actionId: request.actionId, requestDigest };
+        return { actionId: request.actionId, requestDigest, joined: false };
       } catch (error) {
-        await recordRefused(error, { opened, body, address }, options.refusals);
-        throw error;
+        return await joinOrThrow(error, { opened, body, address }, options.refusals);
       }
     },
     async attach({ actionId, body, address }) {
@@ -141,6 +147,17 @@ export function createIntake(options: IntakeOptions): Intake {
       }
     },
   };
+}
+
+/** The refusal is on record either way; one that asks for the same as an open action is answered with that one. */
+async function joinOrThrow(
+  error: unknown,
+  attempt: { opened: OpenedRequest | null; body: Uint8Array; address: string },
+  refusals: Refusals,
+): Promise<Submitted> {
+  await recordRefused(error, attempt, refusals);
+  if (error instanceof AlreadyAsked) return { ...error.first, joined: true };
+  throw error;
 }
 
 async function recordRefused(
@@ -183,9 +200,16 @@ async function admitUnlessKnown(
   return latest(statements, 'receipt') === undefined ? 'known' : 'concluded';
 }
 
-async function checkQuota({ request }: OpenedRequest, { record, openActionsPerAgent }: IntakeOptions): Promise<void> {
+async function checkQuota(
+  { request }: OpenedRequest,
+  once: AskedOnce,
+  { record, openActionsPerAgent }: IntakeOptions,
+): Promise<void> {
   const open = await record.listActions({ agent: request.agent, open: true, limit: openActionsPerAgent });
   if (open.length < openActionsPerAgent) return;
+  // One that joins takes no place.
+  const first = await record.openTwin(once, request.actionId);
+  if (first !== null) throw new AlreadyAsked(first);
   throw new Refusal(
     'quota_exceeded',
     `The agent has ${String(openActionsPerAgent)} open actions, which is the most it may have: withdraw one, or wait.`,

@@ -3,6 +3,7 @@ import { sha256Hex } from '../core/json.js';
 import { visibleLine } from '../core/visible-text.js';
 import type { Record as ActionRecord } from '../record/record.js';
 import type { Log } from './log.js';
+import { createRateLimiter } from './rate-limiter.js';
 
 /** What is known of an attempt that was turned away. */
 export interface RefusedAttempt {
@@ -39,7 +40,7 @@ const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
 
 /** The record's side of every "no" of the gateway, rate-limited per source. */
 export function createRefusals({ record, clock, log }: RefusalsOptions): Refusals {
-  const limiter = createLimiter(clock);
+  const limiter = createRateLimiter(REFUSAL_RATE, clock);
   const seen = new WeakSet<Refusal>();
   let unrecorded = 0;
   return {
@@ -65,24 +66,6 @@ export function createRefusals({ record, clock, log }: RefusalsOptions): Refusal
       } catch (error) {
         log.error({ err: error, code: refusal.code, who }, 'a refusal could not be recorded');
       }
-    },
-  };
-}
-
-function createLimiter(clock: () => number): { take(source: string): boolean } {
-  const buckets = new Map<string, { tokens: number; atMs: number }>();
-  return {
-    take(source) {
-      const nowMs = clock();
-      const before = buckets.get(source) ?? { tokens: REFUSAL_RATE.burst, atMs: nowMs };
-      const refilled = before.tokens + ((nowMs - before.atMs) / 60_000) * REFUSAL_RATE.perMinute;
-      const tokens = Math.min(REFUSAL_RATE.burst, refilled);
-      // Set anew, so that the source heard of longest ago is the first to be forgotten.
-      buckets.delete(source);
-      buckets.set(source, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
-      const [oldest] = buckets.keys();
-      if (buckets.size > REFUSAL_RATE.sources && oldest !== undefined) buckets.delete(oldest);
-      return tokens >= 1;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { DecisionAnswer } from '../contracts/workflow.js';
 import { lackOfAssurance, type AssuranceSettings } from '../core/assurance.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
+import { requireNoAlarm } from '../enforcement/alarmed.js';
 import type { Policy } from '../policy/policy.js';
 import { viewAction, type ActionView } from '../record/action-view.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
@@ -42,9 +43,11 @@ export function createDecisions(options: DecisionsOptions): Decisions {
     async decide(request) {
       const openRun = options.workflows.openRun(request.actionId);
       openRun.catch(() => undefined); // reported where it is awaited, if it is
+      const alarms = request.decision === 'approve' ? options.record.alarms() : Promise.resolve([]);
+      alarms.catch(() => undefined); // likewise
       const statements = await options.record.ofAction(request.actionId);
       try {
-        return await decide(request, statements, { ...options, openRun });
+        return await decide(request, statements, { ...options, openRun, alarms });
       } catch (error) {
         if (error instanceof Refusal) await putRefusal(error, request, statements, options);
         throw error;
@@ -53,8 +56,8 @@ export function createDecisions(options: DecisionsOptions): Decisions {
   };
 }
 
-/** With the newest run, asked for while the record was read. */
-type Deciding = DecisionsOptions & { openRun: Promise<string | null> };
+/** With the newest run, and for an approval the alarms, asked for while the record was read. */
+type Deciding = DecisionsOptions & { openRun: Promise<string | null>; alarms: Promise<readonly AnyRecorded[]> };
 
 async function decide(
   request: DecisionRequest,
@@ -64,6 +67,7 @@ async function decide(
   const reason = cleanReason(request);
   const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
   if (sameEvent !== undefined) return answerAgain(request, sameEvent, statements, options);
+  requireNoAlarm(await options.alarms, options.policy().directory);
   const review = await openReview(request, statements, options);
   const person = options.policy().directory.canonical(request.person.id);
   const earlier = review.decisions.find(({ body }) => body.approver.person === person);

@@ -1,10 +1,11 @@
 import { Refusal } from '../core/errors.js';
-import { sha256Hex } from '../core/json.js';
-import type { StatementBody } from '../core/schemas/statements.js';
+import { digestOf, sha256Hex } from '../core/json.js';
+import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { Policy } from '../policy/policy.js';
-import { openFreezes } from '../record/freezes.js';
-import type { Record as ActionRecord, Recorded } from '../record/record.js';
+import { liftersMissing, liftsOf, openFreezes, wordOfScope } from '../record/freezes.js';
+import type { AnyDraft, Record as ActionRecord, Recorded } from '../record/record.js';
+import { cleanReason } from './person-reason.js';
 import type { Refusals } from './refusals.js';
 
 export interface UnfreezingOptions {
@@ -15,30 +16,31 @@ export interface UnfreezingOptions {
 }
 
 export interface UnfreezeRequest {
-  agent: string;
+  scope: FreezeScope;
   reason: string;
   /** Whom the channel authenticated. */
   person: Person;
   via: StatementBody<'unfreeze'>['via'];
 }
 
-/** Freezes that were lifted now; none when the agent was not frozen. */
+/** What came of it; both are empty when nothing of this scope was frozen. */
 export interface Unfrozen {
-  agent: string;
-  lifted: { actionId: string; freeze: string }[];
+  scope: FreezeScope;
+  /** Freezes that are lifted now. `actionId`: the action for whose effect the executor froze its agent. */
+  lifted: { freeze: string; actionId: string | null }[];
+  /** Freezes by a person: so many more people must say that they are lifted. */
+  waiting: { freeze: string; missing: number }[];
 }
 
 export interface Unfreezing {
   /**
-   * Lifts every freeze of an agent, each by a statement of its own, signed with the gateway's key `decision`.
-   * @throws Refusal on record: `self_approval` for who owns or prompts the agent, `not_an_approver` for who is not in the
-   *   bundle's group for it, `forbidden` where the bundle names none, `reason_missing`, `agent_unknown`.
+   * Says of every freeze of exactly this scope that it may be lifted, each by a statement of its own, signed with the
+   * gateway's key `decision`. One person lifts what the executor froze, two different people what a person froze.
+   * @throws Refusal on record: `self_approval` for who owns or prompts the frozen agent, `not_an_approver` for who is not in
+   *   the bundle's group for it, `forbidden` where the bundle names none, `reason_missing`, `agent_unknown`.
    */
   unfreeze(request: UnfreezeRequest): Promise<Unfrozen>;
 }
-
-/** Most characters of a person's reason. */
-const REASON_CHARS = 2_000;
 
 export function createUnfreezing(options: UnfreezingOptions): Unfreezing {
   return {
@@ -48,7 +50,7 @@ export function createUnfreezing(options: UnfreezingOptions): Unfreezing {
       } catch (error) {
         if (error instanceof Refusal) {
           const who = `person/${options.policy().directory.canonical(request.person.id)}`;
-          const sentDigest = sha256Hex(JSON.stringify([request.agent, request.reason]));
+          const sentDigest = sha256Hex(JSON.stringify([request.scope, request.reason]));
           await options.refusals.put(error, { action: null, who, sentDigest, source: who });
         }
         throw error;
@@ -58,51 +60,65 @@ export function createUnfreezing(options: UnfreezingOptions): Unfreezing {
 }
 
 async function unfreeze(
-  { agent, reason: sent, person, via }: UnfreezeRequest,
+  { scope, reason: sent, person, via }: UnfreezeRequest,
   { policy, record, clock }: UnfreezingOptions,
 ): Promise<Unfrozen> {
-  const by = requireUnfreezer(policy(), agent, person);
-  const reason = cleanReason(sent);
-  const open = openFreezes(await record.freezesOf(agent), agent);
-  const unfrozenAtMs = clock();
-  await record.append(
-    open.map(({ digest, actionId, statement }) => ({
-      kind: 'unfreeze' as const,
-      actionId,
-      requestDigest: statement.subject[0].digest.sha256,
-      body: { agent, freeze: digest, reason, by, via, unfrozenAtMs },
-      // Two people, or one twice: a freeze is lifted once.
-      key: digest,
-    })),
+  const { directory } = policy();
+  const canonical = (id: string): string => directory.canonical(id);
+  const by = requireUnfreezer(policy(), scope, person);
+  const reason = cleanReason(sent, 'Say why it may act again: it goes on record.');
+  const isMeant = (one: FreezeScope): boolean => wordOfScope(one) === wordOfScope(scope);
+  const before = await record.freezesOf([scope]);
+  const open = openFreezes(before, isMeant, canonical);
+  // A person says it once of each freeze.
+  const unsaid = open.filter((freeze) =>
+    liftsOf(freeze, before).every(({ body }) => canonical(body.by.person) !== by.person),
   );
-  return { agent, lifted: open.map(toLifted) };
+  const said = { reason, by, via, unfrozenAtMs: clock() };
+  await record.append(unsaid.map((freeze) => draftOf(freeze, said)));
+  // Somebody else may have said it at the same time.
+  const after = await record.freezesOf([scope]);
+  const standing = open.map((freeze) => ({ freeze, missing: liftersMissing(freeze, after, canonical) }));
+  return {
+    scope,
+    lifted: standing
+      .filter(({ missing }) => missing === 0)
+      .map(({ freeze: { digest, actionId } }) => ({ freeze: digest, actionId })),
+    waiting: standing
+      .filter(({ missing }) => missing > 0)
+      .map(({ freeze: { digest }, missing }) => ({ freeze: digest, missing })),
+  };
 }
 
-function toLifted({ actionId, digest }: Recorded<'freeze'>): Unfrozen['lifted'][number] {
-  return { actionId: actionId ?? '', freeze: digest };
+function draftOf(
+  { digest, actionId, statement, body: frozen }: Recorded<'freeze'>,
+  said: Pick<StatementBody<'unfreeze'>, 'reason' | 'by' | 'via' | 'unfrozenAtMs'>,
+): AnyDraft {
+  if (frozen.because === 'person') {
+    const body = { freeze: digest, ...said };
+    const key = `${digest}/${said.by.person}`;
+    return { kind: 'unfreeze', actionId: null, requestDigest: digestOf(body), body, key };
+  }
+  const requestDigest = statement.subject[0].digest.sha256;
+  // Two people, or one twice: what the executor froze is lifted once.
+  const body = { agent: frozen.agent, freeze: digest, ...said };
+  return { kind: 'unfreeze', actionId, requestDigest, body, key: digest };
 }
 
-function requireUnfreezer({ directory }: Policy, agent: string, { id }: Person): StatementBody<'unfreeze'>['by'] {
+function requireUnfreezer({ directory }: Policy, scope: FreezeScope, { id }: Person): StatementBody<'unfreeze'>['by'] {
   const person = directory.canonical(id);
   // Nobody's token came with a freeze: everyone who may prompt the agent is barred. Throws for an unknown agent.
-  const barred = directory.barredFor(agent).find((entry) => entry.person === person);
-  if (barred !== undefined) throw new Refusal('self_approval', `You may not unfreeze ${agent}: ${barred.because}.`);
+  const barred =
+    scope.kind === 'agent' ? directory.barredFor(scope.agent).find((entry) => entry.person === person) : undefined;
+  if (barred !== undefined)
+    throw new Refusal('self_approval', `You may not unfreeze ${wordOfScope(scope)}: ${barred.because}.`);
   const group = directory.unfreezeGroup();
   if (group === null) {
     throw new Refusal(
       'forbidden',
-      'The policy bundle lets nobody unfreeze agents: it must name a group (directory.yaml, unfreeze).',
+      'The policy bundle lets nobody unfreeze: it must name a group (directory.yaml, unfreeze).',
     );
   }
   if (directory.groupsOf(person).includes(group)) return { person, group };
-  throw new Refusal('not_an_approver', `You are not in group ${group}, whose people unfreeze agents.`);
-}
-
-function cleanReason(sent: string): string {
-  // Controls and lone surrogates: the latter have no canonical JSON.
-  const reason = sent.replace(/(?![\n\t])\p{Cc}|\p{Cs}/gu, '').trim();
-  if (reason === '')
-    throw new Refusal('reason_missing', 'Say why the agent may act again: it goes on record.', 'reason');
-  if (reason.length <= REASON_CHARS) return reason;
-  throw new Refusal('field_invalid', `A reason has at most ${String(REASON_CHARS)} characters.`, 'reason');
+  throw new Refusal('not_an_approver', `You are not in group ${group}, whose people unfreeze.`);
 }

@@ -75,7 +75,7 @@ export function createWithdrawals(options: WithdrawalsOptions): Withdrawals {
   };
 }
 
-/** False: its review is closed, it is about to run. */
+/** False: its review is closed, it is about to run; or policy changed who signs for its agent since it opened. */
 async function takeBack(
   workflows: WithdrawalsOptions['workflows'],
   run: { actionId: string; runId: string },
@@ -85,7 +85,9 @@ async function takeBack(
     await workflows.withdraw({ ...run, updateId: `withdrawal:${payloadDigest(signed)}` }, signed);
     return true;
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'action_closed') return false;
+    // The signature was verified by the bundle in force; the workflow knows the key of the one before.
+    if (error instanceof Refusal && (error.code === 'action_closed' || error.code === 'signature_invalid'))
+      return false;
     throw error;
   }
 }

@@ -36,6 +36,7 @@ const decisionSchema = z.looseObject({
   channel: z.string(),
   groups: z.array(z.string()),
   decidedAtMs: timeMsSchema,
+  signIn: z.looseObject({ authTimeMs: timeMsSchema.nullable(), acr: z.string().nullable() }).optional(),
   current: z.boolean(),
 });
 
@@ -131,7 +132,12 @@ export const actionViewSchema = z.looseObject({
 }) as unknown as z.ZodType<ActionView>;
 
 /** The answer to `POST /actions`. */
-export const acceptedSchema = z.looseObject({ actionId: actionIdSchema, state: stateSchema });
+export const acceptedSchema = z.looseObject({
+  actionId: actionIdSchema,
+  requestDigest: digestSchema.optional(),
+  state: stateSchema,
+  joined: z.boolean().default(false),
+});
 export type Accepted = z.infer<typeof acceptedSchema>;
 
 export const pageSchema = z.looseObject({
@@ -166,10 +172,58 @@ export const incidentPageSchema = z.looseObject({
 /** A page of incidents, newest first. */
 export type IncidentPage = z.infer<typeof incidentPageSchema>;
 
+/** One alarm about record, ledger or policy. */
+export const alarmSchema = z.looseObject({
+  digest: digestSchema,
+  code: z.string(),
+  severity: z.string(),
+  sentence: z.string(),
+  stopsApprovals: z.boolean(),
+  raisedAtMs: timeMsSchema,
+  /** Null while it stands. */
+  cleared: z
+    .looseObject({ reason: z.string(), by: z.looseObject({ person: z.string() }), clearedAtMs: timeMsSchema })
+    .nullable(),
+});
+export type AlarmAnswer = z.infer<typeof alarmSchema>;
+
+export const alarmsSchema = z.looseObject({ alarms: z.array(alarmSchema) });
+
+const freezeScopeSchema = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('agent'), agent: z.string() }),
+  z.looseObject({ kind: z.literal('operation'), operation: z.string() }),
+  z.looseObject({ kind: z.literal('all') }),
+]);
+
+/** One freeze that stands. */
+export const freezeStateSchema = z.looseObject({
+  digest: digestSchema,
+  scope: freezeScopeSchema,
+  because: z.string(),
+  /** Who froze it, and why; null when the executor froze an agent for what an action did. */
+  by: z.string().nullable(),
+  reason: z.string().nullable(),
+  actionId: z.string().nullable(),
+  frozenAtMs: timeMsSchema,
+  lifts: z.array(z.looseObject({ person: z.string(), reason: z.string(), atMs: timeMsSchema })),
+  /** How many more people must lift it. */
+  missing: z.int(),
+});
+export type FreezeState = z.infer<typeof freezeStateSchema>;
+
+export const freezesSchema = z.looseObject({
+  freezes: z.array(freezeStateSchema),
+  /** Digests of statements that do not verify: somebody tampered with the record. */
+  unreadable: z.array(z.string()),
+});
+export type FreezeList = z.infer<typeof freezesSchema>;
+
 export const unfrozenSchema = z.looseObject({
-  agent: z.string(),
-  /** What had frozen it; empty when it was not frozen. */
-  lifted: z.array(z.looseObject({ actionId: z.string(), freeze: digestSchema })),
+  scope: freezeScopeSchema,
+  /** What is lifted now; empty when nothing of this scope was frozen. `actionId`: for whose effect the executor froze it. */
+  lifted: z.array(z.looseObject({ freeze: digestSchema, actionId: z.string().nullable() })),
+  /** What a person froze, and so many more people must lift. */
+  waiting: z.array(z.looseObject({ freeze: digestSchema, missing: z.int() })),
 });
 export type Unfrozen = z.infer<typeof unfrozenSchema>;
 
@@ -177,11 +231,37 @@ export type Unfrozen = z.infer<typeof unfrozenSchema>;
 export const withdrawnSchema = z.looseObject({ state: z.enum(['withdrawn', 'ending']) });
 export type Withdrawn = z.infer<typeof withdrawnSchema>['state'];
 
+const siemSinkSchema = z.looseObject({
+  sink: z.string(),
+  kind: z.string(),
+  /** Index of the next entry of the ledger that is to be sent. */
+  next: z.int(),
+  lastUid: z.string().nullable(),
+  lagEntries: z.int(),
+  /** Age of the oldest entry that was not sent; 0 when all were. */
+  lagSeconds: z.int(),
+  /** Events that the receiver refused for good. */
+  rejected: z.int(),
+  sentAtMs: timeMsSchema.nullable(),
+  lastError: z.string().nullable(),
+  failingSinceMs: timeMsSchema.nullable(),
+  /** When a notary last worked for this sink. */
+  seenAtMs: timeMsSchema,
+});
+export type SiemSink = z.infer<typeof siemSinkSchema>;
+
+export const siemStatusSchema = z.looseObject({ ledgerSize: z.int(), sinks: z.array(siemSinkSchema) });
+/** How far the SIEM was sent the ledger. */
+export type SiemStatus = z.infer<typeof siemStatusSchema>;
+
 export const webhookDeliverySchema = z.looseObject({
   /** The `webhook-id` that the receiver got. */
   id: z.string(),
   endpoint: z.string(),
-  actionId: actionIdSchema,
+  /** Null when it tells of an alarm or a freeze. */
+  actionId: actionIdSchema.nullable(),
+  /** Digest of the alarm or freeze that it tells of; null when it tells of an action. */
+  statement: digestSchema.nullable(),
   event: z.string(),
   state: z.enum(['pending', 'delivered', 'failed']),
   attempts: z.int(),

@@ -2,24 +2,33 @@ import { z } from 'zod';
 import type { DecisionAnswer } from '../contracts/workflow.js';
 import type { Envelope } from '../core/dsse.js';
 import type { ActionRequest } from '../core/schemas/action.js';
-import type { StatementBody } from '../core/schemas/statements.js';
+import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { ActionView } from '../record/action-view.js';
 import {
   acceptedSchema,
   actionViewSchema,
   decisionAnswerSchema,
+  alarmSchema,
+  alarmsSchema,
+  freezesSchema,
+  freezeStateSchema,
   incidentPageSchema,
   pageSchema,
   statementsSchema,
   unfrozenSchema,
   waitSchema,
+  siemStatusSchema,
   webhookDeliveriesSchema,
   webhookDeliverySchema,
   withdrawnSchema,
   type Accepted,
   type ActionPage,
+  type FreezeList,
+  type FreezeState,
+  type AlarmAnswer,
   type IncidentPage,
   type Unfrozen,
+  type SiemStatus,
   type WebhookDelivery,
   type WebhookDeliveryPage,
   type Withdrawn,
@@ -76,10 +85,22 @@ export interface GatewayApi {
   withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<Withdrawn>;
   output(actionId: string): Promise<ReadableStream<Uint8Array>>;
   statements(actionId: string): Promise<Envelope[]>;
+  /** The evidence bundle, byte for byte as it is verified. For people. */
+  evidence(actionId: string): Promise<ReadableStream<Uint8Array>>;
   /** Incidents, newest first: of all agents, or of one. For people. */
   incidents(filter?: { agent?: string; limit?: number; before?: string }): Promise<IncidentPage>;
-  /** Lifts all that froze an agent. For people. */
-  unfreeze(agent: string, reason: string): Promise<Unfrozen>;
+  /** Alarms that stand, and those cleared within a week, newest first. For people. */
+  alarms(): Promise<AlarmAnswer[]>;
+  /** Says that an alarm was looked into. For people of the bundle's group. */
+  clearAlarm(digest: string, reason: string): Promise<AlarmAnswer>;
+  /** Freezes an agent, an operation or everything. For approvers. */
+  freeze(scope: FreezeScope, reason: string): Promise<FreezeState>;
+  /** All that is frozen now, newest first. For people. */
+  freezes(): Promise<FreezeList>;
+  /** Says that what froze exactly this scope may be lifted. For people. */
+  unfreeze(scope: FreezeScope, reason: string): Promise<Unfrozen>;
+  /** How far each SIEM sink lags behind the ledger. For people. */
+  siem(): Promise<SiemStatus>;
   /** What became of webhooks, newest first. For people. */
   webhookDeliveries(filter?: {
     action?: string;
@@ -144,10 +165,13 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const query = { agent, limit: limit?.toString(), before };
       return http.json({ method: 'GET', path: '/incidents', query }, incidentPageSchema);
     },
-    unfreeze: async (agent, reason) => {
-      const path = `/agents/${encodeURIComponent(agent)}/unfreeze`;
-      return http.json({ method: 'POST', path, body: { reason } }, unfrozenSchema);
+    alarms: async () => (await http.json({ method: 'GET', path: '/alarms' }, alarmsSchema)).alarms,
+    clearAlarm: async (digest, reason) => {
+      const path = `/alarms/${encodeURIComponent(digest)}/clearance`;
+      return http.json({ method: 'POST', path, body: { reason } }, alarmSchema);
     },
+    ...freezingOver(http),
+    siem: async () => http.json({ method: 'GET', path: '/siem' }, siemStatusSchema),
     webhookDeliveries: async ({ limit, ...filter } = {}) => {
       const query = { ...filter, limit: limit?.toString() };
       return http.json({ method: 'GET', path: '/webhooks/deliveries', query }, webhookDeliveriesSchema);
@@ -158,7 +182,19 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
     },
     logs: async (actionId) => http.text({ method: 'GET', path: `${pathOf(actionId)}/logs` }),
     output: async (actionId) => http.stream({ method: 'GET', path: `${pathOf(actionId)}/output` }),
+    evidence: async (actionId) =>
+      http.stream({ method: 'GET', path: `${pathOf(actionId)}/evidence`, timeoutMs: UPLOAD_MS }),
     statements: async (actionId) =>
       (await http.json({ method: 'GET', path: `${pathOf(actionId)}/statements` }, statementsSchema)).statements,
+  };
+}
+
+function freezingOver(http: GatewayHttp): Pick<GatewayApi, 'freeze' | 'freezes' | 'unfreeze'> {
+  return {
+    freeze: async (scope, reason) =>
+      http.json({ method: 'POST', path: '/freezes', body: { scope, reason } }, freezeStateSchema),
+    freezes: async () => http.json({ method: 'GET', path: '/freezes' }, freezesSchema),
+    unfreeze: async (scope, reason) =>
+      http.json({ method: 'POST', path: '/unfreezes', body: { scope, reason } }, unfrozenSchema),
   };
 }

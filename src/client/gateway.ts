@@ -6,7 +6,7 @@ import { createGatewayApi, type ListFilter, type OnBehalfOf } from './api.js';
 import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 import { downloadOutput, type Downloaded } from './download.js';
 import { createGatewayHttp } from './http.js';
-import { authorizeAs, makeRequest, makeWithdrawal, type AgentTokens } from './identity.js';
+import { askedAs, authorizeAs, makeRequest, makeWithdrawal, type AgentTokens } from './identity.js';
 import type { RequestInput } from './requests.js';
 import { uploadSource, type UploadedSource } from './upload.js';
 import { waitForEnd, type WaitOptions } from './wait.js';
@@ -20,8 +20,11 @@ export type AgentRequest = Omit<RequestInput, 'agent'> & { params: JsonObject };
  * (it cannot be reached: `temporary` says whether asking again can help).
  */
 export interface CountersignGateway {
-  /** Signs a request, or has the gateway sign it, and hands it in. After a ServiceFault, ask again with the same `actionId`: it is one request. */
-  request(input: AgentRequest & OnBehalfOf): Promise<{ actionId: string; requestDigest: string }>;
+  /**
+   * Signs a request, or has the gateway sign it, and hands it in. After a ServiceFault, ask again with the same `actionId`: it is one request.
+   * @returns the action to follow: an earlier one (`joined`) where this agent has asked for the same and that is still open.
+   */
+  request(input: AgentRequest & OnBehalfOf): Promise<Asked>;
   /**
    * Uploads a tar or tar.gz for `infra.apply`, for this agent's own requests.
    * @returns what a request names it by: `params: { source: await gateway.upload(bytes), … }`.
@@ -40,6 +43,14 @@ export interface CountersignGateway {
   withdraw(actionId: string, reason: string): Promise<Withdrawn>;
   /** Fetches the output into a file and checks it against the receipt. */
   download(actionId: string, path: string): Promise<Downloaded>;
+}
+
+/** The action that a request became, or that it joined. */
+export interface Asked {
+  actionId: string;
+  requestDigest: string;
+  /** Whether the agent asked for it earlier: then nothing new was started. */
+  joined: boolean;
 }
 
 /** Which gateway, and as which agent. */
@@ -79,12 +90,11 @@ export function createGatewayAgent(options: GatewayAgentOptions): CountersignGat
   return {
     request: async ({ prompterTokens, schedulerTokens, ...input }) => {
       const made = await makeRequest({ ...input, agent: identity.agentId }, identity);
-      const { actionId, requestDigest, request, logs } = made;
-      await api.submit(request, logs, {
+      const accepted = await api.submit(made.request, made.logs, {
         ...(prompterTokens && { prompterTokens }),
         ...(schedulerTokens && { schedulerTokens }),
       });
-      return { actionId, requestDigest };
+      return askedAs(made, accepted);
     },
     upload: (tarball) => uploadSource(api, tarball),
     get: async (actionId) => api.get(actionId),

@@ -3,8 +3,10 @@ import type { Envelope } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import type { ActionRequest } from '../core/schemas/action.js';
 import type { StatementBody } from '../core/schemas/statements.js';
+import type { Accepted } from './answers.js';
 import type { AgentSigner } from './agent-signer.js';
 import { authorizeAsAgent } from './agent-token.js';
+import type { Asked } from './gateway.js';
 import { buildRequest, buildWithdrawal, signRequest, signWithdrawal } from './requests.js';
 import type { RequestInput, WithdrawalInput } from './requests.js';
 
@@ -57,6 +59,12 @@ export async function makeRequest(input: RequestInput, identity: AgentIdentity):
   if (!('sign' in identity)) return buildRequest({ ...input, agent: identity.agentId });
   const { envelope, ...signed } = await signRequest(input, identity);
   return { ...signed, request: envelope };
+}
+
+/** The action to follow: the one that was made, or the earlier one that it joined. */
+export function askedAs(made: MadeRequest, accepted: Accepted): Asked {
+  const { actionId, requestDigest = made.requestDigest, joined } = accepted;
+  return { actionId, requestDigest, joined };
 }
 
 /** @throws Refusal `field_invalid` naming the field. */

@@ -3,7 +3,13 @@
  * (`createGatewayAgent`) or with a Temporal client of one's own (`createTemporalAgent`).
  */
 export { createAgentSigner, type AgentSigner } from './agent-signer.js';
-export { createGatewayAgent, type AgentRequest, type CountersignGateway, type GatewayAgentOptions } from './gateway.js';
+export {
+  createGatewayAgent,
+  type AgentRequest,
+  type Asked,
+  type CountersignGateway,
+  type GatewayAgentOptions,
+} from './gateway.js';
 export { createTokenFile, type AgentTokens } from './identity.js';
 export type { OnBehalfOf } from './api.js';
 export {
@@ -23,5 +29,5 @@ export { WaitTimedOut, type WaitOptions } from './wait.js';
 export type { Downloaded } from './download.js';
 export type { UploadedSource } from './upload.js';
 export type { ActionPage, ActionSummary } from './answers.js';
-export { Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
+export { AlreadyAsked, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
 export type { ActionView } from '../record/action-view.js';

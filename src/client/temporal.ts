@@ -19,7 +19,8 @@ import {
 } from '../contracts/workflow.js';
 import { workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
-import { isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
+import { AlreadyAsked, isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
+import { actionIdSchema, digestSchema } from '../core/schemas/primitives.js';
 import { outcomeSchema, type Outcome } from '../core/schemas/action.js';
 import type { AgentSigner } from './agent-signer.js';
 import { authorizeAsAgent } from './agent-token.js';
@@ -34,7 +35,7 @@ import { WaitTimedOut } from './wait.js';
 export interface TemporalEnd {
   actionId: string;
   status: Outcome['status'];
-  /** Null when this client may not read the history and knows the status only. */
+  /** Null when this client may not read the history, or not in clear, and knows the status only. */
   outcome: Outcome | null;
 }
 
@@ -45,7 +46,10 @@ export interface TemporalEnd {
 export interface CountersignTemporal {
   /** Signs a request, sends its logs to the gateway, and starts its workflow. Started twice with one `actionId`, it is one action. */
   request(input: AgentRequest): Promise<{ actionId: string; requestDigest: string }>;
-  /** Until the workflow has ended: by its result or, where that is not permitted, by describing it. @throws WaitTimedOut */
+  /**
+   * Until the workflow has ended: by its result or, where that is not permitted or is encrypted, by describing it.
+   * @throws WaitTimedOut; AlreadyAsked naming the open action (`first`) for the same, when nothing new was started: wait for that one.
+   */
   wait(actionId: string, options?: { timeoutMs?: number }): Promise<TemporalEnd>;
   /** Takes an own request back. Where updates are not permitted, withdraw through the gateway. */
   withdraw(action: { actionId: string; requestDigest: string }, reason: string): Promise<void>;
@@ -60,7 +64,10 @@ export interface TemporalAgentOptions {
 }
 
 /** The detail of a refusal's failure, as the activities make it. */
-const detailSchema = z.object({ field: z.string().nullable() });
+const detailSchema = z.object({
+  field: z.string().nullable(),
+  first: z.object({ actionId: actionIdSchema, requestDigest: digestSchema }).optional(),
+});
 
 const DESCRIBE_EVERY_MS = 2_000;
 const RETRY_AFTER_MS = 1_000;
@@ -119,8 +126,9 @@ async function sendWithdrawal(client: Client, actionId: string, envelope: Envelo
     } catch (error) {
       const refusal = toRefusal(error);
       // A workflow that is still preparing knows no action yet, and takes the withdrawal a moment later.
-      const early = refusal?.code === 'action_unknown' && performance.now() < untilMs;
-      if (!early) throw refusal ?? toFault(error);
+      // An encrypted answer is a refusal, since what was taken is answered with nothing; it may be this one.
+      const mayBeEarly = refusal?.code === 'action_unknown' || isEncrypted(error);
+      if (!mayBeEarly || performance.now() > untilMs) throw refusal ?? toFault(error);
       await delay(RETRY_AFTER_MS);
     }
   }
@@ -156,7 +164,8 @@ async function waitForResult(client: Client, actionId: string, timeoutMs: number
     } catch (error) {
       if (deadline?.aborted === true) throw new WaitTimedOut(actionId, null);
       if (error instanceof WorkflowFailedError) return endOfFailure(actionId, error);
-      if (isGrpc(error, GRPC_PERMISSION_DENIED)) return waitByDescribe(handle, actionId, deadline);
+      if (isGrpc(error, GRPC_PERMISSION_DENIED) || isEncrypted(error))
+        return waitByDescribe(handle, actionId, deadline);
       if (!isGrpc(error, GRPC_UNAVAILABLE, GRPC_DEADLINE_EXCEEDED)) throw toFault(error);
       await delay(RETRY_AFTER_MS);
     }
@@ -205,6 +214,7 @@ function toRefusal(error: unknown): Refusal | undefined {
   while (cause instanceof Error && !(cause instanceof ApplicationFailure)) cause = cause.cause;
   if (!(cause instanceof ApplicationFailure) || !isRefusalCode(cause.type)) return undefined;
   const detail = detailSchema.safeParse(cause.details?.[0]).data;
+  if (detail?.first !== undefined) return new AlreadyAsked(detail.first);
   return new Refusal(cause.type, cause.message, detail?.field ?? null, { cause: error });
 }
 
@@ -212,6 +222,13 @@ function toFault(error: unknown): ServiceFault {
   const message = error instanceof Error ? error.message : String(error);
   const temporary = isGrpc(error, GRPC_UNAVAILABLE, GRPC_DEADLINE_EXCEEDED);
   return new ServiceFault('temporal', `Temporal did not take it: ${message}`, temporary, { cause: error });
+}
+
+/** Countersign answered, for who has its keys: an agent has not, and asks the gateway for more. */
+function isEncrypted(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // By name: the client may have come with another copy of the SDK.
+  return (error.name === 'ValueError' && error.message.includes('binary/encrypted')) || isEncrypted(error.cause);
 }
 
 function isGrpc(error: unknown, ...codes: number[]): boolean {

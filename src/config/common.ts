@@ -31,9 +31,45 @@ export const commonConfigSchema = z.object({
     .describe('Mount of the transit engine that holds the signing keys.'),
   COUNTERSIGN_POLICY_DIR: z.string().min(1).describe('Folder of the policy bundle.'),
   COUNTERSIGN_POLICY_DIGEST: digestSchema.describe('Digest of the only bundle that may load.'),
+  COUNTERSIGN_POLICY_MOUNT: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)
+    .optional()
+    .describe(
+      'Mount of the KV engine (version 2) of Vault where approved policy changes lie; the bundle above is then the first of ' +
+        'their chain. Default: none, and the bundle above stays in force. The same for all processes.',
+    ),
+  COUNTERSIGN_POLICY_POLL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .default(10)
+    .describe('How often approved policy changes are looked for, and the store is compared with what is in force.'),
   COUNTERSIGN_ROOT_KEY: z.base64().describe('Raw Ed25519 public key of the offline root, in base64.'),
   COUNTERSIGN_KEYRING_FILE: z.string().min(1).describe('File with the keyring, signed by the root.'),
+  COUNTERSIGN_KEYRING_MIN_NUMBER: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'Least number that the keyring must have: raise it after each rotation, so that no older file is taken again.',
+    ),
   COUNTERSIGN_ARTEFACTS_DIR: z.string().min(1).describe('Folder where outputs of operations are kept.'),
+  COUNTERSIGN_PAYLOAD_ENCRYPTION: z
+    .stringbool()
+    .default(true)
+    .describe(
+      'Whether what Temporal stores of an action is encrypted. Off: new payloads are plain; encrypted ones are still read.',
+    ),
+  COUNTERSIGN_PAYLOAD_KEY_HOURS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(168)
+    .default(8)
+    .describe('How long one data key encrypts payloads before Vault is asked for the next.'),
   COUNTERSIGN_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

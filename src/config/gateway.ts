@@ -8,6 +8,10 @@ import { workloadIssuersSchema } from './workload-issuers.js';
 // A range of all addresses would let everyone choose the address they are counted under.
 const proxySchema = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).refine((range) => !range.endsWith('/0'));
 
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
+}
+
 /** Settings of the gateway. */
 export const gatewayConfigSchema = commonConfigSchema
   .extend(slackGatewayConfigSchema.shape)
@@ -24,6 +28,13 @@ export const gatewayConfigSchema = commonConfigSchema
       )
       .default('http://127.0.0.1:8480')
       .describe("The gateway's address as people and agents reach it; agents' tokens name it as audience."),
+    COUNTERSIGN_LEDGER_PUBLIC: z
+      .stringbool()
+      .default(false)
+      .describe(
+        "Whether the ledger's checkpoints and tiles are served without signing in, for witnesses and monitors. They show how many " +
+          'statements there are and the names of the keys that signed them, and none of their content.',
+      ),
     COUNTERSIGN_TRUSTED_PROXIES: z
       .string()
       .transform((list) => (list.trim() === '' ? [] : list.split(',').map((range) => range.trim())))
@@ -70,6 +81,27 @@ export const gatewayConfigSchema = commonConfigSchema
         'How long ago (`iat`) such a token may have been issued, whatever its own expiry: an agent that keeps one speaks for ' +
           'its person that long.',
       ),
+    COUNTERSIGN_TEMPORAL_UI_ORIGINS: z
+      .string()
+      .transform((list) => (list.trim() === '' ? [] : list.split(',').map((origin) => origin.trim())))
+      .refine(
+        (origins) => origins.every(isOrigin),
+        'must be origins such as https://temporal.example, separated by commas',
+      )
+      .default([])
+      .describe(
+        "Origins of Temporal's UI, separated by commas: its pages alone may have payloads decoded at `<public URL>/codec`, " +
+          'by the session of whoever is signed in to the full view.',
+      ),
+    COUNTERSIGN_CODEC_AUDIENCES: z
+      .string()
+      .transform((list) => list.split(',').map((audience) => audience.trim()))
+      .refine((audiences) => audiences.every((audience) => audience !== ''), 'must be audiences, separated by commas')
+      .default(['countersign-temporal-ui'])
+      .describe(
+        "`aud` of the tokens that Temporal's UI hands on, separated by commas: its client id for ID tokens, a resource for " +
+          'access tokens. With them people look at payloads; they can decide nothing.',
+      ),
     COUNTERSIGN_WORKLOAD_ISSUERS: workloadIssuersSchema.describe(
       'Issuers of the tokens by which agents without a key come, as a JSON array of `{"name","issuer","jwksUrl"?,"audience",' +
         '"algorithms"?,"maxLifetimeSeconds"?}`; the directory names them by `name`. `jwksUrl` defaults to what the issuer\'s ' +
@@ -115,6 +147,17 @@ export const gatewayConfigSchema = commonConfigSchema
       refuse(
         'COUNTERSIGN_OIDC_PROMPTER_AUDIENCES',
         'must not hold COUNTERSIGN_OIDC_AUDIENCE: an agent could decide with such a token',
+      );
+    const agents = config.COUNTERSIGN_OIDC_PROMPTER_AUDIENCES;
+    if (
+      config.COUNTERSIGN_CODEC_AUDIENCES.some(
+        (each) => each === config.COUNTERSIGN_OIDC_AUDIENCE || agents.includes(each),
+      )
+    )
+      refuse(
+        'COUNTERSIGN_CODEC_AUDIENCES',
+        'must hold neither COUNTERSIGN_OIDC_AUDIENCE (Temporal’s UI could decide for people) nor one of ' +
+          'COUNTERSIGN_OIDC_PROMPTER_AUDIENCES (agents could read payloads)',
       );
     if (config.COUNTERSIGN_WORKLOAD_ISSUERS.some(({ issuer }) => issuer === config.COUNTERSIGN_OIDC_ISSUER))
       refuse(

@@ -30,6 +30,13 @@ export const onCallConfigSchema = z.object({
     .min(1)
     .optional()
     .describe('Token for it, with the right to read schedules.'),
+  COUNTERSIGN_JIRA_CLOUD_ID: z
+    .guid('must be the cloud id of a site, a UUID')
+    .optional()
+    .describe('Cloud id of the Atlassian site, where the directory asks Jira Service Management who is on call.'),
+  COUNTERSIGN_JIRA_EMAIL: z.email().optional().describe('Address of the account that may read its schedules.'),
+  COUNTERSIGN_JIRA_API_TOKEN: z.string().min(1).optional().describe('API token of that account.'),
+  COUNTERSIGN_JIRA_API_URL: addressSchema.default('https://api.atlassian.com').describe("Address of Atlassian's API."),
 });
 export type OnCallConfig = z.infer<typeof onCallConfigSchema>;
 
@@ -64,7 +71,19 @@ export function onCallAccess(
     pagerduty: accessOf(config.COUNTERSIGN_PAGERDUTY_API_URL, config.COUNTERSIGN_PAGERDUTY_API_TOKEN),
     grafana: accessOf(config.COUNTERSIGN_GRAFANA_ONCALL_URL, config.COUNTERSIGN_GRAFANA_ONCALL_TOKEN),
     slack: accessOf(config.COUNTERSIGN_SLACK_API_URL, config.COUNTERSIGN_SLACK_BOT_TOKEN),
+    jira: jiraAccess(config),
   };
+}
+
+/** @throws Error naming what is missing of the three that belong together. */
+function jiraAccess(config: OnCallConfig): ServiceAccess | null {
+  const { COUNTERSIGN_JIRA_CLOUD_ID, COUNTERSIGN_JIRA_EMAIL, COUNTERSIGN_JIRA_API_TOKEN } = config;
+  const own = { COUNTERSIGN_JIRA_CLOUD_ID, COUNTERSIGN_JIRA_EMAIL, COUNTERSIGN_JIRA_API_TOKEN };
+  const missing = Object.entries(own).flatMap(([name, value]) => (value === undefined ? [name] : []));
+  if (missing.length === Object.keys(own).length) return null;
+  if (missing.length > 0) throw new Error(`Jira is configured in part: also set ${missing.join(', ')}.`);
+  const url = `${withoutSlash(config.COUNTERSIGN_JIRA_API_URL)}/jsm/ops/api/${COUNTERSIGN_JIRA_CLOUD_ID ?? ''}`;
+  return accessOf(url, `${COUNTERSIGN_JIRA_EMAIL ?? ''}:${COUNTERSIGN_JIRA_API_TOKEN ?? ''}`);
 }
 
 function accessOf(url: string | undefined, token: string | undefined): ServiceAccess | null {

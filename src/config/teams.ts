@@ -61,6 +61,13 @@ export const teamsConfigSchema = z.object({
   COUNTERSIGN_TEAMS_OPENID_URL: urlSchema
     .default('https://login.botframework.com/v1/.well-known/openidconfiguration')
     .describe("Address of the OpenID metadata with the Bot Connector's keys."),
+  COUNTERSIGN_TEAMS_DIGEST_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(900)
+    .describe('A person is reminded in Teams once in this time at most, of all that waits for them.'),
   COUNTERSIGN_PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -82,6 +89,8 @@ export interface TeamsSettings {
   tokenScope: string;
   issuer: string;
   openIdUrl: string;
+  /** A person is reminded once in this time at most. */
+  digestEveryMs: number;
   /** Without a trailing slash. */
   publicUrl: string;
 }
@@ -116,6 +125,7 @@ export function teamsSettings(config: TeamsConfig): TeamsSettings | null {
     tokenScope: config.COUNTERSIGN_TEAMS_TOKEN_SCOPE,
     issuer: config.COUNTERSIGN_TEAMS_ISSUER,
     openIdUrl: config.COUNTERSIGN_TEAMS_OPENID_URL,
+    digestEveryMs: config.COUNTERSIGN_TEAMS_DIGEST_SECONDS * 1000,
     publicUrl: given.COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, ''),
   };
 }

@@ -77,6 +77,8 @@ export interface AnnounceActivities {
   announce(input: AnnounceInput): Promise<void>;
   /** Puts a fired escalation timer on record: from then on members of the group may fill an open place. */
   recordEscalation(input: { actionId: string; round: number; group: string; afterMs: number }): Promise<void>;
+  /** Public keys of the keyring in force whose signature makes a decision, and of the gateway for agents without a key. */
+  readKeys(): Promise<Pick<Prepared, 'decisionKeys'> & { intakeKeys: PublicKey[] }>;
   /** Judges a decision that came as a signal: signature, digest, and run id of the asking run. Null: it does not count. */
   verifyHint(input: { actionId: string; actionDigest: string; envelope: unknown }): Promise<CountedDecision | null>;
 }

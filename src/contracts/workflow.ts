@@ -39,4 +39,6 @@ export const decideUpdate = defineUpdate<DecisionAnswer, [Envelope]>('decide');
 export const decideSignal = defineSignal<[unknown]>('decide');
 /** An agent-signed withdrawal. */
 export const withdrawUpdate = defineUpdate<undefined, [Envelope]>('withdraw');
+/** Has a waiting action learn the keys of now, when one was rotated after it was prepared. Gives no right: the executor verifies by its own keyring. */
+export const learnKeysUpdate = defineUpdate<undefined>('learnKeys');
 export const reviewStateQuery = defineQuery<ReviewState>('review');

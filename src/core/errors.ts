@@ -12,7 +12,11 @@ export const REFUSAL_CODES = [
   'key_unknown',
   'signature_invalid',
   'agent_unknown',
+  'agent_changed',
   'agent_frozen',
+  'alarm_stands',
+  'alarm_unknown',
+  'frozen',
   'operation_unknown',
   'params_invalid',
   'target_unknown',
@@ -23,6 +27,7 @@ export const REFUSAL_CODES = [
   'action_id_spent',
   'action_id_mismatch',
   'quota_exceeded',
+  'already_asked',
   'bundle_invalid',
   'bundle_digest_mismatch',
   'policy_forbids',
@@ -83,6 +88,20 @@ export class Refusal extends Error {
     super(message, options);
     this.code = code;
     this.field = field;
+  }
+}
+
+/** The agent asked for the same before, and that action is still open: nothing new is started, the first is followed. */
+export class AlreadyAsked extends Refusal {
+  /** The action that is open. */
+  readonly first: { actionId: string; requestDigest: string };
+
+  constructor(first: { actionId: string; requestDigest: string }) {
+    super(
+      'already_asked',
+      `The agent asked for the same already, and that action is still open: ${first.actionId}. Nothing new was started; follow that one.`,
+    );
+    this.first = first;
   }
 }
 

@@ -12,6 +12,11 @@ export const personSchema = z.strictObject({
   email: z.email(),
   /** Subject at the OIDC provider; exact match. */
   oidcSubject: z.string().min(1).max(255),
+  /** Atlassian account id: only to know who is on call in Jira Service Management. */
+  atlassianAccountId: z
+    .string()
+    .regex(/^[A-Za-z0-9:-]{1,128}$/, 'must be an Atlassian account id')
+    .optional(),
   slack: z.strictObject({ teamId: z.string().max(32), userId: z.string().max(32) }).optional(),
   /** Tenant and object id in Entra ID; both GUIDs, in any case. */
   teams: z.strictObject({ tenantId: z.guid().toLowerCase(), aadObjectId: z.guid().toLowerCase() }).optional(),

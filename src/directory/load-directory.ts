@@ -2,6 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { base64 } from '@scure/base';
 import { z } from 'zod';
 import { nameSchema } from '../core/schemas/primitives.js';
+import { LIFTERS_OF_A_PERSONS_FREEZE } from '../record/freezes.js';
 import { createDirectory } from './create-directory.js';
 import { checkDelegations, delegationsSchema } from './delegations.js';
 import { agentSchema, personSchema, type Directory } from './directory.js';
@@ -138,14 +139,19 @@ function checkGroups(file: DirectoryFile, yaml: Checked): Problem[] {
   return problems;
 }
 
-function checkUnfreeze({ unfreeze, groups }: DirectoryFile, yaml: Checked): Problem[] {
+function checkUnfreeze(file: DirectoryFile, yaml: Checked): Problem[] {
+  const { unfreeze, groups } = file;
   if (unfreeze === undefined) return [];
   if (!Object.hasOwn(groups, unfreeze)) {
     const message = `unfreeze names group "${unfreeze}"; ${suggest(unfreeze, Object.keys(groups), 'the directory')}`;
     return [yaml.problem(['unfreeze'], message)];
   }
-  if ((groups[unfreeze] ?? []).length > 0) return [];
-  const message = `unfreeze names group "${unfreeze}", which holds nobody: add people, or leave unfreeze out`;
+  const humans = new Set((groups[unfreeze] ?? []).map((id) => createDirectory(file).canonical(id)));
+  if (humans.size >= LIFTERS_OF_A_PERSONS_FREEZE) return [];
+  const held = humans.size === 0 ? 'nobody' : '1 person';
+  const message =
+    `unfreeze names group "${unfreeze}", which holds ${held} (aliases count once): two people lift what a person froze; ` +
+    'add people, or leave unfreeze out';
   return [yaml.problem(['unfreeze'], message)];
 }
 

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
 
 /** A file of a policy bundle, read once: what was hashed is what is parsed. */
@@ -28,17 +28,21 @@ export function formatProblem(problem: Problem): string {
   return `${problem.at}: ${problem.message}`;
 }
 
+/** Of the fields of one map that are not known. */
+const KEYS_TOLD = 50;
+
 /** Parses a YAML file and checks it; every problem names its line. */
 export function readYaml<T>(source: SourceFile, schema: z.ZodType<T>): YamlSource<T> {
   const lines = new LineCounter();
-  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
+  // The library compares each key of a map with each other one: half an hour for the largest file.
+  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const at = (offset: number): string => `${source.path}:${String(lines.linePos(offset).line)}`;
   const problem = (path: readonly PropertyKey[], message: string): Problem => ({
     at: at(offsetOf(document, path)),
     message,
   });
 
-  const faults = [...document.errors, ...document.warnings];
+  const faults = [...document.errors, ...document.warnings, ...repeatedKeys(document)];
   if (faults.length > 0) {
     const problems = faults.map((fault) => ({ at: at(fault.pos[0]), message: `not valid YAML: ${fault.message}` }));
     return { value: null, problems, problem };
@@ -49,14 +53,32 @@ export function readYaml<T>(source: SourceFile, schema: z.ZodType<T>): YamlSourc
   if (parsed.success) return { value: parsed.data, problems: [], problem };
   const problems = parsed.error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [problem(issue.path, `${field(issue.path)}${issue.message}`)];
-    return issue.keys.map((key) =>
-      problem(
-        [...issue.path, key],
-        `${field([...issue.path, key])}is not a known field: remove it or mend its spelling`,
-      ),
-    );
+    return issue.keys
+      .slice(0, KEYS_TOLD)
+      .map((key) =>
+        problem(
+          [...issue.path, key],
+          `${field([...issue.path, key])}is not a known field: remove it or mend its spelling`,
+        ),
+      );
   });
   return { value: null, problems, problem };
+}
+
+function repeatedKeys(document: Document): { pos: [number, number]; message: string }[] {
+  const repeated: { pos: [number, number]; message: string }[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const [from, to] = key.range ?? [0, 0];
+        if (seen.has(key.value)) repeated.push({ pos: [from, to], message: 'Map keys must be unique' });
+        seen.add(key.value);
+      }
+    },
+  });
+  return repeated;
 }
 
 function toPlain(document: Document): { ok: true; value: unknown } | { ok: false; message: string } {

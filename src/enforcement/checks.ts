@@ -1,4 +1,5 @@
 import { lackOfAssurance } from '../core/assurance.js';
+import { open } from '../core/dsse.js';
 import { digestOf } from '../core/json.js';
 import { Refusal } from '../core/errors.js';
 import { countQuorum, type Approval } from '../core/quorum.js';
@@ -9,9 +10,13 @@ import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
 import { askedOf } from '../operations/asked.js';
 import { requireReviewIfTainted, withTaint } from '../policy/taint.js';
+import { createNativeVerifier } from '../record/native-ed25519.js';
 import { allOf, type AnyRecorded } from '../record/record.js';
 import { ReviewAgain, type Case, type Evidence } from './evidence.js';
+import { requireNoAlarm } from './alarmed.js';
 import { requireNotFrozen } from './frozen.js';
+
+const verifySignature = createNativeVerifier();
 
 /** One thing that must hold before an action may run. */
 export interface Check {
@@ -29,12 +34,22 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'the request is signed by its agent, or by the gateway for one without a key',
+    name: 'the request is signed by its agent’s key in the bundle in force, or by the gateway for one without a key',
     verify({ request }, { policy: { directory } }) {
       const { agent } = request.body;
-      const isOwn = isSignedBy(request, `agent/${agent}`) && !directory.signsByIntake(agent);
-      if (!isOwn && !(isSignedBy(request, 'intake/') && directory.signsByIntake(agent)))
-        throw new Refusal('signature_invalid', 'The request is not signed by who may sign for its agent.', 'agent');
+      const isForIt = isSignedBy(request, 'intake/');
+      const key = directory.agentKey(agent);
+      // The record also reads what was signed under an earlier bundle; that gives no right to run it.
+      const isOwn = key !== undefined && open(request.envelope, [key], verifySignature).ok;
+      if (isForIt ? directory.signsByIntake(agent) : isOwn) return;
+      if (isForIt || isSignedBy(request, `agent/${agent}`))
+        throw new Refusal(
+          'agent_changed',
+          `Policy was changed since ${agent} asked: it removed the agent, or changed the key by which it signs. Nothing ran. ` +
+            'If the action is still wanted, ask again.',
+          'agent',
+        );
+      throw new Refusal('signature_invalid', 'The request is not signed by who may sign for its agent.', 'agent');
     },
   },
   {
@@ -157,9 +172,15 @@ export const checks: readonly Check[] = [
     verify: ({ operation, params, target }) => operation.check(params, target),
   },
   {
-    name: 'the agent is not frozen',
+    name: 'neither its agent nor its operation is frozen, nor everything',
     verify({ request }, { freezes, policy: { directory } }) {
-      requireNotFrozen(freezes, request.body.agent, directory);
+      requireNotFrozen(freezes, request.body, directory);
+    },
+  },
+  {
+    name: 'no alarm stands that stops approvals',
+    verify(_, { alarms, policy: { directory } }) {
+      requireNoAlarm(alarms, directory);
     },
   },
   {

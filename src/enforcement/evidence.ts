@@ -15,8 +15,10 @@ export interface Evidence {
   runId: string;
   round: number;
   statements: readonly AnyRecorded[];
-  /** Of the agent, under whatever action: as `Record.freezesOf` reads them. */
+  /** Of the agent, of the operation and of everything: as `Record.freezesOf` reads them. */
   freezes: readonly AnyRecorded[];
+  /** As `Record.alarms` reads them. */
+  alarms: readonly AnyRecorded[];
   policy: Policy;
   operations: OperationCatalog;
   assurance: AssuranceSettings;

@@ -1,18 +1,20 @@
 import type { ConcludeInput } from '../contracts/activities.js';
 import type { Outcome } from '../core/schemas/action.js';
 import type { StatementBody } from '../core/schemas/statements.js';
-import { allOf, latest, type AnyRecorded } from '../record/record.js';
+import { describeScope } from '../record/freezes.js';
+import { allOf, latest, type AnyRecorded, type Recorded } from '../record/record.js';
 
 type NotRun = Extract<ConcludeInput['ended'], { kind: 'not_run' }>;
 
 /**
  * How an action ended, as far as the record proves it. What the workflow says is a hint to what to look for:
  * a receipt never repeats an end that is not on record.
+ * @param about.frozen the freeze by a person that the record says is over it now.
  */
 export function outcomeOnRecord(
   statements: readonly AnyRecorded[],
   ended: ConcludeInput['ended'],
-  { effectBegan, nowMs }: { effectBegan: boolean; nowMs: number },
+  { effectBegan, nowMs, frozen = null }: { effectBegan: boolean; nowMs: number; frozen?: Recorded<'freeze'> | null },
 ): Outcome {
   const receipt = latest(statements, 'receipt');
   if (receipt !== undefined) return receipt.body.outcome;
@@ -25,7 +27,7 @@ export function outcomeOnRecord(
       message: 'The effect began and its outcome is not on record. A person must look at the target.',
     };
   }
-  return (ended.kind === 'not_run' ? provenEnd(statements, ended, nowMs) : undefined) ?? unproven(ended);
+  return (ended.kind === 'not_run' ? provenEnd(statements, ended, { nowMs, frozen }) : undefined) ?? unproven(ended);
 }
 
 /** What the executor found when it was asked to run it: these refusals are ends of their own. */
@@ -33,9 +35,14 @@ const STATUS_OF: Readonly<Record<string, Outcome['status'] | undefined>> = {
   request_expired: 'expired',
   denied_by_person: 'denied',
   withdrawn_by_agent: 'withdrawn',
+  frozen: 'denied',
 };
 
-function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun, nowMs: number): Outcome | undefined {
+function provenEnd(
+  statements: readonly AnyRecorded[],
+  { status, code }: NotRun,
+  { nowMs, frozen }: { nowMs: number; frozen: Recorded<'freeze'> | null },
+): Outcome | undefined {
   const plan = latest(statements, 'plan')?.body;
   switch (status) {
     case 'denied': {
@@ -66,7 +73,9 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
     case 'cancelled':
       // The agent took it back when it was about to run: its workflow is stopped by a cancellation then.
       return (
-        withdrawnEnd(statements) ?? {
+        withdrawnEnd(statements) ??
+        // Whatever was open is ended by a cancellation, too, once a person has frozen it.
+        frozenEnd(frozen) ?? {
           status,
           code: 'ended_from_outside',
           message: 'The workflow was ended from outside before the action ran.',
@@ -75,6 +84,13 @@ function provenEnd(statements: readonly AnyRecorded[], { status, code }: NotRun,
     case 'failed':
       return { status, code: 'nothing_ran', message: 'A service that the action needs stayed away. Nothing ran.' };
   }
+}
+
+function frozenEnd(freeze: Recorded<'freeze'> | null): Outcome | undefined {
+  if (freeze?.body.because !== 'person') return undefined;
+  const { by, scope, reason } = freeze.body;
+  const message = short(`Frozen by ${by.person} (${describeScope(scope)}): ${reason}`);
+  return { status: 'denied', code: 'frozen', message };
 }
 
 function withdrawnEnd(statements: readonly AnyRecorded[]): Outcome | undefined {

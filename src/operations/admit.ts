@@ -91,11 +91,15 @@ export function openRequest(envelope: unknown, { directory, intakeKeys }: Reques
     ? directory.agentKey(keyid.slice('agent/'.length))
     : intakeKeys.find((key) => key.keyid === keyid);
   if (agentKey === undefined) {
-    throw new Refusal('agent_unknown', 'The directory lists no agent with this key id.', 'signatures.0.keyid');
+    throw new Refusal('agent_unknown', 'The directory in force lists no agent with this key id.', 'signatures.0.keyid');
   }
   const opened = open(sent, [agentKey], verifySignature);
   if (!opened.ok) {
-    throw new Refusal(opened.fault, "The signature is not the named agent's over this payload.", 'signatures.0.sig');
+    throw new Refusal(
+      opened.fault,
+      "The signature is not over this payload by the key that the directory in force lists for the named agent. If the agent's key was changed, sign a new request with the new one.",
+      'signatures.0.sig',
+    );
   }
   return readRequest(sent, opened.payload, agentKey, directory);
 }

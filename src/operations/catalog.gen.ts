@@ -3,6 +3,7 @@ import { operation as awsIamPolicy } from './aws-iam-policy.js';
 import { operation as databaseExport } from './database-export.js';
 import { operation as databaseGrant } from './database-grant.js';
 import { operation as infraApply } from './infra-apply.js';
+import { operation as policyChange } from './policy-change.js';
 import { operation as sshCommand } from './ssh-command.js';
 import { operation as vaultPolicy } from './vault-policy.js';
 import type { Operation, OperationCatalog } from './operation.js';
@@ -12,6 +13,7 @@ const all = [
   databaseExport,
   databaseGrant,
   infraApply,
+  policyChange,
   sshCommand,
   vaultPolicy,
 ] as unknown as readonly Operation[];

@@ -1,10 +1,10 @@
 import { structuredPatch } from 'diff';
 import type { Flag, Preview } from '../core/schemas/action.js';
-import { DIFFERENCE_BYTES, type Difference } from '../core/schemas/statements.js';
+import { DIFFERENCE_BYTES, type Difference } from '../core/schemas/difference.js';
 import { gravestFirst } from '../core/severity.js';
 
 interface Shown {
-  preview: Preview;
+  preview: Pick<Preview, 'summary' | 'facts' | 'content'>;
   flags: readonly Flag[];
 }
 
@@ -47,7 +47,7 @@ function countOf({ flagsAdded, facts, flagsGone }: Pick<Difference, 'flagsAdded'
   return flagsAdded.length + facts.length + flagsGone.length;
 }
 
-function differingFacts(before: Preview, now: Preview): Difference['facts'] {
+function differingFacts(before: Shown['preview'], now: Shown['preview']): Difference['facts'] {
   const [olds, news] = [before, now].map(factsByName);
   const names = new Map([...(olds ?? []), ...(news ?? [])].map(([name, { label }]) => [name, label]));
   return [...names]
@@ -60,7 +60,7 @@ function differingFacts(before: Preview, now: Preview): Difference['facts'] {
 }
 
 /** By label and, where several bear the same, by which of them it is. */
-function factsByName({ summary, facts }: Preview): Map<string, { label: string; value: string }> {
+function factsByName({ summary, facts }: Shown['preview']): Map<string, { label: string; value: string }> {
   const named = new Map<string, { label: string; value: string }>([['', { label: 'Summary', value: summary }]]);
   for (const { label, value } of facts) {
     let number = 1;

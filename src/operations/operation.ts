@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.js';
 import type { Flag, Preview, TargetRef } from '../core/schemas/action.js';
+import type { ReplayResult } from '../policy/compare/comparison.js';
+import type { LoadedBundle } from '../policy/governed/bundle-document.js';
 import type { Contents, KeptContents } from '../record/contents.js';
 import type { TargetBase } from '../targets/target-kind.js';
 import type { Target } from '../targets/targets.js';
@@ -30,6 +32,17 @@ export interface OperationHost {
    * @throws ServiceFault `host` when this process was given none.
    */
   program(name: string): string;
+  /** The policy bundle that this process judges by; absent where configuration pins it and nothing changes it. */
+  governed?: PolicyInForce;
+}
+
+/** What `policy.change` starts from. */
+export interface PolicyInForce {
+  /** Mount of the policy store that this process reads. */
+  mount: string;
+  inForce(): LoadedBundle;
+  /** How many recorded requests were decided anew, and which would be answered otherwise; absent where no preview is made. */
+  replay?(before: LoadedBundle, after: LoadedBundle): Promise<ReplayResult>;
 }
 
 export interface PreviewContext<P, T = Target, C = unknown> extends Asked<P, T> {
@@ -70,7 +83,7 @@ export interface OutcomeContext<P, T = Target, C = unknown> extends Asked<P, T> 
   /** What the preview kept. */
   keepsakes: KeptContents;
   artefactsDir: string;
-  /** Leases a credential like the one that ran, to ask the target with; it is revoked for the caller. */
+  /** Leases what the operation asks with (`credentialToAsk`); it is revoked for the caller. */
   lease(): Promise<LeasedCredential<C>>;
 }
 
@@ -100,6 +113,8 @@ export interface Operation<P = unknown, T extends TargetBase = Target, C = unkno
   check(params: P, target: T): Promise<void>;
   /** What Vault is asked for, per purpose. Pure: people approve the role, and the executor derives it again. */
   credentialFor(purpose: 'preview' | 'execute', asked: Asked<P, T>): CredentialNeed<C>;
+  /** What `findOutcome` asks with, where that is less than the effect took. Default: what `credentialFor('execute')` says. */
+  credentialToAsk?(asked: Asked<P, T>): CredentialNeed<C>;
   /**
    * Codes of flags that tell of the moment, not of the effect: another wording of one is no difference between two reviews.
    * Policy is asked with those that are there when it runs, as with all others.

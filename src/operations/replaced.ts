@@ -1,6 +1,8 @@
+import { DIFFERENCE_WORDS, itemsLeftOut } from '../core/difference-words.js';
 import { Refusal } from '../core/errors.js';
 import type { ActionRequest, Flag, Outcome, Preview } from '../core/schemas/action.js';
 import { viewAction } from '../record/action-view.js';
+import { differenceBetween } from './difference.js';
 import { latest, type Record as ActionRecord } from '../record/record.js';
 
 /** The ended action in whose place another is asked for. */
@@ -67,15 +69,24 @@ export function withReplaced(
   };
 }
 
+/** By the one comparison that there is, with operation and parameters as the facts. */
 function differenceOf(before: ActionRequest, now: ActionRequest): string {
-  const named = ({ operation, params }: ActionRequest): Map<string, string> =>
-    new Map(Object.entries({ operation, ...params }).map(([name, value]) => [name, JSON.stringify(value)]));
-  const [olds, news] = [named(before), named(now)];
-  const lines = [...new Set([...olds.keys(), ...news.keys()])].flatMap((name) => {
-    const [old, fresh] = [olds.get(name), news.get(name)];
-    return old === fresh ? [] : [`${name}: ${old ?? 'not there'} before, ${fresh ?? 'not there'} now`];
-  });
-  return lines.length === 0 ? 'Nothing: operation and parameters are the same.' : cut(lines.join('\n'), FACT_CHARS);
+  const { facts, itemsLeftOut: left } = differenceBetween(asShown(before), asShown(now));
+  if (facts.length === 0) return 'Nothing: operation and parameters are the same.';
+  const told = (value: string | null): string => value ?? DIFFERENCE_WORDS.absent;
+  const lines = facts.map(
+    (fact) =>
+      `${fact.label}: ${told(fact.before)} ${DIFFERENCE_WORDS.before}, ${told(fact.now)} ${DIFFERENCE_WORDS.now}`,
+  );
+  return cut([...lines, ...(left === 0 ? [] : [itemsLeftOut(left)])].join('\n'), FACT_CHARS);
+}
+
+function asShown({ operation, params }: ActionRequest): Parameters<typeof differenceBetween>[0] {
+  const facts = Object.entries({ operation, ...params }).map(([label, value]) => ({
+    label,
+    value: JSON.stringify(value),
+  }));
+  return { preview: { summary: '', facts, content: { language: 'text', text: '' } }, flags: [] };
 }
 
 /** The parameters themselves are shown whole beside it. */

@@ -60,6 +60,31 @@ export async function readBundleFiles(dir: string): Promise<BundleFiles> {
   return { digest: digestOf(hashes), files, problems };
 }
 
+/** A bundle out of texts by file name, judged as `readBundleFiles` judges a folder. */
+export function bundleFilesOf(texts: Readonly<Record<string, string>>): BundleFiles {
+  const names = Object.keys(texts).sort();
+  const problems: Problem[] = [];
+  const files = new Map<string, SourceFile>();
+  if (names.length > FILES_MAX)
+    problems.push({ at: 'the bundle', message: `holds more than ${String(FILES_MAX)} files` });
+  for (const name of names) {
+    const text = texts[name] ?? '';
+    if (!(FIXED_FILES as readonly string[]).includes(name) && !CEDAR_FILE.test(name))
+      problems.push({ at: name.slice(0, 100), message: 'does not belong in a bundle' });
+    if (Buffer.byteLength(text) > FILE_BYTES_MAX) problems.push({ at: name, message: 'is larger than 1 MiB' });
+    files.set(name, { path: name, text });
+  }
+  for (const name of FIXED_FILES)
+    if (!files.has(name)) problems.push({ at: name, message: 'is missing: every bundle has one' });
+  if (!names.some((name) => CEDAR_FILE.test(name)))
+    problems.push({ at: 'the bundle', message: 'holds no *.cedar file: without policies nothing is allowed' });
+  return {
+    digest: digestOf([...files].map(([path, { text }]) => ({ path, sha256: sha256Hex(text) }))),
+    files,
+    problems,
+  };
+}
+
 /**
  * The digest by which configuration pins a bundle.
  * @throws Refusal `bundle_invalid` when the folder holds what a bundle may not.

@@ -2,6 +2,7 @@ import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Problem, SourceFile } from '../directory/yaml-source.js';
 import { lineAtByte } from './cedar-text.js';
+import { nestingFaults } from './nesting.js';
 import { UNTRUSTED_INPUT } from './taint.js';
 import { actionFor, sampleContext, type Question } from './cedar-entities.js';
 
@@ -21,6 +22,8 @@ export function checkSchema(
   source: SourceFile,
   entities: cedar.EntityJson[],
 ): { schema: CheckedSchema | null; problems: Problem[] } {
+  const faults = nestingFaults(source, 'schema');
+  if (faults.length > 0) return { schema: null, problems: faults };
   const parsed = cedar.schemaToJson(source.text);
   if (parsed.type === 'failure')
     return { schema: null, problems: cedarProblems(source.path, source.text, 1, parsed.errors) };

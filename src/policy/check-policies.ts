@@ -10,6 +10,7 @@ import { PLAN_ANNOTATIONS, readPlan } from './annotations.js';
 import { cedarProblems, type CheckedSchema } from './cedar-schema.js';
 import { knownIds, type Question } from './cedar-entities.js';
 import { splitPolicies, type CedarStatement } from './cedar-text.js';
+import { nestingFaults } from './nesting.js';
 
 const CONTEXT_FLAGS = { '.': { left: { Var: 'context' }, attr: 'flags' } };
 
@@ -63,6 +64,8 @@ export function checkPolicies(
 }
 
 function readFile(source: SourceFile): { policies: Located[]; problems: Problem[] } {
+  const faults = nestingFaults(source, 'policies');
+  if (faults.length > 0) return { policies: [], problems: faults };
   const parts = cedar.policySetTextToParts(source.text);
   if (parts.type === 'failure')
     return { policies: [], problems: cedarProblems(source.path, source.text, 1, parts.errors) };

@@ -1,5 +1,6 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { Refusal } from '../core/errors.js';
+import type { ReviewPlan } from '../core/schemas/action.js';
 import type { Agent, Directory } from '../directory/directory.js';
 import type { Target } from '../targets/targets.js';
 import {
@@ -55,6 +56,7 @@ export function createPolicy(sources: PolicySources): Policy {
     directory,
     target: (name) => targets.get(name),
     targets: () => [...targets.values()],
+    approverGroups: () => groupsIn([...policies.plans.values()]),
 
     mayRequest(question) {
       const found = find(question, sources, targets);
@@ -108,6 +110,12 @@ export function createPolicy(sources: PolicySources): Policy {
       return found.allowed ? judgeApprover(question, found, directory, evaluate) : found;
     },
   };
+}
+
+function groupsIn(plans: readonly ReviewPlan[]): string[] {
+  return [
+    ...new Set(plans.flatMap(({ stages, escalations }) => [...stages, ...escalations]).map(({ group }) => group)),
+  ].sort();
 }
 
 function judgeApprover(

@@ -10,6 +10,7 @@ import { allEntities } from './cedar-entities.js';
 import { checkSchema } from './cedar-schema.js';
 import { checkPolicies } from './check-policies.js';
 import { createPolicy } from './create-policy.js';
+import { quorumFaults, withQuorumFloor } from './governed/quorum-floor.js';
 import { loadTargets, type LoadedTargets } from './load-targets.js';
 import type { Policy } from './policy.js';
 
@@ -43,7 +44,7 @@ export async function loadBundle(dir: string, { pinnedDigest }: { pinnedDigest: 
       dir,
     );
   }
-  const check = assemble(read);
+  const check = checkBundleFiles(read);
   if (check.policy === null) throw bundleInvalid(dir, check.problems);
   return check.policy;
 }
@@ -53,10 +54,11 @@ export async function loadBundle(dir: string, { pinnedDigest }: { pinnedDigest: 
  * @throws Refusal `bundle_invalid` when the folder itself cannot be read.
  */
 export async function checkBundle(dir: string): Promise<BundleCheck> {
-  return assemble(await readBundleFiles(dir));
+  return checkBundleFiles(await readBundleFiles(dir));
 }
 
-function assemble({ digest, files, problems: fileProblems }: BundleFiles): BundleCheck {
+/** The same of files that were read already, from wherever. */
+export function checkBundleFiles({ digest, files, problems: fileProblems }: BundleFiles): BundleCheck {
   const problems = [...fileProblems];
   const part = <T>(name: string, load: (source: SourceFile) => Loaded<T>): T | null => {
     const source = files.get(name);
@@ -85,7 +87,8 @@ function assemble({ digest, files, problems: fileProblems }: BundleFiles): Bundl
   }
   const { policies } = checked;
   const policy = createPolicy({ bundle: { digest, number }, directory, targets: targets.targets, schema, policies });
-  return { digest, problems, policy };
+  problems.push(...quorumFaults(policy, cedarFiles));
+  return { digest, problems, policy: problems.length > 0 ? null : withQuorumFloor(policy) };
 }
 
 function loadBundleFile(source: SourceFile): Loaded<number> {

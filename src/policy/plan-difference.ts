@@ -1,5 +1,5 @@
 import type { ReviewPlan } from '../core/schemas/action.js';
-import type { Difference } from '../core/schemas/statements.js';
+import type { Difference } from '../core/schemas/difference.js';
 import { formatDuration } from './duration.js';
 
 /**

@@ -52,6 +52,8 @@ export interface Policy {
   directory: Directory;
   target(name: string): Target | undefined;
   targets(): Target[];
+  /** Groups that some permit lets decide, at once or by an escalation, sorted. */
+  approverGroups(): string[];
   /** May this agent ask for this at all? Asked before anything touches the target. */
   mayRequest(question: PolicyQuestion): Verdict;
   /** With the flags known: forbidden, automatic, or by whom reviewed. The strictest union of all determining permits. */

@@ -1,11 +1,11 @@
 import type { Provenance } from '../directory/directory.js';
-import { liftOf } from './freezes.js';
+import { liftsOf } from './freezes.js';
 import { provenanceOf } from './provenance.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
 import type { Redaction } from '../core/redact.js';
 import { countQuorum, type QuorumState } from '../core/quorum.js';
 import type { ActionRequest, Flag, Outcome, Preview, ReviewPlan, Severity, TargetRef } from '../core/schemas/action.js';
-import type { ReviewContext, StatementBody, StatementKind } from '../core/schemas/statements.js';
+import type { ReviewContext, SignInProof, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
 /** Where an action stands, as its statements tell. */
 export type ActionState = 'preparing' | 'waiting' | 'approved' | 'running' | 'done';
@@ -19,6 +19,8 @@ export interface DecisionView {
   groups: readonly string[];
   decidedAtMs: number;
   runId: string;
+  /** How the identity provider says they proved who they are; absent where the channel does not know. */
+  signIn?: SignInProof;
   /** False once the review was reopened after it, or a later run of the workflow took over (a reset). */
   current: boolean;
 }
@@ -199,8 +201,9 @@ function toLogsView({ logs }: ActionRequest, attached: readonly Recorded<'attach
 
 function toFreezeView(statements: readonly AnyRecorded[]): FreezeView | null {
   const freeze = allOf(statements, 'freeze').at(-1);
-  if (freeze === undefined) return null;
-  const lift = liftOf(freeze, statements)?.body;
+  // What a person froze is about no action.
+  if (freeze?.body.because !== 'effect_mismatch') return null;
+  const lift = liftsOf(freeze, statements)[0]?.body;
   const { agent, frozenAtMs } = freeze.body;
   const lifted = lift === undefined ? null : { person: lift.by.person, reason: lift.reason, atMs: lift.unfrozenAtMs };
   return { agent, frozenAtMs, lifted };
@@ -228,6 +231,7 @@ function toDecisionView(
     groups: body.approver.groups,
     decidedAtMs: body.decidedAtMs,
     runId: body.runId,
+    ...(body.signIn !== undefined && { signIn: body.signIn }),
     // The digest alone may be the same again: when the request's own expiry bounds both rounds.
     current: body.actionDigest === plan?.actionDigest && body.round === plan.round && body.runId === run,
   };

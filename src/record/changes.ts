@@ -4,6 +4,8 @@ export type Change =
   | { kind: 'action'; actionId: string }
   /** Somebody's session with the full view was ended. */
   | { kind: 'session'; sessionId: string }
+  /** Something was frozen, or a freeze is being lifted. */
+  | { kind: 'freeze' }
   /** Anything may have changed: look. */
   | { kind: 'any' };
 

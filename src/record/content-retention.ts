@@ -16,8 +16,8 @@ const MAX_OPEN = 10_000;
 const MAX_REMOVED = 500;
 
 /**
- * Makes the pass that removes from the content store what nothing has used for the retention time, and no open action
- * names: neither people who still decide nor the executor ever miss it.
+ * Makes the pass that removes from the content store what nothing has used for the retention time, that is not archived and
+ * that no open action names: neither people who still decide nor the executor ever miss it.
  * @returns a function that resolves to how many things were removed.
  * @throws Refusal `statement_invalid` when an open action cannot be read: what it names is not known, so nothing is removed.
  */
@@ -31,7 +31,7 @@ export function createContentRetention({
     const before = new Date(clock() - retentionMs);
     const old = await query<{ digest: string }>(
       pool,
-      'select digest from countersign.contents where used_at < $1 order by used_at limit $2',
+      'select digest from countersign.contents c where used_at < $1 and not exists (select from countersign.archived_contents a where a.digest = c.digest) order by used_at limit $2',
       [before, MAX_REMOVED],
     );
     if (old.length === 0) return 0;

@@ -12,6 +12,8 @@ export interface ChangesOptions {
   slowPollMs?: number;
   /** How often the connection is asked whether it lives. Default 15,000. */
   aliveMs?: number;
+  /** What is listened for. Default: everything. */
+  channels?: readonly (keyof typeof CHANGE_CHANNELS)[];
 }
 
 /** Changes, and the connection behind them. */
@@ -23,6 +25,7 @@ export interface ListeningChanges extends Changes {
 /** Changes by PostgreSQL's LISTEN, over one connection; while it is lost everyone is told to look now and then. */
 export function listenForChanges(options: ChangesOptions): ListeningChanges {
   const { pool, onLost, slowPollMs = 2_000, aliveMs = 15_000 } = options;
+  const channels = options.channels ?? (Object.keys(CHANGE_CHANNELS) as (keyof typeof CHANGE_CHANNELS)[]);
   const listeners = new Set<(change: Change) => void>();
   const closing = new AbortController();
   const tell = (change: Change): void => {
@@ -37,6 +40,7 @@ export function listenForChanges(options: ChangesOptions): ListeningChanges {
       await holdConnection(pool, {
         tell,
         aliveMs,
+        channels,
         closing: closing.signal,
         onListening: () => {
           if (state.isLost) onLost?.(false);
@@ -69,12 +73,16 @@ export function listenForChanges(options: ChangesOptions): ListeningChanges {
 interface Holding {
   tell: (change: Change) => void;
   aliveMs: number;
+  channels: readonly (keyof typeof CHANGE_CHANNELS)[];
   closing: AbortSignal;
   onListening: () => void;
 }
 
 /** Listens until the connection breaks (rejects) or the signal comes. */
-async function holdConnection(pool: pg.Pool, { tell, aliveMs, closing, onListening }: Holding): Promise<void> {
+async function holdConnection(
+  pool: pg.Pool,
+  { tell, aliveMs, channels, closing, onListening }: Holding,
+): Promise<void> {
   const client = await pool.connect();
   const broken = new AbortController();
   const onBroken = (): void => {
@@ -83,10 +91,11 @@ async function holdConnection(pool: pg.Pool, { tell, aliveMs, closing, onListeni
   const onNotice = ({ channel, payload = '' }: pg.Notification): void => {
     if (channel === CHANGE_CHANNELS.action) tell({ kind: 'action', actionId: payload });
     if (channel === CHANGE_CHANNELS.session) tell({ kind: 'session', sessionId: payload });
+    if (channel === CHANGE_CHANNELS.freeze) tell({ kind: 'freeze' });
   };
   client.on('error', onBroken).on('end', onBroken).on('notification', onNotice);
   try {
-    for (const channel of Object.values(CHANGE_CHANNELS)) await client.query(`listen ${channel}`);
+    for (const channel of channels) await client.query(`listen ${CHANGE_CHANNELS[channel]}`);
     onListening();
     const over = AbortSignal.any([closing, broken.signal]);
     const isAlive = async (): Promise<boolean> => {

@@ -46,7 +46,10 @@ export function createClaims(pool: pg.Pool): Claims {
       const columns = (['leaseId', 'accessor', 'vaultRole', 'username', 'target'] as const).map((column) =>
         rows.map((row) => row[column]),
       );
-      await query(pool, INSERT_CREDENTIALS, columns);
+      await unlessEnded(
+        () => query(pool, INSERT_CREDENTIALS, columns),
+        'The lease has ended: nothing more is issued under it.',
+      );
     },
     closeLease: async (accessor, provenAtMs) => {
       await query(
@@ -64,11 +67,19 @@ export function createClaims(pool: pg.Pool): Claims {
 async function insertLease(pool: pg.Pool, row: LeaseRow): Promise<void> {
   const { accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds } = row;
   const values = [accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds];
+  await unlessEnded(
+    () => query(pool, INSERT_LEASE, values),
+    'The action has ended: nothing is leased for it any more.',
+  );
+}
+
+/** @throws Refusal `action_closed` in these words, where the record says that it is too late. */
+async function unlessEnded(insert: () => Promise<unknown>, words: string): Promise<void> {
   try {
-    await query(pool, INSERT_LEASE, values);
+    await insert();
   } catch (error) {
     if (!(error instanceof RecordFault && error.sqlState === ACTION_ENDED)) throw error;
-    throw new Refusal('action_closed', 'The action has ended: nothing is leased for it any more.');
+    throw new Refusal('action_closed', words);
   }
 }
 

@@ -17,12 +17,15 @@ import {
   type Appending,
   type ChainHead,
 } from './postgres/append-statements.js';
+import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
-import { readFreezes, readIncidents } from './postgres/read-freezes.js';
+import { readAlarms } from './postgres/read-alarms.js';
+import { readAdoptions } from './postgres/read-adoptions.js';
+import { readFreezes, readIncidents, readNewestFreezes } from './postgres/read-freezes.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './postgres/statement-rows.js';
 import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
-import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord } from './record.js';
-import { createStatementVerifier, invalid, schemaOf, type Verifiers } from './verify-statement.js';
+import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord, Recorded } from './record.js';
+import { checkForm, createStatementVerifier, invalid, schemaOf, type Verifiers } from './verify-statement.js';
 
 export interface RecordOptions extends Verifiers {
   /** Of this process's own role; `close` ends it. */
@@ -35,6 +38,8 @@ export interface RecordOptions extends Verifiers {
 /** The record in PostgreSQL; also walks a process's chain, for `doctor` and auditors. */
 export interface PostgresRecord extends ActionRecord {
   verifyChain(process: ProcessName): Promise<ChainReport>;
+  /** The policy bundles that processes of this kind took in force, oldest first. @throws as `ofAction`. */
+  adoptionsOf(process: ProcessName): Promise<Recorded<'adoption'>[]>;
 }
 
 // Two processes may append under the same key at once; the loser then finds the winner's statement.
@@ -72,19 +77,26 @@ export function createRecord(options: RecordOptions): PostgresRecord {
       for (const draft of drafts) checkDraft(draft, options);
       return drafts.length === 0 ? [] : writeAll(drafts);
     },
-    async appendAgentStatement(kind, actionId, envelope) {
+    async appendAgentStatement(kind, actionId, envelope, once) {
       // Verified once more: one false statement under an action's id would make the whole action unreadable.
       const verified = verify(kind, actionId, envelope);
-      return insertAgentStatement(pool, kind, actionId, envelope, verified);
+      return insertAgentStatement(pool, { kind, actionId, envelope, verified, once: once ?? null });
+    },
+    async openTwin(once, actionId) {
+      const [first] = await query<{ action_id: string; digest: string }>(pool, selectFirst(once, actionId), []);
+      return first === undefined ? null : { actionId: first.action_id, requestDigest: first.digest };
     },
     async ofAction(actionId) {
       return verified(await query<StatementRow>(pool, OF_ACTION, [actionId]), verify);
     },
     ofActions: (actionIds) => ofActions(pool, actionIds, verify),
     listActions: (filter) => listActions(pool, filter),
-    freezesOf: (agent) => readFreezes(pool, agent, verify),
+    freezesOf: (scopes) => readFreezes(pool, scopes, verify),
+    newestFreezes: () => readNewestFreezes(pool, verify),
+    alarms: () => readAlarms(pool, verify),
     listIncidents: (filter) => readIncidents(pool, filter, verify),
     verifyChain: (name) => verifyChain(pool, name),
+    adoptionsOf: (name) => readAdoptions(pool, name, verify),
     close: () => pool.end(),
   };
 }
@@ -123,6 +135,7 @@ function checkDraft(draft: AnyDraft, options: RecordOptions): void {
     statementOf(draft, options.process, { number: 0, digest: EMPTY_DIGEST }),
   );
   if (!parsed.success) throw invalid(`this ${draft.kind} cannot be recorded: ${z.prettifyError(parsed.error)}`);
+  checkForm(draft.actionId, parsed.data);
   if (draft.actionId === null && !KINDS_WITHOUT_ACTION.includes(draft.kind))
     throw invalid(`a ${draft.kind} is always about an action`);
   signerFor(draft.kind, options);

@@ -1,6 +1,7 @@
 import type { Envelope } from '../core/dsse.js';
 import type { Refusal } from '../core/errors.js';
-import type { Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
+import type { AskedOnce } from './asked-once.js';
+import type { FreezeScope, Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
 /** A statement to be numbered, chained, signed and stored by the process that makes it. */
 export interface Draft<K extends StatementKind = StatementKind> {
@@ -64,6 +65,13 @@ export interface IncidentPage {
   next: number | null;
 }
 
+/** Freezes and what lifts them, oldest first. */
+export interface FreezeList {
+  statements: AnyRecorded[];
+  /** Digests of those that do not verify: the record was tampered with, and what they cover is refused. */
+  unreadable: string[];
+}
+
 /** The append-only record. */
 export interface Record {
   /**
@@ -73,10 +81,18 @@ export interface Record {
   append(drafts: readonly AnyDraft[]): Promise<AnyRecorded[]>;
   /**
    * Appends what an agent itself signed (`request`, `withdrawal`); the caller verified it.
+   * @param once of a request: it joins an open one for the same, and later ones join it
    * @returns whether it is new; the same envelope again is `known`.
-   * @throws Refusal `action_id_spent` when another request holds this action id.
+   * @throws Refusal `action_id_spent` when another request holds this action id; AlreadyAsked naming the action it joins.
    */
-  appendAgentStatement(kind: 'request' | 'withdrawal', actionId: string, envelope: Envelope): Promise<'new' | 'known'>;
+  appendAgentStatement(
+    kind: 'request' | 'withdrawal',
+    actionId: string,
+    envelope: Envelope,
+    once?: AskedOnce,
+  ): Promise<'new' | 'known'>;
+  /** The open action that a request for this would join; null when there is none. */
+  openTwin(once: AskedOnce, actionId: string): Promise<{ actionId: string; requestDigest: string } | null>;
   /**
    * All statements about an action, oldest first, every signature verified.
    * @throws Refusal `statement_invalid` when one does not verify: a tampered record is never read past.
@@ -87,10 +103,15 @@ export interface Record {
   /** Ids of actions, newest first. */
   listActions(filter: ActionFilter): Promise<string[]>;
   /**
-   * All freezes of an agent, and what lifted them, oldest first, every signature verified. Asked anew each time.
+   * All freezes of one of these scopes (of one agent at most), and what lifts them, oldest first, every signature verified.
+   * Asked anew each time.
    * @throws as `ofAction`.
    */
-  freezesOf(agent: string): Promise<AnyRecorded[]>;
+  freezesOf(scopes: readonly FreezeScope[]): Promise<AnyRecorded[]>;
+  /** The newest 1,000 freezes of whatever scope, and what lifts them. */
+  newestFreezes(): Promise<FreezeList>;
+  /** Alarms that stand, those that were cleared within a week, and what cleared them, oldest first; as `freezesOf`. */
+  alarms(): Promise<AnyRecorded[]>;
   listIncidents(filter: IncidentFilter): Promise<IncidentPage>;
   close(): Promise<void>;
 }

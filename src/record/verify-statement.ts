@@ -1,26 +1,29 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { open, readPayload, type Envelope, type PublicKey } from '../core/dsse.js';
+import { open, readPayload, type Envelope, type EnvelopeFault, type PublicKey } from '../core/dsse.js';
+import type { VerifyEd25519 } from '../core/ed25519.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import { keysFor, type Keyring } from '../core/keyring.js';
 import { recordedEnvelopeSchema } from '../core/schemas/primitives.js';
 import {
+  predicateTypeOf,
   statementBodySchemas,
   statementSchema,
   type Statement,
+  type StatementBody,
   type StatementKind,
 } from '../core/schemas/statements.js';
+import type { AgentSigners } from '../directory/agent-signers.js';
 import { createNativeVerifier } from './native-ed25519.js';
 import { subjectNameOf } from '../core/statement.js';
 
-/** Whose signatures count. */
-export interface Verifiers {
+/**
+ * Whose signatures count. For reading, the signers of an agent are those of every bundle that was in force: who may act
+ * is asked of the bundle in force besides, by `openRequest` and by the executor's checks.
+ */
+export interface Verifiers extends AgentSigners {
   keyring(): Keyring;
-  /** An agent's own key; undefined when it has none. */
-  agentKey(agent: string): PublicKey | undefined;
-  /** Whether the directory lists the agent with a token identity, so that the gateway signs for it. Default: no agent. */
-  signsByIntake?(agent: string): boolean;
 }
 
 /** A statement whose signature, kind, subject and body hold. */
@@ -80,23 +83,21 @@ export function createStatementVerifier(
     const agent = kind === 'request' || kind === 'withdrawal' ? agentNamedIn(envelope) : null;
     const keys = keysOf(kind, agent);
     if (agent !== null && keys.length === 0) throw invalid(`the directory has no agent "${agent.slice(0, 63)}"`);
-    const opened = open(envelope, keys, verifySignature);
+    const opened = openBy(envelope, keys, verifySignature);
     if (!opened.ok) throw invalid(`its envelope does not verify (${opened.fault})`);
     const parsed = schemaOf(kind).safeParse(opened.payload);
     if (!parsed.success) throw invalid(`its content is not a ${kind}: ${z.prettifyError(parsed.error)}`);
     const statement = parsed.data;
     checkSubject(kind, actionId, statement);
-    const key = keys.find(({ keyid }) => keyid === opened.keyid);
-    if (key === undefined)
-      throw new Error('createStatementVerifier: an envelope was opened by a key that is not there');
+    checkForm(actionId, statement, opened.key.keyid);
     // As `payloadDigest`, by OpenSSL: the payload is base64 of one spelling, for it opened.
     const digest = createHash('sha256').update(Buffer.from(envelope.payload, 'base64')).digest('hex');
-    return { verified: freeze({ statement, digest }), agent, key };
+    return { verified: freeze({ statement, digest }), agent, key: opened.key };
   };
 
   return (kind, actionId, candidate) => {
     // All that the judgement depends on, but for the keys.
-    const asked = JSON.stringify([kind, actionId, candidate]);
+    const asked = textOf([kind, actionId, candidate]);
     const name = createHash('sha256').update(asked).digest('base64');
     const known = memory.take(name);
     const isKnown = known !== undefined && isInForce(kind, known);
@@ -142,6 +143,16 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** @throws Refusal for what no process writes: a row that is nested too deeply must not hold up who reads them all. */
+function textOf(asked: unknown): string {
+  try {
+    return JSON.stringify(asked);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid('it is nested too deeply');
+    throw error;
+  }
+}
+
 function envelopeOf(candidate: unknown): Envelope {
   const parsed = recordedEnvelopeSchema.safeParse(candidate);
   if (!parsed.success) throw invalid(`it has no well-formed envelope: ${z.prettifyError(parsed.error)}`);
@@ -157,11 +168,25 @@ function agentNamedIn(envelope: Envelope): string {
   return claimed.data.predicate.body.agent;
 }
 
-/** An agent's own key, or the gateway's for an agent that has none: never both. */
+/** An agent's own keys, and the gateway's for an agent that had none at some time. */
 function keysForAgent(kind: StatementKind, agent: string, verifiers: Verifiers): readonly PublicKey[] {
-  const own = verifiers.agentKey(agent);
-  if (own !== undefined) return [own];
-  return verifiers.signsByIntake?.(agent) === true ? keysFor(verifiers.keyring(), kind) : [];
+  const byIntake = verifiers.signsByIntake?.(agent) === true ? keysFor(verifiers.keyring(), kind) : [];
+  return [...verifiers.agentKeys(agent), ...byIntake];
+}
+
+/** Opens an envelope by whichever of the keys signed it: an agent's earlier keys have the same key id as its newest. */
+function openBy(
+  envelope: Envelope,
+  keys: readonly PublicKey[],
+  verify: VerifyEd25519,
+): { ok: true; key: PublicKey; payload: unknown } | { ok: false; fault: EnvelopeFault } {
+  let fault: EnvelopeFault = 'key_unknown';
+  for (const key of keys.filter(({ keyid }) => keyid === envelope.signatures[0]?.keyid)) {
+    const opened = open(envelope, [key], verify);
+    if (opened.ok) return { ok: true, key, payload: opened.payload };
+    fault = opened.fault;
+  }
+  return { ok: false, fault };
 }
 
 function safePayload(envelope: Envelope): unknown {
@@ -183,6 +208,21 @@ function checkSubject(kind: StatementKind, actionId: string | null, statement: S
   } else if (statement.predicate.chain === null) throw invalid('it has no place in its process’s chain');
   if (kind === 'request' && subject.digest.sha256 !== digestOf(body))
     throw invalid('its subject is not the digest of the request');
+}
+
+/**
+ * A freeze by a person is the gateway's to state, about no action; one by the executor is about the action that it came from.
+ * @param keyid of the key that signed it; absent while it is a draft.
+ */
+export function checkForm(actionId: string | null, { predicateType, predicate }: Statement, keyid?: string): void {
+  if (predicateType !== predicateTypeOf('freeze')) return;
+  const isByPerson = (predicate.body as StatementBody<'freeze'>).because === 'person';
+  const signer = isByPerson ? 'decision/' : 'executor/';
+  const isTheirs = predicate.chain?.process === (isByPerson ? 'gateway' : 'executor');
+  if (!isTheirs || (keyid !== undefined && !keyid.startsWith(signer)))
+    throw invalid(`a freeze by ${isByPerson ? 'a person' : 'the executor'} is stated by another process`);
+  if ((actionId === null) !== isByPerson)
+    throw invalid(`a freeze by ${isByPerson ? 'a person is about no action' : 'the executor is about an action'}`);
 }
 
 /** A tampered or malformed statement; `why` completes the sentence. */

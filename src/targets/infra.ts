@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { LEASE_ROLE_CHARS } from '../core/schemas/action.js';
 import { digestSchema } from '../core/schemas/primitives.js';
 import {
   credentialExclusives,
@@ -117,7 +118,13 @@ export const targetKind: TargetKind<InfraTarget> = {
   cedarType: 'Workspace',
   schema: infraTargetSchema,
 
-  findProblems({ state, vault, sources, providers, providerMirror, providerCredentials = {} }) {
+  findProblems(target) {
+    const { state, vault, sources, providers, providerMirror, providerCredentials = {} } = target;
+    const leaseRoleChars = longestLeaseRole(target);
+    if (leaseRoleChars > LEASE_ROLE_CHARS) {
+      const message = `names what one action leases in ${String(leaseRoleChars)} characters, of which ${String(LEASE_ROLE_CHARS)} may be approved: shorten mounts, roles or paths`;
+      return [{ field: ['vault'], message }];
+    }
     const problems = findCredentialProblems(providerCredentials, [vault.previewRole, vault.executeRole]);
     if (state.tls === 'disable' && !isLoopback(state.host)) {
       const message = `disables TLS for host "${state.host}", which is not loopback: write verify-full`;
@@ -167,6 +174,23 @@ export const targetKind: TargetKind<InfraTarget> = {
 
   createWitness: createInfraWitness,
 };
+
+/** As `infraLogin` names it: people approve it with the action. */
+function longestLeaseRole({ vault, sources, providerCredentials: { aws, postgres } = {} }: InfraTarget): number {
+  const logins = (sources.gitLogins ?? []).map(({ mount, path }) => `${mount}/data/${path}`);
+  const longest = logins.sort((one, other) => other.length - one.length).slice(0, 1);
+  const lengths = (['preview', 'execute'] as const).map((purpose) => {
+    const roleOf = (roles: { previewRole: string; executeRole: string }): string => roles[`${purpose}Role`];
+    const names = [
+      `${vault.mount}/creds/${roleOf(vault)}`,
+      ...(postgres === undefined ? [] : [`${postgres.mount}/creds/${roleOf(postgres)}`]),
+      ...(aws === undefined ? [] : [`${aws.mount}/creds/${aws.rolePrefix}.${purpose}.${'0'.repeat(26)}`]),
+      ...longest,
+    ];
+    return names.join(' + ').length;
+  });
+  return Math.max(...lengths);
+}
 
 /** An absolute path or an https address that means one thing only. */
 export function isRepository(text: string): boolean {

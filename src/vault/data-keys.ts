@@ -7,6 +7,11 @@ import { VaultFault } from './vault-fault.js';
 /** Name of the transit key (AES-256-GCM) that wraps the keys of the content store. */
 export const CONTENT_KEY = 'content';
 
+/** Name of the transit key (AES-256-GCM) that wraps the keys of Temporal's payloads. */
+export const PAYLOAD_KEY = 'payloads';
+
+export type WrappingKey = typeof CONTENT_KEY | typeof PAYLOAD_KEY;
+
 const KEY_BYTES = 32;
 
 const plaintextSchema = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
@@ -17,16 +22,24 @@ const keySchema = z.object({
   data: z.object({ type: z.literal('aes256-gcm96'), latest_version: z.int().positive() }),
 });
 
-/** The newest version of the wrapping key. @throws VaultFault when it is missing, of another type, or may not be read. */
-export async function readContentKeyVersion(client: VaultClient, mount: string): Promise<number> {
-  const path = `${mount}/keys/${CONTENT_KEY}`;
+/** The newest version of a wrapping key. @throws VaultFault when it is missing, of another type, or may not be read. */
+export async function readWrappingKeyVersion(client: VaultClient, mount: string, name: WrappingKey): Promise<number> {
+  const path = `${mount}/keys/${name}`;
   return parseAnswer(keySchema, await client.read(path), path).data.latest_version;
 }
 
+export interface DataKeysOptions {
+  client: VaultClient;
+  /** Mount of the transit engine. */
+  mount: string;
+  /** Which key wraps. Default: the content store's. */
+  name?: WrappingKey;
+}
+
 /** Data keys wrapped by Vault's transit engine; the wrapping key never leaves it. */
-export function createDataKeys({ client, mount }: { client: VaultClient; mount: string }): DataKeys {
-  const makePath = `${mount}/datakey/plaintext/${CONTENT_KEY}`;
-  const unwrapPath = `${mount}/decrypt/${CONTENT_KEY}`;
+export function createDataKeys({ client, mount, name = CONTENT_KEY }: DataKeysOptions): DataKeys {
+  const makePath = `${mount}/datakey/plaintext/${name}`;
+  const unwrapPath = `${mount}/decrypt/${name}`;
   return {
     async make() {
       const { data } = parseAnswer(madeSchema, await client.write(makePath, { bits: KEY_BYTES * 8 }), makePath);

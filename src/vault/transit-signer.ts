@@ -1,7 +1,7 @@
 import { base64 } from '@scure/base';
 import { z } from 'zod';
 import type { Signer } from '../core/dsse.js';
-import { KEY_PURPOSES, type Keyring, type KeyPurpose } from '../core/keyring.js';
+import { KEY_PURPOSES, signingKeyOf, versionOf, type Keyring, type KeyPurpose } from '../core/keyring.js';
 import { parseAnswer } from './answers.js';
 import type { VaultClient } from './client.js';
 import { scrub, VaultFault } from './vault-fault.js';
@@ -33,12 +33,55 @@ function transitKeyId(purpose: KeyPurpose, version: number): string {
 }
 
 /**
- * A signer whose key never leaves Vault's transit engine (Ed25519).
- * It signs with the version that is newest when it is made: a rotation counts once the keyring lists it and the process restarts.
+ * A signer whose key never leaves Vault's transit engine (Ed25519). It signs with the version that is newest in Vault when it
+ * is made, whatever a keyring lists.
  */
-export async function createTransitSigner({ client, mount, purpose }: TransitSignerOptions): Promise<Signer> {
-  const { data } = parseAnswer(keySchema, await client.read(`${mount}/keys/${purpose}`), `${mount}/keys/${purpose}`);
-  const version = data.latest_version;
+export async function createTransitSigner(options: TransitSignerOptions): Promise<Signer> {
+  const path = `${options.mount}/keys/${options.purpose}`;
+  const { data } = parseAnswer(keySchema, await options.client.read(path), path);
+  return transitSigner(options, data.latest_version);
+}
+
+/**
+ * The keys that a process signs with, by purpose: of each the version that the keyring in force says by now. Read them anew
+ * each time; what was read goes on with its version.
+ */
+export function createTransitSigners({
+  client,
+  mount,
+  purposes,
+  keyring,
+  clock,
+}: TransitSignersOptions): TransitSigners {
+  const made = new Map<string, Signer>();
+  const signers: TransitSigners = {};
+  for (const purpose of purposes) {
+    Object.defineProperty(signers, purpose, {
+      enumerable: true,
+      get: () => {
+        const key = signingKeyOf(keyring(), purpose, clock());
+        if (key === undefined) return undefined;
+        const signer = made.get(key.keyid) ?? transitSigner({ client, mount, purpose }, versionOf(key));
+        made.set(key.keyid, signer);
+        return signer;
+      },
+    });
+  }
+  return signers;
+}
+
+export type TransitSigners = Partial<Record<KeyPurpose, Signer>>;
+
+export interface TransitSignersOptions {
+  client: VaultClient;
+  /** Mount of the transit engine. */
+  mount: string;
+  purposes: readonly KeyPurpose[];
+  keyring: () => Keyring;
+  clock: () => number;
+}
+
+function transitSigner({ client, mount, purpose }: TransitSignerOptions, version: number): Signer {
   const path = `${mount}/sign/${purpose}`;
   return {
     keyid: transitKeyId(purpose, version),

@@ -32,6 +32,8 @@ export async function startForger(stack: Stack): Promise<Forger> {
     namespace: stack.namespace,
     taskQueue: FORGED_QUEUE,
     workflowBundle,
+    // They hold the keys too: encryption is no part of what stops them.
+    dataConverter: stack.dataConverter,
   });
   const running = worker.run();
   return {

@@ -1,3 +1,4 @@
+import { anotherExport } from '../support/another-export.js';
 import { until } from '../support/until.js';
 import type { Stack } from '../support/stack.js';
 import { tracesOf } from './traces.js';
@@ -5,11 +6,14 @@ import { tracesOf } from './traces.js';
 /** Computes for minutes and yields a row every few milliseconds. Its plan is one approval by a DBA. */
 export const LONG_EXPORT = {
   operation: 'database.export',
-  params: {
-    target: 'orders',
-    query:
-      'select a.id, d.id as other, (select count(*) from orders b, orders c where b.id + c.id < a.id + d.id) as pairs from orders a, orders d where a.id > 0',
-    format: 'csv',
+  get params() {
+    return {
+      target: 'orders',
+      query:
+        'select a.id, d.id as other, (select count(*) from orders b, orders c where b.id + c.id < a.id + d.id) as pairs from orders a, orders d where a.id > 0',
+      format: 'csv',
+      ...anotherExport(),
+    };
   },
   reason: 'A long one',
 };

@@ -1,10 +1,10 @@
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
-import { buildRequest } from '../../src/client/requests.js';
+import { buildRequest, signRequest } from '../../src/client/requests.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { ActionView } from '../../src/record/action-view.js';
-import { agentOf, PLAIN_EXPORT, until } from '../support/actors.js';
+import { agentOf, agentSigner, PLAIN_EXPORT, until } from '../support/actors.js';
 import { makeKey, sealStatement } from '../support/signing.js';
 import {
   holdExport,
@@ -158,6 +158,23 @@ describe('who prompted it', () => {
       );
     expect(await again('paul')).toMatchObject({ status: 202 });
     expect(await again('ben')).toMatchObject({ code: 'action_id_spent' });
+  });
+
+  it('cannot be said of a request that is known by its log: who joined it meanwhile would not be barred', async () => {
+    const logs = 'step 1';
+    const { actionId, envelope } = await signRequest(
+      { agent: 'export-bot', ...PLAIN_EXPORT, logs },
+      agentSigner(stack),
+    );
+    expect(await post(`/actions/${actionId}/logs`, { ...envelope, logs }, null)).toMatchObject({ status: 200 });
+    const prompterTokens = [await stack.prompterToken('paul')];
+    expect(await post('/actions', { ...envelope, logs, prompterTokens }, null)).toMatchObject({
+      code: 'action_id_spent',
+      field: 'prompterTokens',
+    });
+    expect(await post('/actions', { ...envelope, logs }, null)).toMatchObject({ status: 202 });
+    const held = await until(agentOf(stack), actionId, ({ state }) => state === 'waiting');
+    expect(held.provenance ?? null).toBeNull();
   });
 
   it.each(['agent/token-bot', 'worker/1', 'intake/1'])(

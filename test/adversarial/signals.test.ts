@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { temporal } from '@temporalio/proto';
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { agentOf, personAt, PLAIN_EXPORT, until } from '../support/actors.js';
@@ -49,6 +50,23 @@ function envelopeOf(payload: string) {
   return { payloadType: 'application/vnd.in-toto+json', payload, signatures: [{ keyid: 'decision/1', sig: 'AA==' }] };
 }
 
+/** What looks as if our processes had encrypted it. */
+async function forgedCiphertexts(): Promise<[string, Payloads][]> {
+  const { payloadCodecs = [] } = stack.dataConverter;
+  const context = { type: 'workflow', namespace: stack.namespace, workflowId: workflowIdOf(ulid()) } as const;
+  const [sealed = {}] = (await payloadCodecs[0]?.encode(encoded('json/plain', '{"approved":true}'), context)) ?? [];
+  const withKey = (text: string) => ({
+    ...sealed,
+    metadata: { ...sealed.metadata, 'encryption-key': Buffer.from(text) },
+  });
+  return [
+    ['a ciphertext of another action', [sealed]],
+    ['a ciphertext that is cut short', [{ ...sealed, data: (sealed.data ?? Buffer.alloc(0)).subarray(0, 20) }]],
+    ['a ciphertext under a key of nobody', [withKey('vault:v1:bm90aGluZw==')]],
+    ['a ciphertext under a key of no version', [withKey('vault:v99:bm90aGluZw==')]],
+  ];
+}
+
 describe('what strangers send to a workflow', () => {
   it('never blocks an action, and cannot grow its history without end', async () => {
     const agent = agentOf(stack);
@@ -72,7 +90,8 @@ describe('what strangers send to a workflow', () => {
         request: { meta: { updateId: randomUUID() }, input: { name, args: { payloads } } },
       });
 
-    for (const [what, payloads] of MALFORMED) {
+    const malformed = [...MALFORMED, ...(await forgedCiphertexts())];
+    for (const [what, payloads] of malformed) {
       await signal(payloads);
       await signal(payloads, 'no-such-signal');
       for (const name of ['decide', 'withdraw', 'no-such-update']) {
@@ -80,7 +99,7 @@ describe('what strangers send to a workflow', () => {
         expect(outcome?.failure, `${name} with ${what}`).toBeTruthy();
       }
     }
-    await untilJudged(handle, MALFORMED.length);
+    await untilJudged(handle, malformed.length);
     await Promise.all(Array.from({ length: SIGNALS }, () => signal(encoded('json/plain', '{"approved":true}'))));
     await untilJudged(handle, MAX_HINTS);
 

@@ -37,6 +37,8 @@ async function withStranger<T>(queue: string, activities: Activities, work: () =
     connection,
     namespace: stack.namespace,
     taskQueue: queue,
+    // They hold the keys too: encryption is no part of what stops them.
+    dataConverter: stack.dataConverter,
     activities,
     ...(queue === TASK_QUEUES.worker ? { workflowBundle: { codePath } } : {}),
   });

@@ -10,6 +10,7 @@ import { startFakeSlack, type FakeSlack } from '../fakes/slack/fake-slack.js';
 import { startFakeSocket, type FakeSocket } from '../fakes/slack/fake-socket.js';
 import { startFakeTeams, type FakeTeams } from '../fakes/teams/fake-teams.js';
 import { agentOf, until as untilView } from '../support/actors.js';
+import { anotherExport } from '../support/another-export.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { objectIdOf, teamsIds } from '../unit/teams/views.js';
@@ -111,7 +112,7 @@ export async function startOffice(): Promise<Office> {
     teams,
     refusals,
     async request(plan, lifetimeMs) {
-      const params = { target: 'orders', query: QUERIES[plan], format: 'csv' };
+      const params = { target: 'orders', query: QUERIES[plan], format: 'csv', ...anotherExport() };
       const asked = { operation: 'database.export', params, reason: 'Monthly report' };
       return (await agent.request({ ...asked, ...(lifetimeMs !== undefined && { lifetimeMs }) })).actionId;
     },

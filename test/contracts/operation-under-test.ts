@@ -70,10 +70,13 @@ export async function startOperation(subject: Subject): Promise<OperationUnderTe
   try {
     started = await subject.start(installation);
     await mkdir(artefactsDir, { mode: 0o700 });
-    const host = await openHost({
-      COUNTERSIGN_SCRATCH_DIR: scratchDir,
-      COUNTERSIGN_PROGRAMS: Object.entries(started.programs ?? {}),
-    });
+    const host: OperationHost = {
+      ...(await openHost({
+        COUNTERSIGN_SCRATCH_DIR: scratchDir,
+        COUNTERSIGN_PROGRAMS: Object.entries(started.programs ?? {}),
+      })),
+      ...started.host,
+    };
     const lessor = await createLessor(subject, started, { installation, host });
     const keepsakes = await openKeepsakes(installation);
     const driven = { subject, started, lessor, host, keepsakes, artefactsDir };
@@ -85,7 +88,12 @@ export async function startOperation(subject: Subject): Promise<OperationUnderTe
 }
 
 interface Lessor {
-  lease(purpose: 'preview' | 'execute', asked: Omit<Asked<unknown>, 'actionId'>, actionId?: string): Promise<Held>;
+  /** `outcome`: what asks what came of an effect. */
+  lease(
+    purpose: 'preview' | 'execute' | 'outcome',
+    asked: Omit<Asked<unknown>, 'actionId'>,
+    actionId?: string,
+  ): Promise<Held>;
 }
 
 async function createLessor(
@@ -111,17 +119,19 @@ async function createLessor(
   );
   const requests = new Map<string, { actionId: string; requestDigest: string }>();
   return {
-    async lease(purpose, asked, reused) {
+    async lease(step, asked, reused) {
+      const purpose = step === 'preview' ? 'preview' : 'execute';
       const { actionId, requestDigest } =
         requests.get(reused ?? '') ?? (await recordRequest(gateway.record, installation.agent));
       requests.set(actionId, { actionId, requestDigest });
       const credential = await leasing[purpose].open({
-        ...operation.credentialFor(purpose, { ...asked, actionId }),
+        ...((step === 'outcome' ? operation.credentialToAsk?.({ ...asked, actionId }) : undefined) ??
+          operation.credentialFor(purpose, { ...asked, actionId })),
         actionId,
         requestDigest,
         actionDigest: requestDigest,
         runId: `run-of-${actionId}`,
-        step: purpose,
+        step,
         purpose,
         target: target.name,
         ttlSeconds: leaseSeconds,
@@ -218,7 +228,7 @@ function driverOf({ subject, started, lessor, host, keepsakes, artefactsDir }: D
           keepsakes,
           artefactsDir,
           lease: async () => {
-            const leased = await lessor.lease('execute', asked, actionId);
+            const leased = await lessor.lease('outcome', asked, actionId);
             held.push(leased);
             return leased.credential;
           },

@@ -53,7 +53,9 @@ const POINTS: readonly Point[] = [
   },
 ];
 
-const subjects = await subjectsOn(inject('services').vault.product);
+const subjects = (await subjectsOn(inject('services').vault.product)).filter(
+  ({ subject }) => subject.oncePerBundle !== true,
+);
 
 describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
   let folder: string;

@@ -1,4 +1,4 @@
-import type { OperationCatalog } from '../../src/operations/operation.js';
+import type { OperationCatalog, OperationHost } from '../../src/operations/operation.js';
 import type { Json, JsonObject } from '../../src/core/json.js';
 import type { Target } from '../../src/targets/targets.js';
 import type { LeasedCredential } from '../../src/vault/leases.js';
@@ -13,6 +13,11 @@ export interface Subject {
   operation: CatalogOperation;
   /** Set when the target needs an engine that only HashiCorp's Vault has: then it runs by `npm run test:vault` alone. */
   needs?: 'hashicorp-vault';
+  /**
+   * Set when its action cannot be asked for again and again under a bundle of the suite's own, which the suite of crashes
+   * does: what it finds after a crash is then shown by `operations.test.ts` alone.
+   */
+  oncePerBundle?: true;
   /**
    * Sets up a target of the installation's own on real services. What it makes in Vault bears the installation's name,
    * so that test files do not meet. For token roles and the processes' rights see `grantLeasing` in `vault-rights.ts`.
@@ -37,6 +42,8 @@ export interface StartedSubject {
   leaseSeconds?: number;
   /** Fields of the estimate that differ from one preview to the next of the same, e.g. the digest of a plan file. */
   freshEstimates?: readonly string[];
+  /** What else the operation finds on the machine that it runs on. */
+  host?: Pick<OperationHost, 'governed'>;
   /** Programs that the operation runs, by name: absolute paths. */
   programs?: Readonly<Record<string, string>>;
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifyStatements } from '../../apps/cli/verify-statements.js';
+import { rememberSigners } from '../../src/directory/agent-signers.js';
+import { verifyStatements } from '../../src/evidence/verify-statements.js';
 import type { CountersignGateway } from '../../src/client/index.js';
 import { buildRequest } from '../../src/client/requests.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
@@ -56,10 +57,11 @@ describe('an agent without a key', () => {
       pinnedDigest: await bundleDigest(stack.place.policyDir),
     });
     const envelopes = await stack.person('ben').statements(actionId);
-    const verifying = { actionId, keyring: stack.installation.keys, agentKey: (id: string) => directory.agentKey(id) };
-    const signsByIntake = (id: string): boolean => directory.signsByIntake(id);
-    expect(verifyStatements(envelopes, { ...verifying, signsByIntake })).toMatchObject({ ok: true });
-    expect(verifyStatements(envelopes, verifying)).toMatchObject({ ok: false });
+    const verifying = { actionId, keyring: stack.installation.keys };
+    const agents = rememberSigners(directory.agents());
+    expect(verifyStatements(envelopes, { ...verifying, ...agents })).toMatchObject({ ok: true });
+    const { agentKeys } = agents;
+    expect(verifyStatements(envelopes, { ...verifying, agentKeys })).toMatchObject({ ok: false });
   });
 
   it('is one request when it is sent again with a fresh token', async () => {
@@ -203,7 +205,10 @@ describe('the command line, for an agent without a key', () => {
         XDG_CONFIG_HOME: folder,
       };
       const cli = (...args: string[]) => run([...args, '--token-file', own], { environment });
-      const params = Object.entries(PLAIN_EXPORT.params).flatMap(([name, value]) => ['--param', `${name}=${value}`]);
+      const params = Object.entries(PLAIN_EXPORT.params).flatMap(([name, value]) => [
+        '--param',
+        `${name}:=${JSON.stringify(value)}`,
+      ]);
       const request = ['request', '--operation', PLAIN_EXPORT.operation, '--reason', 'Monthly report', ...params];
       const asked = await cli(...request, '--prompter-token-file', prompter, '--json');
       expect(asked).toMatchObject({ exitCode: 0 });

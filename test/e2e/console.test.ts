@@ -249,6 +249,31 @@ describe('what is shown', () => {
     await page.unrouteAll();
   });
 
+  it('says on every page that nothing is approved while an alarm stands, and no longer than that', async () => {
+    const { page } = ben;
+    const body = { code: 'ledger_gap', severity: 'critical', sentence: 'A row is missing.', stopsApprovals: true };
+    const alarm = { ...body, digest: 'a'.repeat(64), raisedAtMs: 1, cleared: null };
+    await page.route('**/v1/alarms', (route) => route.fulfill({ json: { alarms: [alarm] } }));
+    const freeze = { digest: 'b'.repeat(64), because: 'person', by: 'erin', reason: 'x', actionId: null };
+    const frozen = { ...freeze, scope: { kind: 'all' }, frozenAtMs: 1, lifts: [], missing: 2 };
+    const freezes = { freezes: [frozen], unreadable: [] };
+    await page.route('**/v1/freezes', (route) => route.fulfill({ json: freezes }));
+    const banner = page.getByRole('complementary', { name: 'What stops work now' });
+    for (const where of ['/queue', `/view/${await ask()}`]) {
+      await page.goto(where);
+      await banner.getByText('while the alarm ledger_gap stands').waitFor();
+      await banner.getByText('Frozen: everything').waitFor();
+    }
+    expect(await axeViolations(page)).toEqual([]);
+    await page.setViewportSize({ width: 320, height: 640 });
+    expect(await sidewaysScroll(page)).toBe(0);
+    await page.setViewportSize({ width: 1_280, height: 800 });
+    // The next look finds nothing.
+    await page.unrouteAll();
+    await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`);
+    await banner.waitFor({ state: 'detached' });
+  });
+
   it('is only ever text, whatever an agent writes', async () => {
     const { page } = ben;
     const reason =

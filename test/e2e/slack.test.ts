@@ -6,6 +6,7 @@ import type { Fields } from '../fakes/slack/block-kit.js';
 import type { Fault } from '../fakes/slack/fake-slack.js';
 import type { FakeMessage } from '../fakes/slack/slack-state.js';
 import { agentOf, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
+import { anotherExport } from '../support/another-export.js';
 import {
   CHANNEL,
   nodesOf,
@@ -21,7 +22,9 @@ const CLICKS = 6;
 /** The impatient plan: a DBA and a data owner. */
 const PERSONAL_EXPORT = {
   operation: 'database.export',
-  params: { target: 'orders', query: 'select name, email from customers', format: 'csv' },
+  get params() {
+    return { target: 'orders', query: 'select name, email from customers', format: 'csv', ...anotherExport() };
+  },
   reason: 'Newsletter',
 };
 const HOSTILE = '<!channel> <@U0000002> *b* [x](http://evil.example) <http://evil.example|x> \u202e _i_ `c`';
@@ -123,7 +126,7 @@ describe('a message in Slack', () => {
       params: { target: 'orders', query, format: 'csv' },
       reason: HOSTILE,
       logs: `one\n${HOSTILE}\n\u001b[31mred`,
-    } as typeof PLAIN_EXPORT);
+    } as unknown as typeof PLAIN_EXPORT);
     expectLifeless(message, 3);
     expect(await office.deny(message, HOSTILE, BEN)).toEqual({ response_action: 'clear' });
     expectLifeless(await office.shown(actionId, 'Denied: database.export.*Outcome: '), 4);

@@ -4,6 +4,7 @@ import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { objectsIn, startFakeTeams, textOf, type Click, type FakeTeams } from '../fakes/teams/fake-teams.js';
 import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
 import { agentOf, PLAIN_EXPORT, until } from '../support/actors.js';
+import { anotherExport } from '../support/another-export.js';
 import {
   SLACK_USERS,
   startSlackStack,
@@ -18,7 +19,9 @@ const PEOPLE = { ana: 1, ben: 2, carol: 3, dave: 4, erin: 5, olivia: 6, oliviaAd
 /** The impatient plan: a DBA and a data owner. */
 const PERSONAL_EXPORT = {
   operation: 'database.export',
-  params: { target: 'orders', query: 'select name, email from customers', format: 'csv' },
+  get params() {
+    return { target: 'orders', query: 'select name, email from customers', format: 'csv', ...anotherExport() };
+  },
   reason: 'Newsletter',
 };
 

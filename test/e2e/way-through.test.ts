@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { agentOf, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
+import { clearHistoryOf } from '../support/clear-history.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 let stack: Stack;
@@ -63,7 +64,7 @@ describe('the way of an export', () => {
     const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
     await handle.result();
     const history = await handle.fetchHistory();
-    const text = JSON.stringify(history);
+    const text = JSON.stringify(await clearHistoryOf(stack.client, workflowIdOf(actionId)));
     expect(history.events?.length).toBeLessThanOrEqual(48);
     expect(Number((await handle.describe()).historySize)).toBeLessThanOrEqual(48 * 1024);
     expect(text).not.toMatch(/hvs\.|hvb\.|password/i);

@@ -50,8 +50,17 @@ const CREDENTIAL = /\bhv[sbr]\.|\b[sbr]\.[A-Za-z0-9]{20,}|password|secret_id|acc
  * the run that made it, and decide nothing.
  */
 export function historyToText(history: History): string {
-  const kept = (key: string, value: unknown): unknown => (key === 'stackTrace' ? '' : value);
+  const kept = (key: string, value: unknown): unknown => {
+    if (key === 'encodedAttributes') return withoutStack(value as { data: string });
+    return key === 'stackTrace' ? '' : value;
+  };
   return `${JSON.stringify(history, kept, 1).replace(/\d+@[\w.-]+/g, '1@recorded')}\n`;
+}
+
+/** A failure's message and stack, as its converter writes them. */
+function withoutStack<T extends { data: string }>(payload: T): T {
+  const { message } = JSON.parse(Buffer.from(payload.data, 'base64').toString()) as { message: string };
+  return { ...payload, data: Buffer.from(JSON.stringify({ message, stack_trace: '' })).toString('base64') };
 }
 
 /** Texts in a history that look like a credential. */

@@ -42,6 +42,7 @@ describe('a workflow that was changed without a patch', () => {
     const changed = await bundleWorkflowCode({
       workflowsPath: fileURLToPath(new URL('./changed-workflows.mjs', import.meta.url)),
       payloadConverterPath: fileURLToPath(new URL('../../dist/workflows/payload-converter.js', import.meta.url)),
+      failureConverterPath: fileURLToPath(new URL('../../dist/workflows/failure-converter.js', import.meta.url)),
       logger: new DefaultLogger('ERROR'),
     });
     const approved = files.find((fileName) => fileName.endsWith('-approved.json')) ?? '';

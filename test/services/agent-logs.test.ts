@@ -9,6 +9,7 @@ import { sha256Hex } from '../../src/core/json.js';
 import { REQUEST_LIMITS } from '../../src/core/schemas/action.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { agentOf, agentSigner, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
+import { clearHistoryOf } from '../support/clear-history.js';
 import { startStack, type Stack } from '../support/stack.js';
 
 let stack: Stack;
@@ -101,7 +102,7 @@ describe('the log that an agent sends', () => {
 
     await ben.decideOn(actionId, 'approve');
     expect((await agent.wait(actionId, { timeoutMs: 60_000 })).outcome?.status).toBe('succeeded');
-    const history = JSON.stringify(await stack.client.workflow.getHandle(workflowIdOf(actionId)).fetchHistory());
+    const history = JSON.stringify(await clearHistoryOf(stack.client, workflowIdOf(actionId)));
     const payloads = spellings({ history });
     // The search finds what is there.
     expect(await rowsWith(PLAIN_EXPORT.reason)).toContain('countersign.statements');
@@ -237,9 +238,10 @@ describe('what people judge by', () => {
 
   it('the action that it replaces: how that one ended, and what is asked otherwise', async () => {
     const agent = agentOf(stack);
+    const asked = { ...PLAIN_EXPORT };
     const ask = (replaces: string) =>
-      agent.request({ ...PLAIN_EXPORT, params: { ...PLAIN_EXPORT.params, format: 'ndjson' }, replaces });
-    const { actionId: earlier } = await agent.request(PLAIN_EXPORT);
+      agent.request({ ...asked, params: { ...asked.params, format: 'ndjson' }, replaces });
+    const { actionId: earlier } = await agent.request(asked);
     await until(agent, earlier, isWaiting);
     await expect(ask(earlier)).rejects.toMatchObject({ code: 'not_replaceable', field: 'replaces' });
     await ben.decideOn(earlier, 'deny', 'NDJSON, please');

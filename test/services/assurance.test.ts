@@ -9,6 +9,7 @@ import { createGatewayAgent, type CountersignGateway } from '../../src/client/ga
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { latest } from '../../src/record/record.js';
+import { anotherExport } from '../support/another-export.js';
 import { createBrowser, type Browser } from '../support/browser.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
@@ -50,7 +51,7 @@ afterAll(async () => {
 });
 
 async function waiting(query: string): Promise<ActionView> {
-  const params = { target: 'orders', query, format: 'csv' };
+  const params = { target: 'orders', query, format: 'csv', ...anotherExport() };
   const { actionId } = await agent.request({ operation: 'database.export', params, reason: 'Letters to customers' });
   await until(async () => {
     const { state, outcome } = await agent.get(actionId);

@@ -152,6 +152,8 @@ describe('claims, effects and the lease table', () => {
     await executor.claims.insertCredentials([credential]);
     await notary.claims.closeLease(closed.accessor, 1);
     await notary.claims.closeLease(closed.accessor, 2); // idempotent
+    const late = { ...credential, leaseId: `db/creds/x/${closed.accessor}`, accessor: closed.accessor };
+    await expect(executor.claims.insertCredentials([late])).rejects.toMatchObject({ code: 'action_closed' });
     expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({
       kind: 'claimed',
       attempt: 2,

@@ -70,6 +70,7 @@ const activities = {
   announce: async () => undefined,
   recordEscalation: async () => undefined,
   verifyHint: async () => null,
+  readKeys: async () => ({ decisionKeys: [], intakeKeys: [] }),
   runUnderLease: async () => ({ kind: 'finished', outcome: done }),
   conclude: async ({ ended }: { ended: { kind: string; status?: string; code?: string; message?: string } }) => ({
     outcome: ended.kind === 'ran' ? done : { status: ended.status, code: ended.code, message: ended.message },

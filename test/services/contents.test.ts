@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/json.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import { createArchivedContents } from '../../src/evidence/archived-contents.js';
 import { createContentRetention } from '../../src/record/content-retention.js';
 import { CONTENT_LIMIT_BYTES, ContentRemoved } from '../../src/record/contents.js';
 import { readLogText } from '../../src/record/log-text.js';
@@ -155,6 +156,13 @@ describe('the content store', () => {
       expect(await pass()).toBe(0);
     });
 
+    it('keeps what is archived for good, and goes on with the rest', async () => {
+      const [archived, old] = [await putAt(1_000), await putAt(1_000)];
+      await createArchivedContents(processes.notary.pool).keep(archived, null);
+      expect(await pass()).toBe(1);
+      expect([await isKept(archived), await isKept(old)]).toEqual([true, false]);
+    });
+
     it('keeps what an open action names, until it has ended', async () => {
       const { gateway, notary } = processes;
       const bytes = fresh();
@@ -226,7 +234,8 @@ describe('the content store', () => {
       ['gateway', true],
       ['worker', true],
       ['executor', false],
-      ['notary', false],
+      // What it archives.
+      ['notary', true],
     ] as const)('the %s may put: %s', async (process, may) => {
       const put = processes[process].pool.query(insert);
       await (may

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,7 +15,9 @@ import { createGatewayHttp } from '../../src/client/http.js';
 import { Secret } from '../../src/core/secret.js';
 import { checkBundle } from '../../src/policy/load-bundle.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import { OCSF_CLASSES, type OcsfEvent } from '../../src/siem/ocsf/event.js';
 import { createVaultClient } from '../../src/vault/client.js';
+import { createOcsfJudge } from '../support/ocsf.js';
 import { until } from '../support/until.js';
 
 const offer = await findOffer();
@@ -106,6 +108,28 @@ describe('the development stack', () => {
     const rootToken = new Secret(stack.services.vault.rootToken);
     const vault = createVaultClient({ address: stack.services.vault.address, credential: () => rootToken });
     expect(JSON.stringify(await vault.read('sys/policies/acl/app-orders'))).toContain('list');
+  });
+
+  test('all that happened is in the SIEM’s file, as events that OCSF allows', async () => {
+    const file = join(folder, 'dev', 'siem', 'events.ndjson');
+    const textOf = (): Promise<string> => readFile(file, 'utf8');
+    await until(async () => (await textOf()).includes('"event_code":"receipt"'));
+    await until(async () => (await reader.siem()).sinks.every(({ lagEntries }) => lagEntries === 0));
+    const { ledgerSize, sinks } = await reader.siem();
+    expect(sinks).toMatchObject([{ sink: 'file', kind: 'ndjson-file', rejected: 0, lastError: null }]);
+    const lines = (await textOf()).trimEnd().split('\n');
+    const events = lines.map((line) => JSON.parse(line) as OcsfEvent);
+    expect(events.length).toBeGreaterThanOrEqual(ledgerSize);
+    expect(events.map(({ metadata }) => metadata.sequence)).toEqual(events.map((_event, index) => index));
+    const judge = createOcsfJudge(Object.values(OCSF_CLASSES).map(({ uid }) => uid));
+    expect(events.flatMap(judge)).toEqual([]);
+    // Nothing failed to verify, and what was written is there.
+    expect(events.filter(({ class_uid }) => class_uid === OCSF_CLASSES.detection_finding.uid)).toEqual([]);
+    expect(events.find(({ metadata }) => metadata['event_code'] === 'result')).toMatchObject({
+      class_uid: OCSF_CLASSES.entity_management.uid,
+      activity_name: 'Update',
+      status_id: 1,
+    });
   });
 
   test('leaves nothing running and no folder behind', async () => {

@@ -1,10 +1,13 @@
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seal, type Signer } from '../../src/core/dsse.js';
+import { payloadDigest, seal, type Signer } from '../../src/core/dsse.js';
+import { digestOf } from '../../src/core/json.js';
 import type { KeyPurpose } from '../../src/core/keyring.js';
 import { buildStatement } from '../../src/core/statement.js';
-import type { ProcessName, StatementBody } from '../../src/core/schemas/statements.js';
-import { openFreezes } from '../../src/record/freezes.js';
+import type { FreezeScope, ProcessName, StatementBody } from '../../src/core/schemas/statements.js';
+import { isCovered, openFreezes, scopesOver, wordOfScope } from '../../src/record/freezes.js';
+import { listenForChanges } from '../../src/record/postgres-changes.js';
+import { FROZEN_WORD, LIFTED_WORD } from '../../src/record/postgres/freezes-by-people-table.js';
 import type { AnyDraft, Recorded } from '../../src/record/record.js';
 import { createTransitSigner } from '../../src/vault/transit-signer.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
@@ -58,13 +61,40 @@ async function lift(agent: string, { request, frozen }: Awaited<ReturnType<typeo
   await gateway.record.append([{ kind: 'unfreeze', actionId, requestDigest, body, key: frozen.digest }]);
 }
 
+function freezeByPersonBody(scope: FreezeScope): Extract<StatementBody<'freeze'>, { because: 'person' }> {
+  const by = { person: 'erin', group: 'security' };
+  const via = { channel: 'api', subject: 'erin' };
+  return { because: 'person', scope, reason: 'It leaks.', by, via, frozenAtMs: Date.now() };
+}
+
+async function freezeAsPerson(scope: FreezeScope): Promise<Recorded<'freeze'>> {
+  const body = freezeByPersonBody(scope);
+  const key = `${wordOfScope(scope)}/erin/${ulid()}`;
+  const requestDigest = digestOf(body);
+  const [frozen] = await gateway.record.append([{ kind: 'freeze', actionId: null, requestDigest, body, key }]);
+  return frozen as Recorded<'freeze'>;
+}
+
+async function liftAsPerson({ digest }: Recorded<'freeze'>, person: string): Promise<void> {
+  const by = { person, group: 'security' };
+  const body = {
+    freeze: digest,
+    reason: 'Mended.',
+    by,
+    via: { channel: 'api', subject: person },
+    unfrozenAtMs: Date.now(),
+  };
+  const key = `${digest}/${person}`;
+  await gateway.record.append([{ kind: 'unfreeze', actionId: null, requestDigest: digestOf(body), body, key }]);
+}
+
 function signerOf({ vault }: TestProcess, purpose: KeyPurpose): Promise<Signer> {
   return createTransitSigner({ client: vault, mount: installation.vault.mounts.transit, purpose });
 }
 
 /** How many freezes of the agent are open, as another process reads it. */
 async function openOf(agent: string): Promise<number> {
-  return openFreezes(await worker.record.freezesOf(agent), agent).length;
+  return openFreezes(await worker.record.freezesOf([{ kind: 'agent', agent }]), () => true).length;
 }
 
 describe('the freezes of an agent', () => {
@@ -96,6 +126,95 @@ describe('the freezes of an agent', () => {
       );
       expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('statements_freezes');
     });
+  });
+});
+
+describe('what people freeze', () => {
+  // Others of this file freeze, too: an operation of its own for each agent.
+  const over = (agent: string) => scopesOver({ agent, operation: `of.${agent}` });
+  const openOver = async (agent: string): Promise<string[]> =>
+    openFreezes(await worker.record.freezesOf(over(agent)), (scope) =>
+      isCovered({ agent, operation: `of.${agent}` }, scope),
+    ).map(({ digest }) => digest);
+
+  it.each<[string, (agent: string) => FreezeScope]>([
+    ['an agent', (agent) => ({ kind: 'agent', agent })],
+    ['an operation', (agent) => ({ kind: 'operation', operation: `of.${agent}` })],
+    ['everything', () => ({ kind: 'all' })],
+  ])('%s: is read with what the executor froze, told at once, and lifted by two', async (_what, scopeOf) => {
+    const agent = newAgent();
+    const told: string[] = [];
+    const changes = listenForChanges({ pool: worker.pool, channels: ['freeze'] });
+    changes.subscribe(({ kind }) => told.push(kind));
+    await expect.poll(() => told).toEqual(['any']);
+    await freeze(agent);
+    await expect.poll(() => told).toEqual(['any', 'freeze']);
+    const [before] = await openOver(agent);
+    const frozen = await freezeAsPerson(scopeOf(agent));
+    await expect.poll(() => told).toEqual(['any', 'freeze', 'freeze']);
+    expect(await openOver(agent)).toEqual([before, frozen.digest]);
+    expect((await worker.record.newestFreezes()).statements.map(({ digest }) => digest)).toContain(frozen.digest);
+    await liftAsPerson(frozen, 'erin');
+    await liftAsPerson(frozen, 'erin');
+    expect(await openOver(agent)).toContain(frozen.digest);
+    await liftAsPerson(frozen, 'fay');
+    expect(await openOver(agent)).toEqual([before]);
+    await changes.close();
+  });
+
+  it('touch nothing beside', async () => {
+    const agent = newAgent();
+    await freezeAsPerson({ kind: 'agent', agent: newAgent() });
+    await freezeAsPerson({ kind: 'operation', operation: 'infra.apply' });
+    expect(await openOver(agent)).toEqual([]);
+  });
+
+  it('are found by their indexes, however many statements there are', async () => {
+    await installation.inRecord(async (client) => {
+      await client.query('set enable_seqscan = off');
+      const explain = async (where: string): Promise<string> => {
+        const sql = `explain select * from countersign.statements where action_id is null and ${where}`;
+        return (await client.query<{ 'QUERY PLAN': string }>(sql)).rows.map((row) => row['QUERY PLAN']).join('\n');
+      };
+      const frozen = await explain(`kind = 'freeze' and ${FROZEN_WORD} = any(array['all/all'])`);
+      expect(frozen).toContain('statements_freezes_by_people');
+      expect(await explain(`kind = 'unfreeze' and ${LIFTED_WORD} = 'x'`)).toContain('statements_lifts_by_people');
+    });
+  });
+
+  it.each<[string, () => TestProcess, KeyPurpose, 'gateway' | 'executor']>([
+    ['the executor’s key in the executor’s name', () => executor, 'executor', 'executor'],
+    ['the executor’s key in the gateway’s name', () => executor, 'executor', 'gateway'],
+    ['the gateway’s key in the executor’s name', () => gateway, 'decision', 'executor'],
+  ])('by %s is refused, and nothing is read past it', async (_whose, own, purpose, process) => {
+    const agent = newAgent();
+    const body = freezeByPersonBody({ kind: 'agent', agent });
+    const requestDigest = digestOf(body);
+    const chain = { process, number: 1, previous: '0'.repeat(64) };
+    const statement = buildStatement('freeze', { actionId: null, requestDigest, body, chain });
+    const [envelope] = await seal([statement], await signerOf(own(), purpose));
+    if (envelope === undefined) throw new Error('nothing was sealed');
+    const key = `agent/${agent}/erin/0`;
+    await plantStatement({ installation }, { kind: 'freeze', actionId: null, envelope, process, key });
+    await expect(worker.record.freezesOf([{ kind: 'agent', agent }])).rejects.toMatchObject({
+      code: 'statement_invalid',
+      message: expect.stringContaining('is stated by another process') as string,
+    });
+    // It hides no other.
+    expect((await worker.record.newestFreezes()).unreadable).toContain(payloadDigest(envelope));
+  });
+
+  it('is the gateway’s to state, not the executor’s; and the gateway states none under an action', async () => {
+    const agent = newAgent();
+    const body = freezeByPersonBody({ kind: 'agent', agent });
+    const byPerson: AnyDraft = { kind: 'freeze', actionId: null, requestDigest: digestOf(body), body };
+    await expect(executor.record.append([byPerson])).rejects.toMatchObject({ code: 'statement_invalid' });
+    const { actionId, requestDigest } = await recordRequest(gateway.record, installation.agent);
+    const underAction: AnyDraft = { kind: 'freeze', actionId, requestDigest, body: freezeBody(agent), key: agent };
+    await expect(gateway.record.append([underAction])).rejects.toMatchObject({ code: 'statement_invalid' });
+    const insert = `insert into countersign.statements (kind, action_id, digest, process, number, previous, key, envelope)
+      values ('freeze', null, repeat('a', 64), 'executor', 1000000, repeat('b', 64), $1, '{}')`;
+    await expect(executor.pool.query(insert, [`agent/${agent}/erin/0`])).rejects.toThrow(/row-level security/);
   });
 });
 
@@ -143,7 +262,7 @@ describe('a statement by the wrong key', () => {
     );
     if (envelope === undefined) throw new Error('nothing was sealed');
     await plantStatement({ installation }, { kind: 'unfreeze', actionId, envelope, process: 'gateway' });
-    await expect(worker.record.freezesOf(agent)).rejects.toMatchObject({
+    await expect(worker.record.freezesOf([{ kind: 'agent', agent }])).rejects.toMatchObject({
       code: 'statement_invalid',
       message: expect.stringContaining('its envelope does not verify') as string,
     });

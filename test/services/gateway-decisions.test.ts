@@ -9,6 +9,7 @@ import { signWithdrawal } from '../../src/client/requests.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { payloadDigest, type Envelope } from '../../src/core/dsse.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import { anotherExport } from '../support/another-export.js';
 import { createBrowser } from '../support/browser.js';
 import { makeKey } from '../support/signing.js';
 import { startStack, type Stack, type StartedProcess } from '../support/stack.js';
@@ -62,7 +63,12 @@ async function call(
 }
 
 async function waiting(reason = 'Monthly report'): Promise<ActionView> {
-  const params = { target: 'orders', query: 'select id, status from orders where id < 10', format: 'csv' };
+  const params = {
+    target: 'orders',
+    query: 'select id, status from orders where id < 10',
+    format: 'csv',
+    ...anotherExport(),
+  };
   const { actionId } = await agent.request({ operation: 'database.export', params, reason });
   await untilWaiting(actionId);
   return agent.get(actionId);
@@ -190,7 +196,7 @@ describe('an approval', () => {
   });
 
   it('by the same person again is refused', async () => {
-    const params = { target: 'orders', query: 'select email from customers', format: 'csv' };
+    const params = { target: 'orders', query: 'select email from customers', format: 'csv', ...anotherExport() };
     const { actionId } = await agent.request({ operation: 'database.export', params, reason: 'Newsletter' });
     await untilWaiting(actionId);
     const action = await agent.get(actionId);

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ulid } from 'ulid';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
-import type { Envelope } from '../../src/core/dsse.js';
+import { readPayload, type Envelope } from '../../src/core/dsse.js';
 import { digestOf, sha256Hex } from '../../src/core/json.js';
 import { REQUEST_LIMITS } from '../../src/core/schemas/action.js';
 import type { StatementBody } from '../../src/core/schemas/statements.js';
+import { anotherExport } from '../support/another-export.js';
 import { QUERY, startTestGateway, type TestGateway } from '../support/gateway.js';
 import { makeKey, sealStatement, type TestKey } from '../support/signing.js';
 
@@ -30,7 +31,7 @@ async function forge(
     actionId: ulid(),
     agent: 'export-bot',
     operation: 'database.export',
-    params: PARAMS,
+    params: { ...PARAMS, ...anotherExport() },
     reason: 'Monthly report',
     requestedAtMs: nowMs,
     expiresAtMs: nowMs + 60_000,
@@ -88,6 +89,15 @@ describe('a request', () => {
         requests.map(({ envelope }) => small.send('POST', '/v1/actions', { body: envelope })),
       );
       expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 202, 429, 429, 429]);
+      // What joins an open one takes no place.
+      const [first] = answers.flatMap(({ status }, index) => (status === 202 ? [requests[index]] : []));
+      const actionId = first?.actionId;
+      const { params: asked } = (
+        readPayload(first?.envelope as Envelope) as { predicate: { body: Pick<StatementBody<'request'>, 'params'> } }
+      ).predicate.body;
+      const again = await small.sign({ params: asked });
+      const joined = await small.send('POST', '/v1/actions', { body: again.envelope });
+      expect(joined).toMatchObject({ status: 202, json: { actionId, joined: true } });
       const other = await small.sign({}, 'second-bot');
       expect((await small.send('POST', '/v1/actions', { body: other.envelope })).status).toBe(202);
     } finally {

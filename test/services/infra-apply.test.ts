@@ -197,6 +197,9 @@ describe('a preview', () => {
           expect((await previewing).preview.content.text).toContain('create module.m.terraform_data.inside');
         else expect(await errorOf(previewing)).toMatchObject({ code: expected });
       }
+      const names = await harness.gitEnvironment();
+      // What fetches modules is there, and the state's login is not.
+      expect([names.has('TF_DATA_DIR'), names.has('PG_CONN_STR')]).toEqual([true, false]);
     } finally {
       await modules.remove();
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
@@ -43,6 +43,8 @@ export interface InfraHarness {
   upload(agent: string, tarball: Uint8Array): Promise<string>;
   lease(purpose: 'preview' | 'execute'): Promise<LeasedCredential<DatabaseLogin>>;
   paramsOf(commit: string, change?: Partial<InfraApplyParams>): InfraApplyParams;
+  /** Names in the environment of all git commands so far. */
+  gitEnvironment(): Promise<ReadonlySet<string>>;
   previewOf(params: InfraApplyParams, change?: Partial<InfraTarget>, by?: PreviewBy): Promise<Shown>;
   execute(params: InfraApplyParams, approved: Preview, run?: Run): Promise<Record<string, unknown>>;
   findOutcome(params: InfraApplyParams, approved: Preview): Promise<FoundOutcome>;
@@ -79,7 +81,11 @@ export function useInfraHarness(): InfraHarness {
     const keys = createDataKeys({ client: worker.vault, mount: installation.vault.mounts.transit });
     const contents = createContents({ pool: worker.pool, keys });
     scratch = await mkdtemp(join(tmpdir(), 'countersign-infra-'));
-    const programs = Object.entries(infraPrograms());
+    const { tofu, git } = infraPrograms();
+    // The names in git's environment, whoever starts it.
+    const noting = `/usr/bin/env | /usr/bin/cut -d= -f1 >> '${join(scratch, 'git-environment')}'`;
+    await writeFile(join(scratch, 'git'), `#!/bin/sh\n${noting}\nexec '${git}' "$@"\n`, { mode: 0o755 });
+    const programs = Object.entries({ tofu, git: join(scratch, 'git') });
     const host = await openHost({ COUNTERSIGN_SCRATCH_DIR: join(scratch, 'work'), COUNTERSIGN_PROGRAMS: programs });
     const { pool, contents: ofGateway } = await installation.become('gateway');
     const uploads = createSourceUploads({ pool, contents: ofGateway });
@@ -111,6 +117,7 @@ export function useInfraHarness(): InfraHarness {
     get contents() {
       return here().contents;
     },
+    gitEnvironment: async () => new Set((await readFile(join(scratch, 'git-environment'), 'utf8')).split('\n')),
     upload: (agent, tarball) => here().upload(agent, tarball),
     async lease(purpose) {
       const path = harness.infra.paths[purpose];

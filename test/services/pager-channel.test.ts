@@ -7,6 +7,7 @@ import { createPagerChannel } from '../../src/channels/pager/pager-channel.js';
 import { createPagerdutyEvents } from '../../src/channels/pager/pagerduty-events.js';
 import { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
+import type { ActionView } from '../../src/record/action-view.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { ACTION_ID, directory, doneView, OPENED_AT_MS, PUBLIC_URL, waitingView } from '../unit/slack/views.js';
 
@@ -53,7 +54,7 @@ afterEach(() => {
   expect(answers).toEqual([]);
 });
 
-function makeChannel(onCall: string[] = []): Channel {
+function makeChannel(onCall: string[] = [], views: readonly ActionView[] = []): Channel {
   const { port } = pagerduty.address() as AddressInfo;
   return createPagerChannel({
     events: createPagerdutyEvents({
@@ -61,6 +62,7 @@ function makeChannel(onCall: string[] = []): Channel {
       eventsUrl: `http://127.0.0.1:${String(port)}`,
     }),
     store: createMessageStore(database.pool),
+    viewsOf: async (ids) => ids.map((id) => views.find(({ actionId }) => actionId === id)),
     directory: () => directory,
     onCall: { of: () => Promise.resolve({ people: onCall, source: 'rotation', faults: [] }) },
     publicUrl: PUBLIC_URL,
@@ -168,6 +170,38 @@ describe('a pager that does not take it', () => {
     answers.push({ status: 500 });
     await expect(channel.announce('concluded', doneView(), 0)).rejects.toThrow('PagerDuty answered 500.');
     await channel.announce('concluded', doneView(), 0);
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
+  });
+});
+
+describe('an alert that stands although nobody said that it is over', () => {
+  const pass = async (view: ActionView): Promise<void> => makeChannel([], [view]).catchUp?.();
+
+  it('is resolved when the process was killed between the answer and the row', async () => {
+    await makeChannel().announce('paged', waitingView(), 1);
+    await database.pool.query("update countersign.channel_messages set state = 'posting', message_ts = null");
+    await pass(waitingView());
+    expect(told()).toEqual([`trigger ${REVIEW}`]);
+    await pass(doneView());
+    await pass(doneView());
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
+  });
+
+  it('is resolved when the action ended without an announcement', async () => {
+    await makeChannel().announce('paged', waitingView(), 1);
+    await makeChannel().leaseLate?.(doneView({ lease: 'open' }));
+    await pass(doneView({ lease: 'open' }));
+    expect(told()).toEqual([`trigger ${REVIEW}`, `trigger ${LEASE}`, `resolve ${REVIEW}`]);
+    await pass(doneView());
+    expect(told().at(-1)).toBe(`resolve ${LEASE}`);
+  });
+
+  it('stays while what it told of lasts, and is tried again where PagerDuty is away', async () => {
+    await makeChannel().announce('paged', waitingView(), 1);
+    await pass(waitingView());
+    answers = [{ status: 503 }];
+    await expect(pass(doneView())).rejects.toMatchObject({ service: 'pager', temporary: true });
+    await pass(doneView());
     expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
   });
 });

@@ -59,7 +59,7 @@ describe('who reads the record', () => {
       process: 'notary',
       signers: {},
       keyring: () => keys,
-      agentKey: () => agent.publicKey,
+      agentKeys: () => [agent.publicKey],
     });
     const read = await reader.ofActions(ids);
     expect(queries).toBe(1);

@@ -112,7 +112,7 @@ describe('the record', () => {
         process: 'gateway',
         signers: { intake },
         keyring: () => keys,
-        agentKey: () => agent.publicKey,
+        agentKeys: () => [agent.publicKey],
       });
       const before = await gateway.record.verifyChain('gateway');
       // The first finds out where the chain ends; the next one is written behind it in one round trip.
@@ -139,7 +139,7 @@ describe('the record', () => {
           process: 'gateway',
           signers: { intake },
           keyring: () => installation.keys,
-          agentKey: () => installation.agent.publicKey,
+          agentKeys: () => [installation.agent.publicKey],
         }),
       );
       const appended = await Promise.allSettled(writers.map((writer) => writer.append([refusalDraft(request)])));
@@ -186,7 +186,7 @@ describe('the record', () => {
         process: 'gateway',
         signers: { intake: { keyid: 'intake/1', sign: () => Promise.reject(fault) } },
         keyring: () => installation.keys,
-        agentKey: () => installation.agent.publicKey,
+        agentKeys: () => [installation.agent.publicKey],
       });
       await expect(record.append([refusalDraft(request)])).rejects.toBe(fault);
       expect(allOf(await gateway.record.ofAction(request.actionId), 'refusal')).toEqual([]);
@@ -200,7 +200,7 @@ describe('the record', () => {
         process: 'gateway',
         signers: { intake: makeKey('intake/1').signer },
         keyring: () => installation.keys,
-        agentKey: () => undefined,
+        agentKeys: () => [],
       });
       const request = await makeRequest(installation.agent);
       const error: unknown = await record.append([refusalDraft(request)]).catch((thrown: unknown) => thrown);

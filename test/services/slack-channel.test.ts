@@ -72,6 +72,7 @@ function makeChannel(over: Over = {}): Channel {
     readLog,
     onCall: over.onCall ?? NOBODY_ON_CALL,
     digests: digestsOf(database.pool),
+    givenUp: async () => undefined,
     log: SILENT,
     pause: async (ms) => void (nowMs += ms),
     clock: () => nowMs,

@@ -54,7 +54,9 @@ beforeEach(async () => {
   warnings = [];
   open = [];
   fault = null;
-  await database.pool.query('truncate countersign.channel_messages, countersign.reminder_digests');
+  await database.pool.query(
+    'truncate countersign.channel_messages, countersign.reminder_digests, countersign.held_reminders',
+  );
   slack = await startFakeSlack({
     ...slackIds,
     conversations: [slackIds.channel],
@@ -81,6 +83,7 @@ function makeChannel(onCall: SlackChannelOptions['onCall'] = NOBODY_ON_CALL): Ch
     readLog: async () => null,
     onCall,
     digests: digestsOf(database.pool, read, directory),
+    givenUp: async () => undefined,
     log: { info: () => undefined, error: () => undefined, warn: (context) => void warnings.push(context) },
     pause: async (ms) => void (nowMs += ms),
     clock: () => nowMs,
@@ -174,7 +177,7 @@ describe('reminders', () => {
     await remind(opened(1));
     expect(digests(BO)).toHaveLength(1);
     expect(reminderLines()).toHaveLength(1);
-    expect(warnings).toMatchObject([{ person: 'ada', slackCode: 'user_disabled' }]);
+    expect(warnings).toMatchObject([{ person: 'ada', channel: 'slack', err: { slackCode: 'user_disabled' } }]);
   });
 });
 
@@ -205,6 +208,61 @@ describe('quiet hours', () => {
     nowMs = MORNING_MS;
     await remind(later, 5);
     expect(digests(ADA)).toEqual([[idOf(1), idOf(2)]]);
+  });
+});
+
+describe('what quiet hours held', () => {
+  const day = { openedAtMs: NIGHT_MS - HOUR_MS, expiresAtMs: NIGHT_MS + 23 * HOUR_MS };
+  const hold = async (...indexes: number[]): Promise<void> => {
+    nowMs = NIGHT_MS;
+    for (const index of indexes) await remind(opened(index, day));
+    nowMs += 15 * MINUTE_MS;
+  };
+  const pass = async (): Promise<void> => makeChannel().catchUp?.();
+
+  it('comes by itself when they are over, once, as one digest of all that still waits', async () => {
+    await hold(1, 2);
+    await pass();
+    expect(digests(ADA)).toEqual([]);
+    nowMs = MORNING_MS;
+    await Promise.all([pass(), pass()].map((sent) => sent.catch(() => undefined)));
+    await pass();
+    expect(digests(ADA)).toEqual([[idOf(1), idOf(2)]]);
+  });
+
+  it('does not come when all of it was decided', async () => {
+    await hold(1);
+    open = [];
+    nowMs = MORNING_MS;
+    await pass();
+    opened(2);
+    await pass();
+    expect(digests(ADA)).toEqual([]);
+  });
+
+  it('does not come beside a reminder that came first and listed it', async () => {
+    await hold(1);
+    nowMs = MORNING_MS;
+    await remind(opened(2, day));
+    nowMs += MINUTE_MS;
+    await pass();
+    nowMs += HOUR_MS;
+    await pass();
+    expect(digests(ADA)).toEqual([[idOf(1), idOf(2)]]);
+  });
+
+  it('stays held while Slack does not take it, and is given up where Slack refuses to write to the person', async () => {
+    await hold(1);
+    nowMs = MORNING_MS;
+    slack.failAll({ status: 503 });
+    await expect(pass()).rejects.toMatchObject({ service: 'slack', temporary: true });
+    slack.failAll(null);
+    slack.state.setUser('U0ADA', { deleted: true });
+    await pass();
+    slack.state.setUser('U0ADA', {});
+    await pass();
+    expect(digests(ADA)).toEqual([]);
+    expect(warnings).toMatchObject([{ person: 'ada' }]);
   });
 });
 

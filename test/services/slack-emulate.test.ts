@@ -75,6 +75,7 @@ describe('with an independent Slack and the scopes of our manifest', () => {
       readLog,
       onCall: NOBODY_ON_CALL,
       digests: digestsOf(database.pool),
+      givenUp: async () => undefined,
       log: SILENT,
       pause: (ms) => setTimeout(ms),
       clock: Date.now,

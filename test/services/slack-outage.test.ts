@@ -41,6 +41,7 @@ beforeAll(async () => {
     readLog: async () => null,
     onCall: NOBODY_ON_CALL,
     digests: digestsOf(database.pool),
+    givenUp: async () => undefined,
     log: SILENT,
     pause: async () => undefined,
     clock: Date.now,

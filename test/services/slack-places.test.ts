@@ -27,6 +27,8 @@ let database: MessageDatabase;
 let slack: FakeSlack;
 let nowMs: number;
 let warnings: object[];
+/** What goes on record. */
+let givenUp: object[];
 
 beforeAll(async () => {
   database = await createMessageDatabase(inject('services').postgres.adminUrl);
@@ -36,6 +38,7 @@ afterAll(() => database.stop());
 beforeEach(async () => {
   nowMs = OPENED_AT_MS;
   warnings = [];
+  givenUp = [];
   await database.pool.query('truncate countersign.channel_messages');
   slack = await startFakeSlack({
     ...slackIds,
@@ -58,6 +61,7 @@ function makeChannel(): Channel {
     readLog: async () => null,
     onCall: NOBODY_ON_CALL,
     digests: digestsOf(database.pool),
+    givenUp: async (_view, what) => void givenUp.push(what),
     log: { info: () => undefined, error: () => undefined, warn: (context) => void warnings.push(context) },
     pause: async (ms) => void (nowMs += ms),
     clock: () => nowMs,
@@ -139,6 +143,9 @@ describe('direct messages', () => {
     await announce('opened', told(['direct']), 1);
     expect(counts(slackIds.channel, BO)).toEqual([0, 1]);
     expect(warnings).toMatchObject([{ slot: 'message/direct/ada', slackCode: 'user_disabled' }]);
+    expect(givenUp).toEqual([
+      { channelName: 'slack', slot: 'message/direct/ada', where: 'to ada', code: 'user_disabled' },
+    ]);
   });
 
   it('to nobody but deactivated accounts: then the configured channel shows it, and is kept up to date', async () => {
@@ -172,6 +179,7 @@ describe('a place that is gone', () => {
       await announce('concluded', ended(['default', 'prod']), 0);
       expect(headlines(slackIds.channel)).toEqual([expect.stringContaining('✅ Done')]);
       expect(warnings[0]).toMatchObject({ slot: 'message/place/prod' });
+      expect(givenUp[0]).toMatchObject({ slot: 'message/place/prod', where: 'in the place prod' });
     },
   );
 

@@ -11,6 +11,8 @@ interface Paths {
   transit: string;
   database: string;
   approle: string;
+  /** Mount of the policy store. */
+  policyStore: string;
   previewTokenRole: string;
   executeTokenRole: string;
   policy: string;
@@ -35,6 +37,14 @@ const openContentKey: Attempt = [
   'open keys of the content store',
   (vault, { transit }) => vault.write(`${transit}/decrypt/content`, { ciphertext: 'vault:v1:bm90aGluZw==' }),
 ];
+const makePayloadKey: Attempt = [
+  'make keys for payloads',
+  (vault, { transit }) => vault.write(`${transit}/datakey/plaintext/payloads`, {}),
+];
+const openPayloadKey: Attempt = [
+  'open keys of payloads',
+  (vault, { transit }) => vault.write(`${transit}/decrypt/payloads`, { ciphertext: 'vault:v1:bm90aGluZw==' }),
+];
 const readCredential = (role: string): Attempt => [
   `read the credential ${role} itself`,
   (vault, { database }) => vault.read(`${database}/creds/${role}`),
@@ -51,6 +61,10 @@ const lookUpAccessor: Attempt = [
 const revokeAccessor: Attempt = [
   'revoke accessors',
   (vault) => vault.write('auth/token/revoke-accessor', { accessor: 'nothing' }),
+];
+const readPolicyStore: Attempt = [
+  'read the policy store',
+  (vault, { policyStore }) => vault.read(`${policyStore}/data/current`),
 ];
 const listAccessors: Attempt = ['list accessors', (vault) => vault.list('auth/token/accessors')];
 
@@ -88,6 +102,21 @@ const nobody: Attempt[] = [
     'export the key of the content store',
     (vault, { transit }) => vault.read(`${transit}/export/encryption-key/content`),
   ],
+  [
+    'encrypt with the key of payloads',
+    (vault, { transit }) => vault.write(`${transit}/encrypt/payloads`, { plaintext: 'YQ==' }),
+  ],
+  [
+    'rewrap keys of payloads',
+    (vault, { transit }) => vault.write(`${transit}/rewrap/payloads`, { ciphertext: 'vault:v1:bm90aGluZw==' }),
+  ],
+  ['export the key of payloads', (vault, { transit }) => vault.read(`${transit}/export/encryption-key/payloads`)],
+  ['rotate the key of payloads', (vault, { transit }) => vault.write(`${transit}/keys/payloads/rotate`, {})],
+  [
+    'disable versions of the key of payloads',
+    (vault, { transit }) => vault.write(`${transit}/keys/payloads/config`, { min_decryption_version: 1 }),
+  ],
+  ['delete the key of payloads', (vault, { transit }) => vault.delete(`${transit}/keys/payloads`)],
   ['delete the key of the content store', (vault, { transit }) => vault.delete(`${transit}/keys/content`)],
   ['export a key', (vault, { transit }) => vault.read(`${transit}/export/signing-key/decision`)],
   ['rotate a key', (vault, { transit }) => vault.write(`${transit}/keys/decision/rotate`, {})],
@@ -103,6 +132,20 @@ const nobody: Attempt[] = [
     (vault, { database }) =>
       vault.write('sys/leases/revoke', { lease_id: `${database}/creds/orders-execute/x`, sync: false }),
   ],
+  [
+    'put a policy bundle into the store',
+    (vault, { policyStore }) => vault.write(`${policyStore}/data/bundles/2`, { options: { cas: 0 }, data: {} }),
+  ],
+  [
+    'point to another policy bundle',
+    (vault, { policyStore }) => vault.write(`${policyStore}/data/current`, { options: { cas: 0 }, data: {} }),
+  ],
+  ['delete a policy bundle', (vault, { policyStore }) => vault.delete(`${policyStore}/data/bundles/2`)],
+  ['forget a policy bundle', (vault, { policyStore }) => vault.delete(`${policyStore}/metadata/bundles/2`)],
+  [
+    'let policy be written without compare-and-set',
+    (vault, { policyStore }) => vault.write(`${policyStore}/config`, { cas_required: false }),
+  ],
   ['disable the audit', (vault) => vault.delete('sys/audit/file')],
   ['seal Vault', (vault) => vault.write('sys/seal', {})],
   readCredential('orders-preview'),
@@ -110,8 +153,19 @@ const nobody: Attempt[] = [
 ];
 
 const may: Record<ProcessName, Attempt[]> = {
-  gateway: [sign('decision'), sign('intake'), makeContentKey, openContentKey],
+  gateway: [
+    readPolicyStore,
+    makePayloadKey,
+    openPayloadKey,
+    sign('decision'),
+    sign('intake'),
+    makeContentKey,
+    openContentKey,
+  ],
   worker: [
+    readPolicyStore,
+    makePayloadKey,
+    openPayloadKey,
     makeContentKey,
     openContentKey,
     sign('worker'),
@@ -119,10 +173,24 @@ const may: Record<ProcessName, Attempt[]> = {
     revokeLease('orders-preview'),
     revokeAccessor,
   ],
-  executor: [openContentKey, sign('executor'), createToken('execute'), revokeLease('orders-execute'), revokeAccessor],
+  executor: [
+    readPolicyStore,
+    makePayloadKey,
+    openPayloadKey,
+    openContentKey,
+    sign('executor'),
+    createToken('execute'),
+    revokeLease('orders-execute'),
+    revokeAccessor,
+  ],
   notary: [
+    readPolicyStore,
+    makePayloadKey,
+    openPayloadKey,
+    makeContentKey,
     openContentKey,
     sign('receipt'),
+    sign('checkpoint'),
     revokeLease('orders-preview'),
     revokeLease('orders-execute'),
     revokeAccessor,
@@ -133,7 +201,10 @@ const may: Record<ProcessName, Attempt[]> = {
 };
 
 const everything = [
-  ...['decision', 'intake', 'worker', 'executor', 'receipt'].map(sign),
+  readPolicyStore,
+  ...['decision', 'intake', 'worker', 'executor', 'receipt', 'checkpoint'].map(sign),
+  makePayloadKey,
+  openPayloadKey,
   makeContentKey,
   openContentKey,
   createToken('preview'),
@@ -164,6 +235,7 @@ describe('what each process may do at Vault', () => {
     try {
       await attempt(vault, {
         ...mounts,
+        policyStore: mounts.policy,
         previewTokenRole,
         executeTokenRole,
         policy: `${installation.name}-${process}`,

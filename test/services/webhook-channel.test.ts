@@ -5,7 +5,12 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
 import { createDeliverer, type Deliverer } from '../../src/channels/webhook/deliverer.js';
-import { createDeliveryLog, webhookDeliveriesSql, type DeliveryLog } from '../../src/channels/webhook/delivery-log.js';
+import {
+  createDeliveryLog,
+  webhookAlarmsSql,
+  webhookDeliveriesSql,
+  type DeliveryLog,
+} from '../../src/channels/webhook/delivery-log.js';
 import { createWebhookChannel } from '../../src/channels/webhook/webhook-channel.js';
 import { Secret } from '../../src/core/secret.js';
 import { sha256Hex } from '../../src/core/json.js';
@@ -33,6 +38,7 @@ let faults: unknown[];
 beforeAll(async () => {
   database = await createMessageDatabase(inject('services').postgres.adminUrl);
   await database.pool.query(webhookDeliveriesSql(database.roles));
+  await database.pool.query(webhookAlarmsSql(database.roles));
   receiver = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -202,6 +208,75 @@ describe('an announcement', () => {
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({
       data: { action: null, link: `${PUBLIC_URL}/view/${ACTION_ID}` },
     });
+  });
+});
+
+describe('of alarms and freezes', () => {
+  const by = { person: 'erin', group: 'security' };
+  const via = { channel: 'api', subject: 'erin@example.com' };
+  const alarm = {
+    digest: sha256Hex('alarm'),
+    body: {
+      code: 'policy_tampered',
+      severity: 'critical' as const,
+      sentence: 'The bundle is not what was signed.',
+      stopsApprovals: true,
+      raisedAtMs: 1,
+    },
+    cleared: null,
+  };
+  const cleared = { alarm: alarm.digest, reason: 'Put back.', by, via, clearedAtMs: 2 };
+  const freeze = {
+    digest: sha256Hex('freeze'),
+    scope: { kind: 'agent' as const, agent: 'export-bot' },
+    because: 'person' as const,
+    by: 'erin',
+    reason: 'It leaks.',
+    actionId: null,
+    frozenAtMs: 1,
+    lifts: [],
+    missing: 2,
+  };
+  const said = [{ person: 'fay', reason: 'Mended.', atMs: 2 }];
+
+  it('a receiver hears once of each, and of its end, in order, whichever notary tells', async () => {
+    const [one, other] = [senderOf('notary'), senderOf('notary')];
+    answers.push({ status: 503 });
+    await one.channel.alarmStands?.(alarm);
+    await one.deliverer.deliver();
+    for (const { channel } of [one, other]) {
+      await channel.alarmStands?.(alarm);
+      await channel.alarmCleared?.({ ...alarm, cleared });
+      // This notary was away while it stood.
+      await channel.freezeLifted?.({ ...freeze, lifts: said, missing: 0 });
+      await channel.freezeStands?.(freeze);
+    }
+    await one.deliverer.deliver();
+    // The clearance waits for the alarm, which is tried again; the freeze waits for neither.
+    expect(types()).toEqual(['freeze.put', 'freeze.lifted']);
+    await passTime();
+    await other.deliverer.deliver();
+    expect(types().slice(2)).toEqual(['alarm.raised', 'alarm.cleared']);
+    expect(received.every((message) => verifies(message))).toBe(true);
+    const data = received.map(({ body }) => (JSON.parse(body) as { data: unknown }).data);
+    const link = `${PUBLIC_URL}/actions?show=incidents`;
+    const shown = { digest: alarm.digest, ...alarm.body };
+    expect(data.slice(1)).toEqual([
+      { link, freeze: { ...freeze, lifts: said, missing: 0 } },
+      { link, alarm: { ...shown, cleared: null } },
+      { link, alarm: { ...shown, cleared: { reason: 'Put back.', by, clearedAtMs: 2 } } },
+    ]);
+
+    const gateway = logOf('gateway');
+    const [last] = (await gateway.list({ limit: 1 })).deliveries;
+    expect(last).toMatchObject({ actionId: null, statement: freeze.digest, event: 'freeze.lifted' });
+    await gateway.replay(last?.id ?? '', 'carol');
+    await one.deliverer.deliver();
+    expect(types().at(-1)).toBe('freeze.lifted');
+  });
+
+  it('only the notary tells', async () => {
+    await expect(senderOf('worker').channel.alarmStands?.(alarm)).rejects.toThrow('42501');
   });
 });
 

@@ -7,12 +7,16 @@ import { createGatewayHttp } from '../../src/client/http.js';
 import { createGatewayAgent, type AgentSigner, type CountersignGateway } from '../../src/client/index.js';
 import type { DecisionAnswer } from '../../src/contracts/workflow.js';
 import type { ActionView } from '../../src/record/action-view.js';
+import { anotherExport } from './another-export.js';
 import type { Stack } from './stack.js';
 
-/** A query without personal data, whose plan is one approval by a DBA. */
+/** A query without personal data, whose plan is one approval by a DBA. Its parameters differ each time they are read. */
 export const PLAIN_EXPORT = {
   operation: 'database.export',
-  params: { target: 'orders', query: "select id, status from orders where status <> 'none'", format: 'csv' },
+  get params() {
+    const query = "select id, status from orders where status <> 'none'";
+    return { target: 'orders', query, format: 'csv', ...anotherExport() };
+  },
   reason: 'Monthly report',
 };
 

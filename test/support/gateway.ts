@@ -14,6 +14,7 @@ import type { Envelope } from '../../src/core/dsse.js';
 import type { StatementBody } from '../../src/core/schemas/statements.js';
 import { bundleDigest } from '../../src/policy/bundle-files.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
+import { anotherExport } from './another-export.js';
 import { installForTest, type TestInstallation } from './installation.js';
 import { makeKey, type TestKey } from './signing.js';
 
@@ -85,7 +86,8 @@ export async function startTestGateway({
   });
   const gateway = await startGateway(config);
   const connection = await Connection.connect({ address: temporal.address });
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const { dataConverter } = await installation.openPayloads();
+  const client = new Client({ connection, namespace: temporal.namespace, dataConverter });
   const signed: string[] = [];
   return {
     url: gateway.url,
@@ -109,7 +111,7 @@ export async function startTestGateway({
     },
     async sign(input = {}, agent = 'export-bot') {
       const { signer, publicKey } = agents[agent];
-      const params = { target: 'orders', query: QUERY, format: 'csv' };
+      const params = { target: 'orders', query: QUERY, format: 'csv', ...anotherExport() };
       const asked = { agent, operation: 'database.export', params, reason: 'Monthly report', ...input };
       const request = await signRequest(asked, { ...signer, agentId: agent, publicKey });
       signed.push(request.actionId);

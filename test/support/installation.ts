@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type pg from 'pg';
 import { inject } from 'vitest';
 import { install, type Installation, type InstallOptions } from '../../apps/devstack/installation/install.js';
+import { openPayloads, type Payloads } from '../../apps/payloads.js';
 import { asAdmin } from '../../apps/devstack/installation/postgres-admin.js';
 import type { PublicKey } from '../../src/core/dsse.js';
 import { openKeyring, type Keyring, type KeyPurpose } from '../../src/core/keyring.js';
@@ -26,6 +27,8 @@ export interface TestInstallation extends Installation {
   keys: Keyring;
   /** The key of the only agent there is, `export-bot`. */
   agent: TestKey;
+  /** Reads and writes Temporal's payloads as our processes do, with keys of its own. */
+  openPayloads(): Promise<Payloads>;
   /** Everything a process is made of, logged in as that process. Closed by `close`. */
   become(process: ProcessName): Promise<TestProcess>;
   /** Runs as PostgreSQL's superuser in the record's database. */
@@ -48,7 +51,7 @@ const PURPOSES: Readonly<Record<ProcessName, readonly KeyPurpose[]>> = {
   gateway: ['decision', 'intake'],
   worker: ['worker'],
   executor: ['executor'],
-  notary: ['receipt'],
+  notary: ['receipt', 'checkpoint'],
 };
 
 /** Each of the four processes, logged in. */
@@ -78,9 +81,12 @@ export async function installForTest(options: Partial<InstallOptions> = {}): Pro
   const agent = makeKey('agent/export-bot');
   const closing: (() => Promise<void>)[] = [];
   const adminToken = new Secret(vault.adminToken);
+  const vaultAdmin = createVaultClient({ address: vault.address, credential: () => adminToken });
+  const { transit: transitMount } = installation.vault.mounts;
   return {
     ...installation,
-    vaultAdmin: createVaultClient({ address: vault.address, credential: () => adminToken }),
+    vaultAdmin,
+    openPayloads: () => openPayloads({ vault: vaultAdmin, transitMount, encrypts: true, keyHours: 8, clock: Date.now }),
     keys,
     agent,
     async become(process) {
@@ -120,7 +126,7 @@ async function becomeProcess(
     process,
     signers: Object.fromEntries(signers),
     keyring: () => keys,
-    agentKey: (agent) => (`agent/${agent}` === agentKey.keyid ? agentKey : undefined),
+    agentKeys: (agent) => (`agent/${agent}` === agentKey.keyid ? [agentKey] : []),
   });
   const contents = createContents({ pool, keys: createDataKeys({ client: vault, mount: mounts.transit }) });
   return { vault, pool, record, claims: createClaims(pool), contents };

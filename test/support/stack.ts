@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { inject } from 'vitest';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
@@ -30,7 +31,9 @@ export interface StartedProcess {
 export interface Stack {
   installation: TestInstallation;
   place: Place;
+  /** With the keys of our processes. */
   client: Client;
+  dataConverter: DataConverter;
   namespace: string;
   gatewayUrl: string;
   /** Starts a process inside this one; `stop` of the stack stops it too. */
@@ -79,11 +82,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...(prepared === undefined ? {} : { policies: prepared.policies, keepTargets: true }),
     sweepSeconds: options.sweepSeconds ?? 2,
   });
+  const payloads = await installation.openPayloads();
   const started = new Set<StartedProcess>();
   const stack: Stack = {
     installation,
     place,
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, dataConverter: payloads.dataConverter }),
+    dataConverter: payloads.dataConverter,
     namespace,
     gatewayUrl: place.gatewayUrl,
     async start(process) {
@@ -100,6 +105,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     async close() {
       await Promise.all([...started].map((process) => process.stop()));
       await connection.close();
+      payloads.close();
       await installation.close();
       await rm(folder, { recursive: true, force: true });
     },

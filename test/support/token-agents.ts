@@ -7,6 +7,7 @@ import { createGatewayAgent, type CountersignGateway } from '../../src/client/in
 import { editedBundle, emptyFolder } from '../unit/policy/bundle-folders.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { PLAIN_EXPORT, until, type PersonAtGateway } from './actors.js';
+import { clearHistoryOf } from './clear-history.js';
 import { startTestIssuer, type TestIssuer, type TokenChange } from './issuer.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { TestInstallation } from './installation.js';
@@ -165,7 +166,8 @@ export async function keptTokens({ installation, client, made }: TokenStack): Pr
   const histories: string[] = [];
   for await (const run of client.workflow.list()) {
     const history = await client.workflow.getHandle(run.workflowId, run.runId).fetchHistory();
-    histories.push(JSON.stringify(history));
+    const clear = await clearHistoryOf(client, run.workflowId, run.runId);
+    histories.push(JSON.stringify(history), JSON.stringify(clear));
   }
   const statements = decoded(tables, /payload"+: ?"+([A-Za-z0-9+/=]+)"/g);
   const payloads = decoded(histories.join('\n'), /"data":"([A-Za-z0-9+/=]+)"/g);

@@ -7,6 +7,7 @@ const withoutVault = [
   'test/workflow/**',
   'test/playground/**',
   'test/e2e/console.test.ts',
+  'test/services/siem-sinks.test.ts',
 ];
 
 export default defineConfig({

@@ -38,6 +38,8 @@ export interface Script {
   prepareFails?: () => Error;
   run?: (attempt: number) => Promise<RunResult>;
   verifyHint?: (envelope: unknown) => CountedDecision | null;
+  /** What the keyring in force says. Default: no keys. */
+  readKeys?: () => Awaited<ReturnType<AnnounceActivities['readKeys']>>;
   announce?: (input: AnnounceInput) => Promise<void>;
   /** Whether the channels took the end at once; by default they did. */
   told?: () => Promise<boolean>;
@@ -107,6 +109,7 @@ function dispatchingActivities(scripts: ReadonlyMap<string, AllActivities>): All
     announce: (input) => own().announce(input),
     recordEscalation: (input) => own().recordEscalation(input),
     verifyHint: (input) => own().verifyHint(input),
+    readKeys: () => own().readKeys(),
     runUnderLease: (input) => own().runUnderLease(input),
     conclude: (input) => own().conclude(input),
     sweep: () => own().sweep(),
@@ -203,7 +206,7 @@ function scriptedActivities(
         decisionKeys: [gateway.publicKey],
         agentKey: agent.publicKey,
       };
-      return script.prepared?.(base) ?? base;
+      return script.prepared === undefined ? base : script.prepared(base);
     },
     async announce(input) {
       seen.announced.push(input.event);
@@ -211,6 +214,9 @@ function scriptedActivities(
     },
     async recordEscalation({ group }) {
       seen.escalated.push(group);
+    },
+    async readKeys() {
+      return script.readKeys === undefined ? { decisionKeys: [], intakeKeys: [] } : script.readKeys();
     },
     async verifyHint({ envelope }) {
       return script.verifyHint?.(envelope) ?? null;

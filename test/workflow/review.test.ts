@@ -2,11 +2,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decideSignal, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
+import { decideSignal, learnKeysUpdate, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
 import type { Prepared } from '../../src/contracts/activities.js';
+import type { PublicKey } from '../../src/core/dsse.js';
 import { makeKey, sealStatement } from '../support/signing.js';
 import { startTimeSkipping } from '../support/workflow-environment.js';
-import { DIGEST, openYard, type Bench, type DecisionParts, type Yard } from './harness.js';
+import { DIGEST, openYard, type Bench, type DecisionParts, type Script, type Yard } from './harness.js';
 
 const MINUTE_MS = 60_000;
 let environment: TestWorkflowEnvironment;
@@ -278,6 +279,59 @@ describe('a decision by signal', () => {
       expect(bench.seen.ran).toBe(0);
       await bench.approve('ana', ['dba']);
       expect((await bench.result()).outcome.status).toBe('succeeded');
+    });
+  });
+});
+
+it.each<[unknown]>([[undefined], [null], ['prepared'], [{}]])(
+  'a preparation that answers %o ends the action, and blocks nothing',
+  async (answer) => {
+    await yard.withAction({ prepared: () => answer as never }, async (bench) => {
+      await bench.result().catch(() => undefined);
+      expect((await bench.handle.describe()).status.name).not.toBe('RUNNING');
+      expect(bench.seen.ran).toBe(0);
+    });
+  },
+);
+
+describe('a key that was rotated while the action waits', () => {
+  it('counts once the action has learned it, and what the old one signed still does', async () => {
+    const rotated = makeKey('decision/2');
+    const script: Script = {
+      prepared: (base) => ({ ...base, plan: { ...base.plan, stages: [{ group: 'dba', quorum: 2 }] } }),
+      readKeys: () => ({ decisionKeys: [...oldKeys, rotated.publicKey], intakeKeys: [] }),
+    };
+    let oldKeys: PublicKey[] = [];
+    await yard.withAction(script, async (bench) => {
+      oldKeys = [bench.gateway.publicKey];
+      await opened(bench);
+      expect((await bench.approve('ana', ['dba'])).state).toBe('waiting');
+      expect(await refusalOf(bench.approve('bob', ['dba'], { key: rotated }))).toBe('key_unknown');
+      await bench.handle.executeUpdate(learnKeysUpdate);
+      expect((await bench.approve('bob', ['dba'], { key: rotated })).state).toBe('filled');
+      expect((await bench.result()).outcome.status).toBe('succeeded');
+    });
+  });
+
+  // Whoever completes an activity by id may answer so, also by a payload that cannot be opened.
+  it.each<[unknown]>([[undefined], ['keys'], [{}], [{ decisionKeys: null, intakeKeys: null }]])(
+    'is not learned from %o, which blocks nothing',
+    async (answer) => {
+      await yard.withAction({ readKeys: () => answer as never }, async (bench) => {
+        await opened(bench);
+        await bench.handle.executeUpdate(learnKeysUpdate);
+        await bench.approve('ana', ['dba']);
+        expect((await bench.result()).outcome.status).toBe('succeeded');
+      });
+    },
+  );
+
+  it('is learned a bounded number of times', async () => {
+    await yard.withAction({}, async (bench) => {
+      await opened(bench);
+      for (let time = 0; time < 20; time += 1) await bench.handle.executeUpdate(learnKeysUpdate);
+      expect(await refusalOf(bench.handle.executeUpdate(learnKeysUpdate))).toBe('quota_exceeded');
+      await bench.handle.cancel();
     });
   });
 });

@@ -9,10 +9,7 @@ import type { StatementBody, StatementKind } from '../../src/core/schemas/statem
 export type DecisionRead =
   { ok: true; counted: CountedDecision; runId: string } | { ok: false; fault: EnvelopeFault | 'digest_mismatch' };
 
-/**
- * For what a validator let through: its signature held a moment ago, or when the history was made. The executor believes
- * neither and verifies again.
- */
+/** For what a validator let through a moment ago. The executor does not believe it and verifies again. */
 export const accepted: VerifyEd25519 = () => true;
 
 /**

@@ -1,8 +1,14 @@
-import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
+import { proxyActivities } from '@temporalio/workflow';
+import {
+  TASK_QUEUES,
+  type AnnounceActivities,
+  type CountedDecision,
+  type Prepared,
+} from '../../src/contracts/activities.js';
 import { markdownLiteral } from '../../src/core/visible-text.js';
 import type { Outcome } from '../../src/core/schemas/action.js';
 import { registerHandlers } from './review-handlers.js';
-import { ReviewTally, type Standing } from './review-tally.js';
+import { ReviewTally, type LearntKeys, type Standing } from './review-tally.js';
 import { createDisplay } from './visibility.js';
 
 // A flood of signals must not grow the history without end: what comes beyond this is dropped, the update still works.
@@ -27,6 +33,22 @@ export interface ReviewDesk {
   showDone(result: { outcome: Outcome; lease: string }): void;
 }
 
+/** Null when no worker answers soon: its asker is told so, and asks again. */
+async function readKeys(): Promise<LearntKeys | null> {
+  const activities = proxyActivities<AnnounceActivities>({
+    taskQueue: TASK_QUEUES.worker,
+    scheduleToCloseTimeout: '8 seconds',
+    summary: 'Learn the keys of now',
+  });
+  try {
+    // Anybody may have answered, or by a payload that cannot be opened: then this throws.
+    const { decisionKeys, intakeKeys } = await activities.readKeys();
+    return Array.isArray(decisionKeys) && Array.isArray(intakeKeys) ? { decisionKeys, intakeKeys } : null;
+  } catch {
+    return null;
+  }
+}
+
 export function openReviewDesk(): ReviewDesk {
   const display = createDisplay();
   const tally = new ReviewTally();
@@ -46,6 +68,7 @@ export function openReviewDesk(): ReviewDesk {
       hintsSeen += 1;
       if (hintsSeen <= MAX_HINTS) hints.push({ envelope });
     },
+    readKeys,
   });
 
   return {

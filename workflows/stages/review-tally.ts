@@ -1,6 +1,10 @@
+import type { PublicKey } from '../../src/core/dsse.js';
 import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
 import type { DecisionAnswer, ReviewState } from '../../src/contracts/workflow.js';
 import { countQuorum, type QuorumState } from '../../src/core/quorum.js';
+
+/** Public keys as the keyring in force lists them. */
+export type LearntKeys = Pick<Prepared, 'decisionKeys'> & { intakeKeys: PublicKey[] };
 
 /** How the review stands. */
 export interface Standing {
@@ -20,6 +24,8 @@ export class ReviewTally {
   withdrawn: string | null = null;
   /** A decision came that no stage has looked at yet. */
   changed = false;
+  /** How often it was asked to learn keys. */
+  timesLearnt = 0;
 
   /** Opens a round; all that was decided about an earlier one is dropped. */
   open(prepared: Prepared): void {
@@ -33,6 +39,13 @@ export class ReviewTally {
     this.decisions = [];
     this.escalated = [];
     this.changed = false;
+  }
+
+  /** From now on these keys count; an agent's own stays, and one without never gets the gateway's. */
+  learn({ decisionKeys, intakeKeys }: LearntKeys): void {
+    const { prepared } = this;
+    if (prepared === null) return;
+    this.prepared = { ...prepared, decisionKeys, ...(prepared.intakeKeys !== undefined && { intakeKeys }) };
   }
 
   /** One decision a person: the first stands. @returns whether it counts. */

@@ -1,29 +1,27 @@
-import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { visibleLine } from '../../../src/core/visible-text.js';
 import { formatProblem } from '../../../src/directory/yaml-source.js';
-import type { CaseResult } from '../../../src/policy/policy-table.js';
-import type { Policy } from '../../../src/policy/policy.js';
 import { bundleUsage } from '../bundle-usage.js';
-import { readTextFile } from '../connect.js';
 import { EXIT } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
+import { renderTable, runTables } from '../policy/tables.js';
+import { addPolicyDiff } from './policy-diff.js';
+import { addPolicyPropose } from './policy-propose.js';
+import { addPolicySimulate } from './policy-simulate.js';
+import { addPolicyTest } from './policy-test.js';
 
 interface CheckOptions extends GlobalOptions {
   table: string[];
-}
-
-interface TableReport {
-  file: string;
-  cases: number;
-  failed: CaseResult[];
 }
 
 // The policy engine is loaded by the commands that ask it: it would slow down every other one.
 export function addPolicy(host: CommandHost): void {
   const policy = host.program.command('policy').description('Look after a policy bundle.');
   addCheck(policy, host);
+  addPolicyTest(policy, host);
+  addPolicySimulate(policy, host);
+  addPolicyDiff(policy, host);
+  addPolicyPropose(policy, host);
   policy
     .command('digest')
     .description('Print the digest by which configuration pins a bundle.')
@@ -50,8 +48,7 @@ function addCheck(policy: Command, { context, exit }: CommandHost): void {
       const options = command.optsWithGlobals<CheckOptions>();
       const { checkBundle } = await import('../../../src/policy/load-bundle.js');
       const { digest, problems, policy: loaded } = await bundleUsage(() => checkBundle(dir));
-      const files = options.table.length > 0 ? options.table : defaultTables(dir);
-      const tables = loaded === null ? [] : await Promise.all(files.map(async (file) => runTable(loaded, file)));
+      const tables = loaded === null ? [] : await runTables(loaded, dir, options.table);
       const ok = loaded !== null && tables.every(({ failed }) => failed.length === 0);
       report(context, options, { dir, digest, ok, problems, tables }, () => {
         const { style } = lookOf(context);
@@ -59,45 +56,11 @@ function addCheck(policy: Command, { context, exit }: CommandHost): void {
           `digest ${digest}`,
           ...problems.map((problem) => `${style.red('✗')} ${visibleLine(formatProblem(problem))}`),
           ...(loaded === null ? ['The bundle does not load.'] : [`${style.green('✓')} The bundle loads.`]),
-          ...tables.flatMap((table) =>
-            renderTable(
-              table,
-              (text) => style.red(text),
-              (text) => style.green(text),
-            ),
-          ),
+          ...tables.flatMap((table) => renderTable(table, style)),
         ];
       });
       if (!ok) exit(EXIT.refused);
     });
-}
-
-async function runTable(policy: Policy, file: string): Promise<TableReport> {
-  const { runPolicyTable } = await import('../../../src/policy/policy-table.js');
-  const text = await readTextFile(file, '--table');
-  const results = await bundleUsage(async () => runPolicyTable(policy, { path: file, text }));
-  return { file, cases: results.length, failed: results.filter(({ differences }) => differences.length > 0) };
-}
-
-function renderTable(
-  { file, cases, failed }: TableReport,
-  red: (text: string) => string,
-  green: (text: string) => string,
-): string[] {
-  const count = `${String(cases - failed.length)} of ${String(cases)} cases hold`;
-  return [
-    `${failed.length === 0 ? green('✓') : red('✗')} ${visibleLine(file)}: ${count}`,
-    ...failed.flatMap((result) => [
-      `  ${visibleLine(`${result.at}: case ${String(result.case)}, ${result.name}`)}`,
-      ...result.differences.map((difference) => `    ${visibleLine(difference)}`),
-    ]),
-  ];
-}
-
-function defaultTables(dir: string): string[] {
-  const folder = resolve(dir);
-  const table = join(dirname(folder), 'tests', `${basename(folder)}.yaml`);
-  return existsSync(table) ? [table] : [];
 }
 
 function collect(value: string, before: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { GatewayApi } from '../../../src/client/api.js';
-import { makeRequest, type AgentIdentity, type MadeRequest } from '../../../src/client/identity.js';
+import { askedAs, makeRequest, type AgentIdentity, type MadeRequest } from '../../../src/client/identity.js';
 import { fetchLogText } from '../../../src/client/log-text.js';
 import { uploadSource } from '../../../src/client/upload.js';
 import type { RequestInput } from '../../../src/client/requests.js';
@@ -68,16 +68,20 @@ export function addRequest({ program, context, exit }: CommandHost): void {
         prompterTokens: await readTokens(options.prompterTokenFile, '--prompter-token-file'),
         schedulerTokens: await readTokens(options.schedulerTokenFile, '--scheduler-token-file'),
       };
-      const { actionId, request, requestDigest, logs } = await make(input, identity);
-      const accepted = await api.submit(request, logs, tokens);
+      const made = await make(input, identity);
+      const accepted = await api.submit(made.request, made.logs, tokens);
+      const { actionId, requestDigest, joined } = askedAs(made, accepted);
+      const asked = joined
+        ? `Asked before, and still open: ${actionId}. Nothing new was started.`
+        : `Asked: ${actionId}`;
       if (options.wait !== true) {
         report(context, options, { ...accepted, requestDigest }, () => [
-          `Asked: ${actionId}`,
+          asked,
           `Wait for it with: countersign show ${actionId} --wait${asAgent(options, identity)}`,
         ]);
         return;
       }
-      context.stderr.write(`Asked: ${actionId}\n`);
+      context.stderr.write(`${asked}\n`);
       const action = await waitWithStatus(context, { api, actionId, timeoutMs: options.timeout });
       const log = await fetchLogText(api, action);
       report(context, options, action, () => renderAction(action, log, lookOf(context)));

@@ -1,65 +1,122 @@
+import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { openKeyring } from '../../../src/core/keyring.js';
 import type { Envelope } from '../../../src/core/dsse.js';
-import { visibleLine } from '../../../src/core/visible-text.js';
+import { openKeyring, type Keyring } from '../../../src/core/keyring.js';
+import { actionIdSchema } from '../../../src/core/schemas/primitives.js';
+import { rememberSigners, type AgentSigners } from '../../../src/directory/agent-signers.js';
+import { verifyStatements } from '../../../src/evidence/verify-statements.js';
 import { bundleUsage } from '../bundle-usage.js';
-import { connectAsEither, readTextFile, type AgentOptions } from '../connect.js';
+import { connectAsEither, readBytes, readTextFile, type AgentOptions } from '../connect.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../exit-codes.js';
 import { lookOf, report, type CommandHost, type GlobalOptions } from '../host.js';
-import { block } from '../render/layout.js';
-import { verifyStatements, type Verifying } from '../verify-statements.js';
+import { renderVerdict, type ShownVerdict } from '../render/verdict.js';
+import { readRootKey } from '../root-key.js';
 
 interface VerifyOptions extends GlobalOptions, AgentOptions {
   root?: string;
   keyring?: string;
-  policy?: string;
+  policy?: string[];
   agentPublicKey?: string;
+  checkpoint?: string;
+  keyringNumber?: string;
 }
 
-export function addVerify({ program, context, exit }: CommandHost): void {
-  program
+export function addVerify(host: CommandHost): void {
+  host.program
     .command('verify')
     .description(
-      "Check an action's statements as the gateway hands them out: each signature, and that they agree. " +
-        'A gateway that keeps statements back is noticed only as far as the receipt lists them.',
+      'Check an evidence bundle or a mirror of the ledger, offline: what holds, and what is not proven. Or an action, by its ' +
+        'id: its statements as the gateway hands them out; what it keeps back is noticed as far as the receipt lists it.',
     )
-    .argument('<id>', "the action's id")
-    .option('--root <key>', 'raw public key of the offline root, base64; else COUNTERSIGN_ROOT_KEY')
-    .option('--keyring <file>', 'the keyring, signed by the root; else COUNTERSIGN_KEYRING_FILE')
-    .option('--policy <dir>', 'bundle whose directory lists the agent; else COUNTERSIGN_POLICY_DIR')
-    .option('--agent-public-key <key>', "the agent's raw public key, base64, instead of a bundle")
-    .option('--agent <id>', 'fetch as this agent, with its key')
+    .argument('<what>', "an evidence bundle's file, a ledger's folder, or an action's id")
+    .option('--root <key>', "the offline root's public key: in base64, or a file with it; else COUNTERSIGN_ROOT_KEY")
+    .option(
+      '--keyring <file>',
+      'of a ledger or an action: the keyring, signed by the root; else COUNTERSIGN_KEYRING_FILE',
+    )
+    .option('--keyring-number <n>', 'of a bundle: least number that its keyring must have')
+    .option('--checkpoint <file>', 'of a ledger: a checkpoint that you kept, which it must go on from')
+    .option(
+      '--policy <dir>',
+      'of an action: bundle whose directory lists the agent, again for each further one; else COUNTERSIGN_POLICY_DIR',
+      oneMore,
+    )
+    .option('--agent-public-key <key>', "the agent's raw public key, base64, where no policy lists it")
+    .option('--agent <id>', 'of an action: fetch as this agent, with its key')
     .option('--key-file <file>', "the agent's private key")
     .option('--token-file <file>', 'token of an agent without a key')
-    .action(async (actionId: string, _options: unknown, command: Command) => {
+    .action(async (what: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<VerifyOptions>();
-      const keyring = await loadKeyring(context, options);
-      const agents = await loadAgents(context, options);
-      const api = await connectAsEither(context, options);
-      const result = verifyStatements(await api.statements(actionId), { actionId, keyring, ...agents });
-      report(context, options, result, () => {
-        const { style, width } = lookOf(context);
-        const lines = result.checks.flatMap(({ ok, what }) => {
-          const [first = '', ...rest] = block(visibleLine(what), { margin: '  ', width });
-          return [`${ok ? style.green('✓') : style.red('✗')} ${first.trimStart()}`, ...rest];
-        });
-        const verdict = result.ok ? 'All that the gateway handed out holds.' : 'It does not hold.';
-        return [...lines, verdict];
-      });
-      if (!result.ok) exit(EXIT.refused);
+      const root = await readRootKey(host.context, options.root);
+      const verdict = await verify(what, root, host.context, options);
+      const words = verdict.words;
+      report(host.context, options, verdict.shown, () => renderVerdict(verdict.shown, lookOf(host.context), words));
+      if (!verdict.shown.ok) host.exit(EXIT.refused);
     });
 }
 
-async function loadKeyring(
-  { environment }: CliContext,
-  options: VerifyOptions,
-): Promise<ReturnType<typeof openKeyring>> {
-  const root = options.root ?? environment.COUNTERSIGN_ROOT_KEY;
-  const file = options.keyring ?? environment.COUNTERSIGN_KEYRING_FILE;
-  if (root === undefined || file === undefined) {
-    throw new UsageError('Give --root and --keyring, or set COUNTERSIGN_ROOT_KEY and COUNTERSIGN_KEYRING_FILE.');
+interface Verdict {
+  shown: ShownVerdict;
+  words: { holds: string; fails: string };
+}
+
+async function verify(what: string, root: string, context: CliContext, options: VerifyOptions): Promise<Verdict> {
+  if (!existsSync(what)) {
+    if (!actionIdSchema.safeParse(what).success)
+      throw new UsageError(`<what>: there is no file or folder ${what}, and it is no action's id.`);
+    return verifyAction(what, root, context, options);
   }
+  if (statSync(what).isDirectory()) return verifyMirror(what, root, context, options);
+  // The policy engine and the operations are loaded by the commands that ask them.
+  const { createEvidenceVerifier } = await import('../../../src/evidence/verify-bundle.js');
+  const { operations } = await import('../../../src/operations/catalog.gen.js');
+  const { agentPublicKey } = options;
+  const verifyEvidence = createEvidenceVerifier({
+    root,
+    operations,
+    ...(agentPublicKey !== undefined && { agentPublicKey }),
+    ...(options.keyringNumber !== undefined && { leastKeyringNumber: numberOf(options.keyringNumber) }),
+  });
+  const { verdict } = await verifyEvidence(await readBytes(what, '<what>'));
+  return { shown: verdict, words: { holds: 'All that the bundle says holds.', fails: 'It does not hold.' } };
+}
+
+async function verifyMirror(
+  folder: string,
+  root: string,
+  context: CliContext,
+  options: VerifyOptions,
+): Promise<Verdict> {
+  const { verifyLedger } = await import('../../../src/evidence/verify-ledger.js');
+  const keyring = await loadKeyring(context, options, root);
+  const { checkpoint } = options;
+  const kept = checkpoint === undefined ? undefined : await readTextFile(checkpoint, '--checkpoint');
+  const shown = await verifyLedger(folder, { keyring, ...(kept !== undefined && { kept }) });
+  return { shown, words: { holds: 'The ledger holds.', fails: 'It does not hold.' } };
+}
+
+async function verifyAction(
+  actionId: string,
+  root: string,
+  context: CliContext,
+  options: VerifyOptions,
+): Promise<Verdict> {
+  const keyring = await loadKeyring(context, options, root);
+  const agents = await loadAgents(context, options);
+  const api = await connectAsEither(context, options);
+  const shown = verifyStatements(await api.statements(actionId), { actionId, keyring, ...agents });
+  return { shown, words: { holds: 'All that the gateway handed out holds.', fails: 'It does not hold.' } };
+}
+
+/** The keyring that the command line or the environment names. @throws UsageError */
+export async function loadKeyring(
+  { environment }: CliContext,
+  options: Pick<VerifyOptions, 'keyring'>,
+  root: string,
+): Promise<Keyring> {
+  const file = options.keyring ?? environment.COUNTERSIGN_KEYRING_FILE;
+  if (file === undefined) throw new UsageError('Give --keyring, or set COUNTERSIGN_KEYRING_FILE.');
   const text = await readTextFile(file, '--keyring');
   let envelope: Envelope;
   try {
@@ -72,21 +129,35 @@ async function loadKeyring(
   return openKeyring(envelope, { keyid, publicKey: root });
 }
 
-async function loadAgents(
+/** Keys of agents, by the bundles that the command line or the environment names. @throws UsageError */
+export async function loadAgents(
   { environment }: CliContext,
-  options: VerifyOptions,
-): Promise<Pick<Verifying, 'agentKey' | 'signsByIntake'>> {
+  options: Pick<VerifyOptions, 'policy' | 'agentPublicKey'>,
+): Promise<AgentSigners> {
   const { agentPublicKey } = options;
   if (agentPublicKey !== undefined) {
-    return { agentKey: (agent) => ({ keyid: `agent/${agent}`, publicKey: agentPublicKey }) };
+    return { agentKeys: (agent) => [{ keyid: `agent/${agent}`, publicKey: agentPublicKey }] };
   }
-  const dir = options.policy ?? environment.COUNTERSIGN_POLICY_DIR;
-  if (dir === undefined) {
+  const dirs = options.policy ?? [environment.COUNTERSIGN_POLICY_DIR].filter((dir) => dir !== undefined);
+  if (dirs.length === 0) {
     throw new UsageError("Give --policy or --agent-public-key: the agent's own statements are checked too.");
   }
   const { checkBundle } = await import('../../../src/policy/load-bundle.js');
-  const { policy } = await bundleUsage(() => checkBundle(dir));
-  if (policy === null) throw new UsageError(`--policy: ${dir} does not load; see countersign policy check ${dir}`);
-  const { directory } = policy;
-  return { agentKey: (agent) => directory.agentKey(agent), signsByIntake: (agent) => directory.signsByIntake(agent) };
+  const signers = rememberSigners();
+  for (const dir of dirs) {
+    const { policy } = await bundleUsage(() => checkBundle(dir));
+    if (policy === null) throw new UsageError(`--policy: ${dir} does not load; see countersign policy check ${dir}`);
+    signers.remember(policy.directory.agents());
+  }
+  return signers;
+}
+
+/** For an option that may be given more than once. */
+export function oneMore(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+function numberOf(text: string): number {
+  if (!/^[1-9][0-9]{0,9}$/.test(text)) throw new UsageError('--keyring-number: a number from 1.');
+  return Number(text);
 }

@@ -49,16 +49,20 @@ export function addWebhooks({ program, context }: CommandHost): void {
       const api = await connectAsPerson(context, options);
       const delivery = await api.replayWebhook(id);
       report(context, options, delivery, () => [
-        `It is sent to ${visibleLine(delivery.endpoint)} again: ${visibleLine(delivery.event)} of ${visibleLine(delivery.actionId)}.`,
+        `It is sent to ${visibleLine(delivery.endpoint)} again: ${whatOf(delivery)}.`,
       ]);
     });
 }
 
+function whatOf({ event, actionId, statement }: WebhookDelivery): string {
+  return `${visibleLine(event)} of ${visibleLine(actionId ?? statement ?? 'nothing')}`;
+}
+
 function linesOf(delivery: WebhookDelivery): string[] {
-  const { id, endpoint, actionId, event, state, attempts, lastStatus, createdAtMs, dueAtMs, replayedBy } = delivery;
+  const { id, endpoint, state, attempts, lastStatus, createdAtMs, dueAtMs, replayedBy } = delivery;
   const answer = attempts === 0 ? 'not tried yet' : `last answer ${lastStatus === null ? 'none' : String(lastStatus)}`;
   return [
-    `${visibleLine(id)}  ${state}  ${visibleLine(event)} of ${visibleLine(actionId)} to ${visibleLine(endpoint)}`,
+    `${visibleLine(id)}  ${state}  ${whatOf(delivery)} to ${visibleLine(endpoint)}`,
     `  ${instant(createdAtMs)}, attempts: ${String(attempts)}, ${answer}` +
       (dueAtMs === null ? '' : `, next ${instant(dueAtMs)}`) +
       (replayedBy === null ? '' : `, sent again by ${visibleLine(replayedBy)}`),

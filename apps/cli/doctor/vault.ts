@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { KEY_PURPOSES } from '../../../src/core/keyring.js';
 import { Secret } from '../../../src/core/secret.js';
 import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
-import { CONTENT_KEY, readContentKeyVersion } from '../../../src/vault/data-keys.js';
+import { CONTENT_KEY, PAYLOAD_KEY, readWrappingKeyVersion, type WrappingKey } from '../../../src/vault/data-keys.js';
 import { readTransitKeys } from '../../../src/vault/transit-signer.js';
 import { failed, ok, reasonOf, skipped, unreachable, type Finding } from './finding.js';
 
@@ -22,11 +22,21 @@ export async function checkVault({ address, token, transitMount }: VaultSettings
   if (health.status !== 'ok') return [health];
   if (token === undefined) {
     const setting = 'COUNTERSIGN_VAULT_TOKEN';
-    return [health, skipped('Vault: signing keys', setting), skipped('Vault: content key', setting)];
+    return [
+      health,
+      skipped('Vault: signing keys', setting),
+      skipped('Vault: content key', setting),
+      skipped('Vault: payload key', setting),
+    ];
   }
   const secret = new Secret(token);
   const client = createVaultClient({ address, credential: () => secret });
-  return [health, ...(await Promise.all([checkKeys(client, transitMount), checkContentKey(client, transitMount)]))];
+  const checks = [
+    checkKeys(client, transitMount),
+    checkWrappingKey(client, transitMount, CONTENT_KEY),
+    checkWrappingKey(client, transitMount, PAYLOAD_KEY),
+  ];
+  return [health, ...(await Promise.all(checks))];
 }
 
 async function checkHealth(address: string): Promise<Finding> {
@@ -63,15 +73,20 @@ async function checkKeys(client: VaultClient, mount: string): Promise<Finding> {
   }
 }
 
-async function checkContentKey(client: VaultClient, mount: string): Promise<Finding> {
-  const what = 'Vault: content key';
+const WRAPPING_KEYS: Record<WrappingKey, { what: string; use: string }> = {
+  [CONTENT_KEY]: { what: 'Vault: content key', use: 'logs and plan files can be kept' },
+  [PAYLOAD_KEY]: { what: 'Vault: payload key', use: "Temporal's payloads can be encrypted" },
+};
+
+async function checkWrappingKey(client: VaultClient, mount: string, name: WrappingKey): Promise<Finding> {
+  const { what, use } = WRAPPING_KEYS[name];
   try {
-    const version = await readContentKeyVersion(client, mount);
-    return ok(what, `version ${String(version)} of ${CONTENT_KEY} under ${mount}: logs and plan files can be kept`);
+    const version = await readWrappingKeyVersion(client, mount, name);
+    return ok(what, `version ${String(version)} of ${name} under ${mount}: ${use}`);
   } catch (error) {
     const advice =
-      `Make it: vault write ${mount}/keys/${CONTENT_KEY} type=aes256-gcm96. Or mend COUNTERSIGN_VAULT_TRANSIT_MOUNT or ` +
+      `Make it: vault write ${mount}/keys/${name} type=aes256-gcm96. Or mend COUNTERSIGN_VAULT_TRANSIT_MOUNT or ` +
       'COUNTERSIGN_VAULT_TOKEN, which needs the right to read it.';
-    return failed(what, `${CONTENT_KEY} under ${mount} cannot be read (${reasonOf(error)})`, advice);
+    return failed(what, `${name} under ${mount} cannot be read (${reasonOf(error)})`, advice);
   }
 }

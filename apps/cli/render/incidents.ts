@@ -40,7 +40,7 @@ export function incidentLines(
   const agent = visibleLine(freeze.agent);
   if (freeze.lifted === null) {
     const head = `Agent ${agent} is frozen since ${instant(freeze.frozenAtMs)}. To let it act again:`;
-    const command = `countersign unfreeze ${agent} --reason <why>`;
+    const command = `countersign unfreeze agent ${agent} --reason <why>`;
     const note = [...block(head, { margin: '  ', width }), ...block(command, { margin: '    ', width })];
     return [...found, ...note].map(style.red);
   }

@@ -10,6 +10,7 @@ import { Content } from './content.js';
 import { Context } from './context.js';
 import { DecisionPanel } from './decision-panel.js';
 import { FlagList } from './flag-list.js';
+import { FreezeAgent } from './freeze-agent.js';
 import { Headline, titleOf } from './headline.js';
 import { Incidents } from './incidents.js';
 import { Leases } from './leases.js';
@@ -59,6 +60,7 @@ export function ActionView({ action, reload }: { action: Action; reload: () => P
         <PolicyPart action={action} />
         <Leases action={action} />
         <Refusals action={action} />
+        <FreezeAgent action={action} />
         <Timeline action={action} />
       </article>
       <DecisionPanel action={action} reload={reload} heading={heading} />

@@ -1,5 +1,5 @@
 import { DIFFERENCE_WORDS, itemsLeftOut } from '../../../src/core/difference-words.js';
-import type { Difference } from '../../../src/core/schemas/statements.js';
+import type { Difference } from '../../../src/core/schemas/difference.js';
 import type { Action } from '../api/types.js';
 import { DiffView } from '../parts/diff-view.js';
 import { Section } from '../parts/section.js';

@@ -5,6 +5,7 @@ import { Named } from '../parts/people.js';
 import { SeverityMark } from '../parts/severity.js';
 import { StateMark } from '../parts/state.js';
 import { When } from '../parts/when.js';
+import { Link, PATHS } from '../routing.js';
 
 export function titleOf({ preview, request }: Action): string {
   return preview?.summary ?? `${request.operation} by ${request.agent}`;
@@ -52,6 +53,11 @@ export function Headline({ action, heading }: HeadlineProps) {
         <span>
           Asked <When atMs={request.requestedAtMs} />
         </span>
+        {request.replaces === undefined ? null : (
+          <span>
+            In the place of <Link to={PATHS.action(request.replaces)}>action {request.replaces}</Link>
+          </span>
+        )}
         {round > 1 ? <span>Round {round}</span> : null}
         <span className="with-button">
           <code>{actionId}</code>

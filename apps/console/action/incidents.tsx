@@ -28,7 +28,7 @@ function Freeze({ freeze: { agent, frozenAtMs, lifted } }: { freeze: NonNullable
     return (
       <p>
         Agent <strong>{agent}</strong> is frozen since <When atMs={frozenAtMs} />. To let it act again:{' '}
-        <code>countersign unfreeze {agent}</code>
+        <code>countersign unfreeze agent {agent}</code>
       </p>
     );
   return (

@@ -1,4 +1,5 @@
 import type { Action } from '../api/types.js';
+import { span } from '../time/words.js';
 
 /** One signed statement, in words. */
 export interface PastEvent {
@@ -65,7 +66,7 @@ const ABOUT_REVIEW: Readonly<Record<string, Teller>> = {
     if (decision === undefined) return { sentence: 'A decision' };
     const { person, decision: which, channel, reason, current } = decision;
     const gone = current ? '' : ' (no longer counts: the review was opened again)';
-    const sentence = `${person} ${which === 'approve' ? 'approved' : 'denied'}, through ${channel}${gone}`;
+    const sentence = `${person} ${which === 'approve' ? 'approved' : 'denied'}, through ${channel}${signedIn(decision)}${gone}`;
     return { sentence, words: reason, tone: which === 'approve' ? 'good' : 'bad' };
   },
   escalation: ({ escalated }, { fromLast }) => {
@@ -98,8 +99,17 @@ const ABOUT_EFFECT: Readonly<Record<string, Teller>> = {
         ? 'Receipt closed: every credential has ended'
         : `Receipt signed: ${(outcome?.status ?? '').replaceAll('_', ' ')}`,
   }),
+  archive: () => ({ sentence: 'The workflow’s history and the policy were archived' }),
   fetch: () => ({ sentence: 'The output was fetched' }),
 };
+
+/** What the decision's statement says of the sign-in behind it. */
+function signedIn({ signIn, decidedAtMs }: Action['decisions'][number]): string {
+  if (signIn === undefined) return '';
+  const { authTimeMs, acr } = signIn;
+  const when = authTimeMs === null ? 'at a time that is not known' : `${span(decidedAtMs - authTimeMs)} before`;
+  return `, signed in ${when}${acr === null ? '' : ` (${acr})`}`;
+}
 
 function countOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;

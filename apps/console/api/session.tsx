@@ -1,4 +1,5 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { returnToOf } from '../../../src/core/return-to.js';
 import { nowMs } from '../time/clock.js';
 import { call, callJson, Trouble } from './http.js';
 import type { Session } from './types.js';
@@ -17,7 +18,7 @@ export const SessionContext = createContext<SessionState | null>(null);
 
 /** Where one signs in and comes back to the page at hand. */
 export function signInPath({ fresh = false } = {}): string {
-  const returnTo = window.location.pathname + window.location.search;
+  const returnTo = returnToOf(window.location);
   return `/sign-in?${new URLSearchParams({ returnTo, ...(fresh ? { fresh: '1' } : {}) }).toString()}`;
 }
 

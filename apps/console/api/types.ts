@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { alarmsSchema } from '../../../src/channels/api/alarm-schemas.js';
+import type { freezeSchema, freezesSchema } from '../../../src/channels/api/freeze-schemas.js';
 import type { incidentsSchema } from '../../../src/channels/api/incident-schemas.js';
 import type { You } from '../../../src/channels/api/you.js';
 import type {
@@ -15,6 +17,9 @@ export type { Queue } from '../../../src/channels/api/queue.js';
 export type { You } from '../../../src/channels/api/you.js';
 export type ActionList = z.infer<typeof listSchema>;
 export type Incidents = z.infer<typeof incidentsSchema>;
+export type Alarms = z.infer<typeof alarmsSchema>;
+export type Freeze = z.infer<typeof freezeSchema>;
+export type Freezes = z.infer<typeof freezesSchema>;
 export type DecisionAnswer = z.infer<typeof decisionAnswerSchema>;
 
 /** Who is signed in, as `GET /session` tells. */

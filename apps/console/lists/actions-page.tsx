@@ -1,12 +1,17 @@
 import { useMemo } from 'react';
-import type { ActionList, ActionSummary } from '../api/types.js';
+import type { ActionList } from '../api/types.js';
 import { usePageTitle } from '../page-title.js';
 import { Notice, TroubleNotice, Waiting } from '../parts/notice.js';
-import { stateWord } from '../parts/state.js';
 import { PATHS, useRouting } from '../routing.js';
-import { ActionRow, titleOf } from './action-row.js';
+import { ActionRow } from './action-row.js';
 import { MoreButton } from './more-button.js';
 import { usePages } from './use-pages.js';
+import { useSettled } from './use-settled.js';
+
+/** Who types is asked for once they pause. */
+const TYPING_MS = 250;
+/** The longest search that the gateway takes. */
+const SOUGHT_CHARS = 200;
 
 /** All actions, newest first: those that run, those that wait, and the finished ones with their proof. */
 export function ActionsPage() {
@@ -14,13 +19,16 @@ export function ActionsPage() {
   const { query } = useRouting();
   const isOpenOnly = query.get('open') === 'true';
   const sought = query.get('q') ?? '';
-  const { pages, trouble, isLoading, hasMore, more } = usePages<ActionList>(
-    `/v1/actions?limit=50${isOpenOnly ? '&open=true' : ''}`,
-  );
+  const asked = useSettled(sought, TYPING_MS);
+  const filter = new URLSearchParams({
+    limit: '50',
+    ...(isOpenOnly ? { open: 'true' } : {}),
+    ...(asked.trim() === '' ? {} : { q: asked.slice(0, SOUGHT_CHARS) }),
+  });
+  const { pages, trouble, isLoading, hasMore, more } = usePages<ActionList>(`/v1/actions?${filter.toString()}`);
   const actions = useMemo(() => pages.flatMap((page) => page.actions), [pages]);
   const unreadable = pages.flatMap((page) => page.unreadable);
-  const found = actions.filter((action) => isSought(action, sought));
-  const status = sought === '' ? `${actions.length} shown` : `${found.length} of ${actions.length} hold it`;
+  const status = `${actions.length} ${asked === '' ? 'shown' : 'found'}${hasMore ? ', and there are older ones to look at' : ''}`;
   return (
     <>
       <h1>Actions</h1>
@@ -32,35 +40,15 @@ export function ActionsPage() {
         </Notice>
       )}
       {isLoading && pages.length === 0 ? <Waiting what="the actions" /> : null}
-      {pages.length > 0 && found.length === 0 ? <p className="empty">No action is like that.</p> : null}
+      {pages.length > 0 && actions.length === 0 && !hasMore ? <p className="empty">No action is like that.</p> : null}
       <ul className="rows" aria-label="Actions">
-        {found.map((action) => (
+        {actions.map((action) => (
           <ActionRow key={action.actionId} action={action} />
         ))}
       </ul>
       {hasMore ? <MoreButton what="older actions" isLoading={isLoading} more={more} /> : null}
     </>
   );
-}
-
-function isSought(action: ActionSummary, sought: string): boolean {
-  const { actionId, request, target } = action;
-  const texts = [
-    actionId,
-    titleOf(action),
-    request.agent,
-    request.operation,
-    request.reason,
-    target?.name ?? '',
-    target?.environment ?? '',
-    stateWord(action),
-    action.risk,
-  ];
-  const whole = texts.join('\n').toLowerCase();
-  return sought
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => whole.includes(word));
 }
 
 function Filters({ sought, isOpenOnly, status }: { sought: string; isOpenOnly: boolean; status: string }) {

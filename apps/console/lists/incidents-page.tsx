@@ -4,6 +4,7 @@ import { Notice, TroubleNotice, Waiting } from '../parts/notice.js';
 import { SeverityMark } from '../parts/severity.js';
 import { When } from '../parts/when.js';
 import { Link, PATHS } from '../routing.js';
+import { Frozen } from './frozen.js';
 import { MoreButton } from './more-button.js';
 import { usePages } from './use-pages.js';
 
@@ -16,6 +17,7 @@ export function IncidentsPage() {
   return (
     <>
       <h1>Incidents</h1>
+      <Frozen />
       {trouble === null ? null : <TroubleNotice trouble={trouble} retry={more} />}
       {unreadable.length === 0 ? null : (
         <Notice tone="bad">

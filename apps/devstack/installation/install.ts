@@ -5,14 +5,15 @@ import { Secret } from '../../../src/core/secret.js';
 import type { PostgresTarget } from '../../../src/targets/postgres.js';
 import { kindOf, type Target } from '../../../src/targets/targets.js';
 import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
-import { CONTENT_KEY } from '../../../src/vault/data-keys.js';
+import { CONTENT_KEY, PAYLOAD_KEY } from '../../../src/vault/data-keys.js';
 import { readTransitKeys } from '../../../src/vault/transit-signer.js';
 import type { FurtherTarget, InstalledTarget } from './further-target.js';
 import { namesOf, type Names, type TargetSpec } from './names.js';
 import { installOrders } from './orders-database.js';
+import { installPolicyStore } from './policy-store.js';
 import { dropDatabasesAndRoles } from './postgres-admin.js';
 import { installRecord } from './record-database.js';
-import { generateRootKey } from './root-key.js';
+import { generateRootKey, type RootKey } from './root-key.js';
 import { installLogins, issueLogin, PROCESS_POLICIES, type ProcessLogin } from './vault-logins.js';
 import { installVaultTarget } from './vault-targets.js';
 
@@ -31,12 +32,18 @@ export interface InstallOptions {
   further?: readonly FurtherTarget[];
   /** The longest that any lease may last. Default 3,600. */
   maxLeaseTtlSeconds?: number;
+  /** Seals the keyring. Default: one that is made for it and then dropped, so that no key can ever be rotated. */
+  root?: RootKey;
 }
 
 /** All that the processes are configured with. Secrets are wrapped; the administrators' credentials are not in it. */
 export interface Installation {
   name: string;
-  vault: { address: string; mounts: { database: string; transit: string; approle: string }; tokenRoles: string[] };
+  vault: {
+    address: string;
+    mounts: { database: string; transit: string; approle: string; policy: string };
+    tokenRoles: string[];
+  };
   /** The record's connection URL of each process. */
   recordUrls: Readonly<Record<ProcessName, Secret>>;
   /** The offline root's public key: what verifiers are given. */
@@ -75,9 +82,10 @@ async function installAll(
   further: InstalledTarget[],
 ): Promise<Omit<Installation, 'uninstall'>> {
   const { postgres, vault, targets: specs = DEFAULT_TARGETS, maxLeaseTtlSeconds = 3_600 } = options;
-  const [recordUrls, keyring, targets] = await Promise.all([
+  const [recordUrls, keyring, , targets] = await Promise.all([
     installRecord(postgres.adminUrl, names),
-    installKeys(admin, names),
+    installKeys(admin, names, options.root ?? generateRootKey()),
+    installPolicyStore(admin, names.policyMount),
     installTargets({ postgres, names, admin, specs, maxTtlSeconds: maxLeaseTtlSeconds }),
   ]);
   await installLogins(admin, { names, targets: specs.map((spec) => names.target(spec.name)) });
@@ -89,7 +97,12 @@ async function installAll(
     name: names.installation,
     vault: {
       address: vault.address,
-      mounts: { database: names.databaseMount, transit: names.transitMount, approle: names.approleMount },
+      mounts: {
+        database: names.databaseMount,
+        transit: names.transitMount,
+        approle: names.approleMount,
+        policy: names.policyMount,
+      },
       tokenRoles: [...targets, ...furtherTargets].flatMap((target) => kindOf(target).tokenRoles(target)),
     },
     recordUrls,
@@ -100,15 +113,16 @@ async function installAll(
   };
 }
 
-/** Makes the transit keys, the content store's among them, and has a root key, which is dropped here, seal the keyring. */
+/** Makes the transit keys, the content store's among them, and has the root key seal the keyring. */
 async function installKeys(
   admin: VaultClient,
   { transitMount }: Names,
+  root: RootKey,
 ): Promise<{ root: PublicKey; keyring: Envelope }> {
   await admin.write(`sys/mounts/${transitMount}`, { type: 'transit' });
   for (const purpose of KEY_PURPOSES) await admin.write(`${transitMount}/keys/${purpose}`, { type: 'ed25519' });
-  await admin.write(`${transitMount}/keys/${CONTENT_KEY}`, { type: 'aes256-gcm96' });
-  const root = generateRootKey();
+  for (const name of [CONTENT_KEY, PAYLOAD_KEY])
+    await admin.write(`${transitMount}/keys/${name}`, { type: 'aes256-gcm96' });
   const keys = await readTransitKeys(admin, transitMount);
   return { root: root.publicKey, keyring: await sealKeyring({ number: 1, keys }, root.signer) };
 }
@@ -164,7 +178,8 @@ async function uninstall(
   await admin
     .write(`sys/leases/revoke-prefix/${names.databaseMount}`, { sync: true })
     .catch(() => admin.write(`sys/leases/revoke-force/${names.databaseMount}`, {}));
-  for (const mount of [names.databaseMount, names.transitMount]) await admin.delete(`sys/mounts/${mount}`);
+  for (const mount of [names.databaseMount, names.transitMount, names.policyMount])
+    await admin.delete(`sys/mounts/${mount}`);
   for (const process of Object.keys(PROCESS_POLICIES)) await admin.delete(`sys/policies/acl/${names.process(process)}`);
   await dropDatabasesAndRoles(
     postgres.adminUrl,

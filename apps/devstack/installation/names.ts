@@ -13,6 +13,7 @@ export interface Names {
   databaseMount: string;
   transitMount: string;
   approleMount: string;
+  policyMount: string;
   recordDatabase: string;
   /** Prefix of the record's four login roles. */
   recordRolePrefix: string;
@@ -57,6 +58,7 @@ export function namesOf(installation: string): Names {
     databaseMount: `${installation}-database`,
     transitMount: `${installation}-transit`,
     approleMount: `${installation}-approle`,
+    policyMount: `${installation}-policy`,
     recordDatabase: `${installation}_record`,
     recordRolePrefix: `${installation}_`,
     process: (process) => `${installation}-${process}`,

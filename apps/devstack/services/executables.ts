@@ -49,15 +49,46 @@ export function locateSsh(): string {
   throw new Error(`OpenSSH is not at ${folder}. Run: node scripts/setup.mjs --with=ssh (it needs apt-get)`);
 }
 
+/** The folder of Python packages with securesystemslib in it, that `setup --with=verifiers` fetched. */
+export function locateSecuresystemslib(): string {
+  const folder = join(repositoryRoot(), '.services', 'verifiers');
+  if (existsSync(join(folder, 'securesystemslib'))) return folder;
+  throw new Error(`securesystemslib is not at ${folder}. Run: node scripts/setup.mjs --with=verifiers`);
+}
+
+/** The verifier over Go's `sumdb` that `setup --with=verifiers` built: scripts/go-programs/ledger-check/. */
+export function locateLedgerCheck(): string {
+  return builtFromGo('ledger-check');
+}
+
+/** The folder of Python packages with OCSF's schema in it, that `setup --with=siem` fetched. */
+export function locateOcsf(): string {
+  const folder = join(repositoryRoot(), '.services', 'ocsf');
+  if (existsSync(join(folder, 'ocsf_json_schema'))) return folder;
+  throw new Error(`OCSF's schema is not at ${folder}. Run: node scripts/setup.mjs --with=siem`);
+}
+
+/** The folder of rsyslog that `setup --with=siem` fetched: `usr/sbin/rsyslogd` and its modules. */
+export function locateRsyslog(): string {
+  const folder = join(repositoryRoot(), '.services', 'rsyslog');
+  if (existsSync(join(folder, 'version'))) return folder;
+  throw new Error(`rsyslog is not at ${folder}. Run: node scripts/setup.mjs --with=siem (it needs apt-get)`);
+}
+
+/** The OpenTelemetry Collector that `setup --with=siem` built. */
+export function locateOtelcol(): string {
+  return builtFromGo('otelcol', 'siem');
+}
+
 function named(variable: string, file: string | undefined): string | undefined {
   if (file === undefined || isExecutable(file)) return file;
   throw new Error(`${variable} names ${file}, which is not an executable file.`);
 }
 
-function builtFromGo(name: string): string {
+function builtFromGo(name: string, extra = name): string {
   const file = join(repositoryRoot(), '.services', 'go-programs', name);
   if (isExecutable(file)) return file;
-  throw new Error(`${name} is neither on the PATH nor at ${file}. Run: node scripts/setup.mjs --with=${name}`);
+  throw new Error(`${name} is neither on the PATH nor at ${file}. Run: node scripts/setup.mjs --with=${extra}`);
 }
 
 function onPath(name: string, environment: DevstackEnvironment): string | undefined {

@@ -16,6 +16,8 @@ export interface TemporalOptions {
   /** SQLite file that outlives the server; without it everything is in memory. */
   readonly dbFile?: string;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
+  /** Where the UI has payloads decoded. Default: nowhere. */
+  readonly codecEndpoint?: string;
   readonly logFile: string;
   /** Default: `temporal` from the PATH, else from .services. */
   readonly executable?: string;
@@ -78,6 +80,7 @@ function commandLine(
     ...['--namespace', namespace, '--log-level', 'warn'],
     // The server's default of 20 tasks a second and shard makes every activity cost 50 ms.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+    ...(options.codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.codecEndpoint]),
     ...(options.dbFile === undefined ? [] : ['--db-filename', options.dbFile]),
     ...Object.entries(options.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ];

@@ -25,8 +25,14 @@ export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']
     { name: 'session', description: 'Signing in to the full view, and out of it.' },
     {
       name: 'incidents',
-      description: 'Effects that were not what had been declared, and agents frozen for it. People only.',
+      description: 'Effects that were not what had been declared. People only.',
     },
+    {
+      name: 'alarms',
+      description: 'What is wrong with record, ledger or policy, and letting work go on. People only.',
+    },
+    { name: 'ledger', description: 'The Merkle tree over the record: checkpoints, tiles, and proofs.' },
+    { name: 'freezes', description: 'What may not act, and letting it act again. People only.' },
     { name: 'webhooks', description: 'What became of webhooks. People only.' },
     { name: 'operations', description: 'Whether the gateway lives.' },
   ],

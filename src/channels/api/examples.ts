@@ -44,10 +44,35 @@ const summary = {
   request: { agent, operation, reason, requestedAtMs },
   preview: { summary: exampleAction.preview?.summary },
 };
+const frozen = {
+  digest: sha256Hex('freeze'),
+  scope: { kind: 'agent', agent },
+  because: 'person',
+  by: 'erin',
+  reason: 'It asks for tables that nobody told it to read.',
+  actionId: null,
+  frozenAtMs: EXAMPLE_AT_MS - 60_000,
+  lifts: [],
+  missing: 2,
+};
+const alarm = {
+  digest: sha256Hex('alarm'),
+  code: 'ledger_row_changed',
+  severity: 'critical',
+  sentence:
+    'Entry 312 of the ledger (statement 340 of the record): the statement was changed since it was put into the ledger.',
+  stopsApprovals: true,
+  raisedAtMs: EXAMPLE_AT_MS - 30_000,
+  cleared: null,
+};
+const hash = (of: string): string => Buffer.from(sha256Hex(of), 'hex').toString('base64');
+const signature = Buffer.from(`${'0'.repeat(8)}${sha256Hex('r')}${sha256Hex('s')}`, 'hex').toString('base64');
+const checkpoint = `countersign.example.com/ledger\n4\n${hash('root')}\n\n— countersign.example.com/ledger ${signature}\n`;
 const delivery = {
   id: `msg_${sha256Hex('delivery').slice(0, 32)}`,
   endpoint: 'chat',
   actionId,
+  statement: null,
   event: 'opened',
   state: 'delivered',
   attempts: 1,
@@ -69,6 +94,7 @@ export const parameterExamples: Readonly<Record<string, unknown>> = {
   agent,
   open: 'true',
   limit: 50,
+  q: 'orders denied',
   timeoutSeconds: 30,
   sinceRevision: revision,
   'idempotency-key': '0f6b1c52-7a0e-4d3c-9a51-2f4b8f1f6f0a',
@@ -76,6 +102,8 @@ export const parameterExamples: Readonly<Record<string, unknown>> = {
   state: 'delivered',
   id: delivery.id,
   sha256: upload.sha256,
+  digest: alarm.digest,
+  '*': '0/000.p/4',
 };
 
 /** By `operationId`: one export, as it stands when people have just been asked; Ben is the person, and may decide. */
@@ -83,7 +111,7 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
   requestAction: {
     request: { ...sealExample('request', exampleRequest), logs: EXAMPLE_LOG },
     keylessRequest: { request: exampleRequest, logs: EXAMPLE_LOG },
-    answers: { 202: { actionId, requestDigest: exampleAction.requestDigest, state: 'preparing' } },
+    answers: { 202: { actionId, requestDigest: exampleAction.requestDigest, state: 'preparing', joined: false } },
   },
   listActions: {
     parameters: { before: actionId },
@@ -138,19 +166,65 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
       },
     },
   },
-  unfreezeAgent: {
-    request: { reason: 'The planner had old statistics; they are analyzed daily now.' },
-    answers: { 200: { agent, lifted: [{ actionId: EARLIER_ACTION_ID, freeze: sha256Hex('freeze') }] } },
+  listAlarms: { answers: { 200: { alarms: [alarm] } } },
+  clearAlarm: {
+    request: { reason: 'A restore had gone wrong; the row is back as it was.' },
+    answers: {
+      200: {
+        ...alarm,
+        cleared: {
+          reason: 'A restore had gone wrong; the row is back as it was.',
+          by: { person: 'erin', group: 'security' },
+          clearedAtMs: EXAMPLE_AT_MS,
+        },
+      },
+    },
+  },
+  getCheckpoint: { answers: { 200: checkpoint } },
+  getTile: { answers: {} },
+  getProof: {
+    answers: { 200: `c2sp.org/tlog-proof@v1\nindex 2\n${hash('sibling')}\n${hash('pair')}\n\n${checkpoint}` },
+  },
+  listFreezes: { answers: { 200: { freezes: [frozen], unreadable: [] } } },
+  freeze: { request: { scope: frozen.scope, reason: frozen.reason }, answers: { 200: frozen } },
+  unfreeze: {
+    request: { scope: frozen.scope, reason: 'Its prompt was mended; we read what it asked for since.' },
+    answers: {
+      200: { scope: frozen.scope, lifted: [], waiting: [{ freeze: frozen.digest, missing: 1 }] },
+    },
   },
   listWebhookDeliveries: {
     parameters: { before: '318' },
     answers: { 200: { deliveries: [delivery], next: null } },
+  },
+  siemStatus: {
+    answers: {
+      200: {
+        ledgerSize: 4_120,
+        sinks: [
+          {
+            sink: 'splunk',
+            kind: 'splunk-hec',
+            next: 4_112,
+            lastUid: 'b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c',
+            lagEntries: 8,
+            lagSeconds: 42,
+            rejected: 0,
+            sentAtMs: EXAMPLE_AT_MS,
+            lastError: 'Splunk answered 503, code 9: it is busy.',
+            failingSinceMs: EXAMPLE_AT_MS + 2_000,
+            seenAtMs: EXAMPLE_AT_MS + 44_000,
+          },
+        ],
+      },
+    },
   },
   replayWebhookDelivery: {
     answers: {
       202: { ...delivery, state: 'pending', dueAtMs: EXAMPLE_AT_MS + 60_000, replayedBy: 'ben' },
     },
   },
+  getEvidence: { answers: { '200 application/json': '{"actionId":"01M7ZEHMG05W4P4NK1VTEZKQ8H","checkpoint":…' } },
   uploadSource: { answers: { 200: upload } },
   fetchOutput: {
     answers: {

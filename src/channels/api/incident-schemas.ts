@@ -27,16 +27,3 @@ export const incidentsSchema = z.object({
     .describe('Actions with an incident that does not verify: the record was tampered with.'),
   next: z.string().nullable().describe('`before` for the next page; null on the last.'),
 });
-
-export const agentParamsSchema = z.strictObject({ agent: nameSchema });
-
-export const unfreezeBodySchema = z.strictObject({
-  reason: z.string().max(2_000).default('').describe('Required: why the agent may act again.'),
-});
-
-export const unfrozenSchema = z.object({
-  agent: nameSchema,
-  lifted: z
-    .array(z.object({ actionId: actionIdSchema, freeze: digestSchema }))
-    .describe('What had frozen it; empty when it was not frozen.'),
-});

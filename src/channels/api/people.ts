@@ -38,6 +38,30 @@ export function createPersonTokens({ issuer, audience, tokenTypes, policy }: Per
   };
 }
 
+export interface ViewerTokensOptions extends PersonTokensOptions {
+  /** `aud` of the tokens that Temporal's UI holds: by them a person may look, and decides nothing. */
+  viewerAudiences: readonly string[];
+}
+
+/**
+ * Reads the token by which a person has payloads decoded: one that they could act with, or an ID token or access token that
+ * was issued to Temporal's UI.
+ */
+export function createViewerTokens({ issuer, audience, viewerAudiences, tokenTypes, policy }: ViewerTokensOptions) {
+  const readPerson = createPersonTokens({ issuer, audience, tokenTypes, policy });
+  return async (token: string): Promise<SignedInPerson> => {
+    const { payload, protectedHeader } = await issuer.verify(token, {
+      audience: [audience, ...viewerAudiences],
+      requiredClaims: ['exp', 'iat', 'sub'],
+    });
+    if ([payload.aud].flat().includes(audience)) return readPerson(token);
+    if (!TOKENS_ABOUT_PEOPLE.includes(typeOf(protectedHeader))) {
+      throw unauthenticated('The token is neither an ID token nor an access token.');
+    }
+    return findPerson(policy(), subjectOf(payload));
+  };
+}
+
 export interface PrompterTokensOptions {
   issuer: OidcIssuer;
   /** `aud` of the tokens that agents are handed: clients or resources of their own. */
@@ -49,8 +73,8 @@ export interface PrompterTokensOptions {
   policy: () => Policy;
 }
 
-/** An ID token, or an access token (RFC 9068); nothing else names a person who prompts. */
-const PROMPTER_TOKEN_TYPES = ['jwt', 'at+jwt'];
+/** An ID token, or an access token (RFC 9068); nothing else names a person. */
+const TOKENS_ABOUT_PEOPLE = ['jwt', 'at+jwt'];
 
 /**
  * Reads the token of a person on whose behalf an agent asks.
@@ -63,7 +87,7 @@ export function createPrompterTokens({ issuer, audiences, audience, maxAgeSecond
       requiredClaims: ['exp', 'iat', 'sub'],
       maxTokenAge: maxAgeSeconds,
     });
-    if (!PROMPTER_TOKEN_TYPES.includes(typeOf(protectedHeader))) {
+    if (!TOKENS_ABOUT_PEOPLE.includes(typeOf(protectedHeader))) {
       throw unauthenticated('The token is neither an ID token nor an access token.');
     }
     if ([payload.aud].flat().includes(audience)) {

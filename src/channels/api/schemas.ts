@@ -16,7 +16,8 @@ import {
   nameSchema,
   timeMsSchema,
 } from '../../core/schemas/primitives.js';
-import { differenceSchema, reviewContextSchema } from '../../core/schemas/statements.js';
+import { differenceSchema } from '../../core/schemas/difference.js';
+import { reviewContextSchema } from '../../core/schemas/statements.js';
 import type { ActionView } from '../../record/action-view.js';
 
 // Named, because it holds itself: the OpenAPI document must refer to it.
@@ -36,6 +37,10 @@ const decisionSchema = z.object({
   groups: z.array(z.string()),
   decidedAtMs: timeMsSchema,
   runId: z.string(),
+  signIn: z
+    .object({ authTimeMs: timeMsSchema.nullable(), acr: z.string().nullable() })
+    .optional()
+    .describe('How the identity provider says they proved who they are; absent where the channel does not know.'),
   current: z.boolean().describe('False once the review was reopened after it.'),
 });
 
@@ -140,13 +145,29 @@ export const actionSummarySchema = actionSchema
   .meta({ id: 'ActionSummary' });
 export type ActionSummaryBody = z.infer<typeof actionSummarySchema>;
 
-export const acceptedSchema = z.object({ actionId: actionIdSchema, requestDigest: digestSchema, state: stateSchema });
+export const acceptedSchema = z.object({
+  actionId: actionIdSchema,
+  requestDigest: digestSchema,
+  state: stateSchema,
+  joined: z
+    .boolean()
+    .describe(
+      'Whether this is an earlier action of the agent, for the same and still open: then nothing new was started, and this is the action to follow.',
+    ),
+});
 
 export const listQuerySchema = z.strictObject({
   agent: nameSchema.optional().describe('Only of this agent.'),
   open: z.stringbool().optional().describe('True: only actions that have no receipt yet.'),
   limit: z.coerce.number().int().min(1).max(100).default(50),
   before: actionIdSchema.optional().describe('Only actions older than this id.'),
+  q: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      'Only those that hold all of these words: in id, summary, agent, operation, reason, target, state, outcome or risk.',
+    ),
 });
 
 export const listSchema = z.object({

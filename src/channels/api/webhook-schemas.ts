@@ -7,8 +7,11 @@ export const deliverySchema = z
   .object({
     id: z.string().describe('The `webhook-id` that the receiver got.'),
     endpoint: z.string().describe('Name of the receiver, of the configuration.'),
-    actionId: actionIdSchema,
-    event: z.string().describe('Why it was sent, e.g. `opened`.'),
+    actionId: actionIdSchema.nullable().describe('Null when it tells of an alarm or a freeze.'),
+    statement: digestSchema
+      .nullable()
+      .describe('Digest of the alarm or freeze that it tells of; null when it tells of an action.'),
+    event: z.string().describe('Why it was sent, e.g. `opened`, `alarm.raised`.'),
     state: deliveryStateSchema.describe('`pending`: is still tried. `failed`: given up, after three days or a 410.'),
     attempts: z.int(),
     lastStatus: z.int().nullable().describe('HTTP status of the last answer; null where none came.'),

@@ -74,7 +74,7 @@ function incidentParts({ incidents, freeze }: ActionView, room: Room): ReturnTyp
 
 function freezeWords({ agent, lifted }: NonNullable<ActionView['freeze']>): string {
   if (lifted !== null) return `${agent} was frozen for this, and unfrozen by ${lifted.person}.`;
-  return `nothing that ${agent} asks for runs until somebody unfreezes it (countersign unfreeze ${agent}).`;
+  return `nothing that ${agent} asks for runs until somebody unfreezes it (countersign unfreeze agent ${agent}).`;
 }
 
 /** E.g. `Asked by Data bot, approved by Ada Fischer and Bo Lind.` */

@@ -1,17 +1,11 @@
 import { visibleText } from '../../core/visible-text.js';
-import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
 import type { LogText } from '../../record/log-text.js';
 import { endBlocks, isDenied } from './end.js';
 import { backgroundForms, count, factForms, logForms, reasonForms } from './forms.js';
+import { viewUrl, type RenderContext } from './context.js';
 import { askedBlock, flagsBlock, policyBlock, reopenedBlock, waitingBlock, type Room } from './parts.js';
 import { bold, bytesOf, clip, preformatted, richText, section, text, type RichTextBlock } from './rich-text.js';
-
-export interface RenderContext {
-  directory: Directory;
-  /** Without a trailing slash. */
-  publicUrl: string;
-}
 
 /** And what can be shown of the agent's log; null when it named none. */
 export interface ActionContext extends RenderContext {
@@ -25,11 +19,6 @@ export interface Medium<Message> {
   /** The message around these parts. `whole`: all that whoever approves must read stands in them. */
   compose(parts: RichTextBlock[], whole: boolean): Message;
   bytesOf(message: Message): number;
-}
-
-/** Address of the page that shows all of an action. */
-export function viewUrl(publicUrl: string, actionId: string): string {
-  return `${publicUrl}/view/${encodeURIComponent(actionId)}`;
 }
 
 /** How far an action has come; later views of it have more. */
@@ -62,7 +51,7 @@ export function layOutAction<Message>(view: ActionView, context: ActionContext, 
     (body, whole) =>
       medium.compose(
         [
-          askedBlock(view, context.directory),
+          askedBlock(view, context),
           // Of a closed action people want to know how it ended.
           ...endBlocks(view, context.directory, room),
           ...reopenedBlock(view, url, room),

@@ -37,6 +37,8 @@ export interface MessageStore {
   posted(key: MessageKey): Promise<MessageAddress | undefined>;
   /** Messages that are, or may be, there: in this slot or in one below it (`slot/…`). `ts` null: not known. */
   shown(channelName: string, actionId: string, slot: string): Promise<ShownMessage[]>;
+  /** Actions about which a channel may have something standing, oldest first; at most 500. */
+  standing(channelName: string): Promise<string[]>;
   /** Whether a message is one that is kept, about whatever action. */
   isKept(channelName: string, address: MessageAddress): Promise<boolean>;
   /** Takes the right to post a message for a minute. */
@@ -47,6 +49,8 @@ export interface MessageStore {
   release(key: MessageKey, as: 'absent' | 'unclear'): Promise<void>;
   /** The message at this address is gone: the next `reserve` may post anew. */
   forget(key: MessageKey, address: MessageAddress): Promise<void>;
+  /** A message whose post ended unclearly was found: it is the one that is kept. False when another is by now. */
+  adopt(key: MessageKey, address: MessageAddress): Promise<boolean>;
   /** Notes that `revision` is about to be shown; false when a later one already was. */
   advance(key: MessageKey, revision: number): Promise<boolean>;
 }
@@ -73,6 +77,11 @@ export function channelMessagesSql(roles: { gateway: string; worker: string; not
   );
   grant select on countersign.channel_messages to ${roles.gateway}, ${roles.worker}, ${roles.notary};
   grant insert, update on countersign.channel_messages to ${roles.worker}, ${roles.notary};`;
+}
+
+/** The gateway adopts a message that a click tells of. */
+export function adoptMessagesSql({ gateway }: { gateway: string }): string {
+  return `grant update (state, conversation, message_ts) on countersign.channel_messages to ${gateway};`;
 }
 
 interface Row {
@@ -132,6 +141,11 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
     async settle(key, { conversation, ts }) {
       await change(key, `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY}`, [conversation, ts]);
     },
+    async adopt(key, { conversation, ts }) {
+      const change = `update countersign.channel_messages set state = 'posted', conversation = $4, message_ts = $5
+        ${WHERE_KEY} and state = 'unclear' returning 1`;
+      return (await query(pool, change, [...values(key), conversation, ts])).length > 0;
+    },
     async release(key, as) {
       await change(key, `set state = $4 ${WHERE_KEY} and state = 'posting'`, [as]);
     },
@@ -148,7 +162,7 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
   };
 }
 
-function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'isKept'> {
+function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'standing' | 'isKept'> {
   return {
     async shown(channelName, actionId, slot) {
       const rows = await query<{ slot: string; conversation: string; message_ts: string | null }>(
@@ -159,6 +173,15 @@ function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'isKept'> {
         [channelName, actionId, slot],
       );
       return rows.map(({ slot: own, conversation, message_ts: ts }) => ({ slot: own, conversation, ts }));
+    },
+    async standing(channelName) {
+      const rows = await query<{ action_id: string }>(
+        pool,
+        `select distinct action_id from countersign.channel_messages
+         where channel_name = $1 and state <> 'absent' order by action_id limit 500`,
+        [channelName],
+      );
+      return rows.map((row) => row.action_id);
     },
     async isKept(channelName, { conversation, ts }) {
       const rows = await query(

@@ -1,7 +1,8 @@
 import { digestOf } from '../../core/json.js';
 import type { ActionView } from '../../record/action-view.js';
 import { backgroundForms, factForms, reasonForms } from './forms.js';
-import { contentBlocks, executableContent, viewUrl, type ActionContext } from './layout.js';
+import { viewUrl } from './context.js';
+import { contentBlocks, executableContent, type ActionContext } from './layout.js';
 import { askedBlock, flagsBlock, policyBlock, reopenedBlock, type Room } from './parts.js';
 import {
   bold,
@@ -42,7 +43,7 @@ export function pagesOf(view: ActionView, context: ActionContext): Pages {
   const url = viewUrl(context.publicUrl, view.actionId);
   const whole = (forms: RichTextBlock[]): RichTextBlock[] => forms.slice(0, 1);
   const blocks = [
-    askedBlock(view, context.directory),
+    askedBlock(view, context),
     ...reopenedBlock(view, url, ALL),
     ...contentBlocks(executableContent(view)),
     ...flagsBlock(view, url, ALL),

@@ -1,11 +1,12 @@
 import { DIFFERENCE_WORDS, itemsLeftOut } from '../../core/difference-words.js';
 import type { Flag, Severity } from '../../core/schemas/action.js';
-import type { Difference } from '../../core/schemas/statements.js';
+import type { Difference } from '../../core/schemas/difference.js';
 import { gravestFirst } from '../../core/severity.js';
 import type { Directory } from '../../directory/directory.js';
 import { describePlan } from '../../policy/review-plan.js';
 import type { ActionView } from '../../record/action-view.js';
 import { visibleText } from '../../core/visible-text.js';
+import { viewUrl, type RenderContext } from './context.js';
 import {
   bold,
   bytesOf,
@@ -41,7 +42,7 @@ export function personName(directory: Directory, id: string): string {
 }
 
 /** Who asks, for whom, for what. */
-export function askedBlock(view: ActionView, directory: Directory): RichTextBlock {
+export function askedBlock(view: ActionView, { directory, publicUrl }: RenderContext): RichTextBlock {
   const agent = directory.agent(view.request.agent);
   const who: Inline[] = [
     ...bold(agent?.name ?? view.request.agent),
@@ -49,9 +50,20 @@ export function askedBlock(view: ActionView, directory: Directory): RichTextBloc
     ...(agent === undefined ? [] : bold(personName(directory, agent.owner))),
     ...text(`, asks for ${view.request.operation}`),
     ...text(view.target === null ? '.' : ` on ${view.target.name} (${view.target.environment}).`),
+    ...replacedPart(view, publicUrl),
   ];
   const summary = view.preview === null ? [] : [section(...text(clip(view.preview.summary, 900)))];
   return richText(section(...who), ...summary);
+}
+
+/** Where the action can be read in whose place this one is asked for. */
+function replacedPart({ request: { replaces } }: ActionView, publicUrl: string): Inline[] {
+  if (replaces === undefined) return [];
+  return [
+    ...text(' Asked in the place of '),
+    { type: 'link', url: viewUrl(publicUrl, replaces), text: `action ${replaces}` },
+    ...text('.'),
+  ];
 }
 
 const SEVERITY_SIGNS: Readonly<Record<Severity, string>> = {

@@ -11,7 +11,9 @@ import type { PagerAlert, PagerdutyEvents } from './pagerduty-events.js';
 export interface PagerChannelOptions {
   events: PagerdutyEvents;
   /** Remembers which alerts stand, so that only those are resolved. */
-  store: Pick<MessageStore, 'posted' | 'reserve' | 'settle' | 'release' | 'forget'>;
+  store: Pick<MessageStore, 'posted' | 'shown' | 'standing' | 'reserve' | 'settle' | 'release' | 'forget'>;
+  /** Actions as they stand; undefined for one that cannot be read. */
+  viewsOf: (actionIds: readonly string[]) => Promise<(ActionView | undefined)[]>;
   directory: () => Directory;
   onCall: OnCall;
   /** Without a slash at its end. */
@@ -26,19 +28,43 @@ type Alert = 'review' | 'lease';
 
 /** Pages by PagerDuty. An alert stands until what it told of is over, whichever channel it was settled in. */
 export function createPagerChannel(options: PagerChannelOptions): Channel {
+  const { events, publicUrl } = options;
   return {
     name: NAME,
     async announce(event, view) {
       await show('review', isReviewDue(event, view), view, options);
-      // Open alone is not late: some credentials can only end with their time.
-      if (view.outcome !== null && view.lease !== 'open') await show('lease', false, view, options);
+      await settleLease(view, options);
+    },
+    // The process that paged may have ended before it was noted, or the action without an announcement.
+    async catchUp() {
+      for (const view of await options.viewsOf(await options.store.standing(NAME))) {
+        if (view === undefined) continue;
+        await show('review', isReviewDue(null, view), view, options);
+        await settleLease(view, options);
+      }
     },
     leaseLate: (view) => show('lease', true, view, options),
+    alarmStands: ({ digest, body }) =>
+      // The same key never makes a second alert, whoever sends it.
+      events.trigger(alarmKey(digest), {
+        summary: `Countersign: ${body.stopsApprovals ? 'nothing is approved or run until this is cleared. ' : ''}${body.sentence}`,
+        severity: SEVERITIES[body.severity],
+        details: { alarm: digest, code: body.code, to_clear: `countersign clear ${digest} --reason <what was found>` },
+        link: { href: publicUrl, text: 'Open Countersign' },
+      }),
+    alarmCleared: ({ digest }) => events.resolve(alarmKey(digest)),
   };
 }
 
+async function settleLease(view: ActionView, options: PagerChannelOptions): Promise<void> {
+  // Open alone is not late: some credentials can only end with their time.
+  if (view.outcome !== null && view.lease !== 'open') await show('lease', false, view, options);
+}
+
+const alarmKey = (digest: string): string => `countersign/alarm/${digest}`;
+
 /** Once paged it stands as long as the review waits; true: page now, null: leave it as it is, false: it is over. */
-function isReviewDue(event: AnnouncementEvent, view: ActionView): boolean | null {
+function isReviewDue(event: AnnouncementEvent | null, view: ActionView): boolean | null {
   if (view.state !== 'waiting') return false;
   return event === 'paged' ? true : null;
 }
@@ -62,14 +88,24 @@ async function show(
     try {
       await events.trigger(dedupKey, await alertOf(alert, view, options));
     } catch (error) {
-      await store.release(key, 'absent');
+      // Without an answer it may stand.
+      await store.release(key, error instanceof ServiceFault && !error.temporary ? 'absent' : 'unclear');
       throw error;
     }
     await store.settle(key, { conversation: NAME, ts: dedupKey });
-  } else if (stands !== undefined) {
+    return;
+  }
+  if (stands !== undefined) {
     await events.resolve(dedupKey);
     await store.forget(key, stands);
+    return;
   }
+  // No answer came, or the process was killed between PagerDuty's answer and our row: the alert may stand.
+  const isUnsure = (await store.shown(NAME, view.actionId, alert)).some(({ slot }) => slot === alert);
+  if (!isUnsure) return;
+  await store.reserve(key, NAME, clock());
+  await events.resolve(dedupKey);
+  await store.release(key, 'absent');
 }
 
 async function alertOf(alert: Alert, view: ActionView, options: PagerChannelOptions): Promise<PagerAlert> {

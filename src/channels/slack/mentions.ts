@@ -25,7 +25,7 @@ interface Callers {
  * Whom to call on: of each group who is on call, where that is known and any of these has an account; else all who are able.
  * @param isAble whether a member can help at all.
  */
-export async function calledOn(
+async function calledOn(
   groups: readonly string[],
   isAble: (person: string) => boolean,
   { directory, teamId, onCall }: Callers,

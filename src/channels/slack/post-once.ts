@@ -1,10 +1,6 @@
-import { ServiceFault } from '../../core/errors.js';
 import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
 import { beingPosted, SEARCH_MARGIN_MS } from './show-message.js';
 import { SlackFault, type MessageMetadata, type OutgoingMessage, type SlackApi } from './slack-api.js';
-
-/** Waits so many milliseconds. */
-export type Pause = (ms: number) => Promise<void>;
 
 /** A message that is posted once and never updated. */
 export interface OneOff {
@@ -58,22 +54,4 @@ function matching({ event_type: type, event_payload: sought }: OutgoingMessage['
     event_type === type &&
     event_payload['action_id'] === sought['action_id'] &&
     event_payload['slot'] === sought['slot'];
-}
-
-/** Slack takes one post per second and channel: a post behind another waits that long here, not by Temporal's retry. */
-const PAUSES = 5;
-const LONGEST_PAUSE_MS = 2_000;
-
-/** Repeats an attempt that is told to wait a moment. */
-export async function patiently(attempt: () => Promise<void>, pause: Pause): Promise<void> {
-  for (let count = 1; ; count += 1) {
-    try {
-      await attempt();
-      return;
-    } catch (error) {
-      const waitMs = error instanceof ServiceFault ? error.retryAfterMs : null;
-      if (waitMs === null || waitMs > LONGEST_PAUSE_MS || count === PAUSES) throw error;
-      await pause(waitMs);
-    }
-  }
 }

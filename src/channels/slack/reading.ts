@@ -1,7 +1,7 @@
 import { Refusal } from '../../core/errors.js';
 import type { ActionView } from '../../record/action-view.js';
 import type { LogText } from '../../record/log-text.js';
-import { viewUrl } from '../message/layout.js';
+import { viewUrl } from '../message/context.js';
 import { pagesOf, type Pages } from '../message/pages.js';
 import { attempt, wordsFor, type Ending } from '../attempt.js';
 import { authorise, checkOurs, viaOf, type HandlerOptions, type PlacedEnding } from './handlers.js';

@@ -1,14 +1,7 @@
 import type { ActionView } from '../../record/action-view.js';
 import { headline } from '../message/end.js';
-import {
-  isDecidable,
-  isDecidableInChat,
-  layOutAction,
-  revisionOf,
-  viewUrl,
-  type ActionContext,
-  type RenderContext,
-} from '../message/layout.js';
+import { viewUrl, type RenderContext } from '../message/context.js';
+import { isDecidable, isDecidableInChat, layOutAction, revisionOf, type ActionContext } from '../message/layout.js';
 import { personName } from '../message/parts.js';
 import { bold, bytesOf, richText, section, text } from '../message/rich-text.js';
 import { BLOCK_LIMITS, plain, type ActionsBlock, type Block } from './blocks.js';

@@ -2,15 +2,17 @@ import type { ActionView } from '../../record/action-view.js';
 import type { Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
+import { whereTo, type NoteGivenUp } from '../message/given-up.js';
 import { isDecidable } from '../message/layout.js';
 import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
-import { sendDigests, type DigestOptions, type Reminded } from './digests.js';
+import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSettings } from '../message/digests.js';
+import type { Pause } from '../message/patiently.js';
+import { createSlackMail } from './digests.js';
 import { dueLines } from './history.js';
 import { slackUserOf } from './mentions.js';
 import { CONVERSATION_GONE, showMessage, SLACK_CHANNEL_NAME, type ShowOptions } from './show-message.js';
 import { SlackFault } from './slack-api.js';
-import type { Pause } from './post-once.js';
 import { postLine } from './thread.js';
 
 export interface SlackChannelOptions extends Omit<ShowOptions, 'publicUrl'> {
@@ -26,7 +28,9 @@ export interface SlackChannelOptions extends Omit<ShowOptions, 'publicUrl'> {
   /** Who is on call for a group. */
   onCall: Pick<OnCall, 'of'>;
   /** How people are reminded. */
-  digests: DigestOptions['digests'];
+  digests: DigestSettings;
+  /** Told of each place that is not tried again. */
+  givenUp: NoteGivenUp;
   log: Log;
   /** How a short wait between two posts is spent. */
   pause: Pause;
@@ -37,13 +41,14 @@ export interface SlackChannelOptions extends Omit<ShowOptions, 'publicUrl'> {
  * the thread; and one to each person who may decide, where policy says so. Reminders come to each person as one digest.
  */
 export function createSlackChannel(options: SlackChannelOptions): Channel {
+  const reminding: DigestOptions = { ...options, mail: createSlackMail(options) };
   return {
     name: SLACK_CHANNEL_NAME,
     async announce(event, view, number) {
       const isReminder = event === 'reminded' && isDecidable(view);
       const directory = presentFor(view, options.directory(), options.clock());
       const { needsLine, fault } = isReminder
-        ? await sendDigests(view, number, { ...options, directory })
+        ? await sendDigests(view, number, { ...reminding, directory })
         : NOT_REMINDED;
       const announcement = { view, number, reminds: needsLine };
       const { teamId, channel } = options.config;
@@ -59,10 +64,9 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
       });
       if (fault !== null) throw fault;
     },
+    catchUp: () => sendHeld({ ...reminding, directory: options.directory() }),
   };
 }
-
-const NOT_REMINDED: Reminded = { needsLine: false, fault: null };
 
 interface Announcement {
   view: ActionView;
@@ -93,6 +97,9 @@ async function tell(aim: Aim, { view, number, reminds }: Announcement, options: 
       throw new SlackFault('refused', words, error.slackCode);
     }
     const { actionId } = view;
+    const where = whereTo(aim);
+    const channelName = SLACK_CHANNEL_NAME;
+    if (where !== null) await options.givenUp(view, { channelName, slot: aim.slot, where, code: error.slackCode });
     log.warn({ actionId, slot: aim.slot, slackCode: error.slackCode }, 'Slack cannot show an action there: given up');
     return 'given_up';
   }

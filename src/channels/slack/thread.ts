@@ -1,7 +1,8 @@
 import type { MessageAddress } from '../message/message-store.js';
+import { patiently, type Pause } from '../message/patiently.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
 import type { HistoryLine } from './history.js';
-import { patiently, postOnce, type Pause, type PostOptions } from './post-once.js';
+import { postOnce, type PostOptions } from './post-once.js';
 import { SLACK_CHANNEL_NAME } from './show-message.js';
 import type { OutgoingMessage } from './slack-api.js';
 

@@ -1,6 +1,5 @@
-import { headline } from '../message/end.js';
-import { viewUrl } from '../message/layout.js';
-import { bold, date, list, richText, section, text, type Inline } from '../message/rich-text.js';
+import { richText, section, text } from '../message/rich-text.js';
+import { cutWords, waitingList } from '../message/waiting-list.js';
 import type { Waiting } from '../waiting.js';
 import type { Block } from './blocks.js';
 import { attempt, type Ending } from '../attempt.js';
@@ -20,8 +19,6 @@ export interface CommandAnswer {
   text: string;
   blocks: Block[];
 }
-
-const SHOWN = 20;
 
 /** `/countersign`: what waits for the person, with links. Never rejects. */
 export async function answerCommand(
@@ -48,29 +45,12 @@ export function inWords(words: string): CommandAnswer {
 }
 
 function listed(waiting: Waiting, publicUrl: string): CommandAnswer {
-  if (waiting.views.length > 0) return { response_type: 'ephemeral', ...waitingList(waiting, publicUrl) };
+  if (waiting.views.length > 0) return { response_type: 'ephemeral', ...listMessage(waiting, publicUrl) };
   return inWords(`Nothing waits for you.${cutWords(waiting)}`);
 }
 
 /** What waits for a person, with links; at least one action. */
-export function waitingList(waiting: Waiting, publicUrl: string): { text: string; blocks: Block[] } {
-  const { views } = waiting;
-  const head = `${String(views.length)} ${views.length === 1 ? 'action waits' : 'actions wait'} for you, the soonest to expire first:`;
-  const items = views
-    .slice(0, SHOWN)
-    .map((view): Inline[] => [
-      { type: 'link', url: viewUrl(publicUrl, view.actionId), text: view.actionId },
-      ...text(`  ${headline(view)}. Risk: ${view.risk}. Expires `),
-      date(view.expiresAtMs),
-    ]);
-  const left = views.length > SHOWN ? `${String(views.length - SHOWN)} more are not listed here.` : '';
-  const more = `${left}${cutWords(waiting)}`.trim();
-  return {
-    text: escapeMrkdwn(head),
-    blocks: [richText(section(...bold(head)), list(items), ...(more === '' ? [] : [section(...text(more))]))],
-  };
-}
-
-function cutWords({ isCut }: Waiting): string {
-  return isCut ? ' Only the newest open actions were looked at.' : '';
+export function listMessage(waiting: Waiting, publicUrl: string): { text: string; blocks: Block[] } {
+  const { head, block } = waitingList(waiting, publicUrl);
+  return { text: escapeMrkdwn(head), blocks: [block] };
 }

@@ -1,12 +1,14 @@
 import { Refusal } from '../../core/errors.js';
 import type { Directory, Person } from '../../directory/directory.js';
+import type { ActionView } from '../../record/action-view.js';
+import type { LogText } from '../../record/log-text.js';
 import { attempt, wordsFor, type Ending } from '../attempt.js';
 import type { Decisions } from '../decisions.js';
-import type { MessageStore } from '../message/message-store.js';
+import type { MessageStore, ShownMessage } from '../message/message-store.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
 import { baseOf, REASON_CHARS, type CardClick } from './activity.js';
 import { checkMember, personOf } from './identity.js';
-import { renderReplaced } from './render.js';
+import { renderAction, renderReplaced } from './render.js';
 import type { TeamsApi } from './teams-api.js';
 import { TEAMS_CHANNEL_NAME } from './show-card.js';
 
@@ -14,7 +16,11 @@ export interface HandlerOptions {
   api: TeamsApi;
   decisions: Decisions;
   directory: () => Directory;
-  store: Pick<MessageStore, 'shown' | 'isKept'>;
+  store: Pick<MessageStore, 'shown' | 'isKept' | 'adopt'>;
+  /** The action as it is now; undefined for an unknown one. */
+  viewOf: (actionId: string) => Promise<ActionView | undefined>;
+  /** The agent's log, as far as it can be shown. */
+  readLog: (view: ActionView) => Promise<LogText | null>;
   /** Without a trailing slash. */
   publicUrl: string;
 }
@@ -75,11 +81,11 @@ async function checkOurs(click: CardClick, options: HandlerOptions): Promise<voi
   const shown = await options.store.shown(TEAMS_CHANNEL_NAME, actionId, MESSAGE_SLOT);
   const here = shown.filter(({ conversation }) => baseOf(conversation) === place.conversation);
   if (here.some(({ ts }) => ts === messageId)) return;
-  if (here.length === 0 || here.some(({ ts }) => ts === null)) {
+  if (here.length === 0) {
     const message = 'Countersign has not yet noted where the message about this action is. Press again in a moment.';
     throw new Refusal('forbidden', message, 'message');
   }
-  await retire(click, options);
+  if (await isOurCopy(click, here, options)) return;
   throw new Refusal(
     'forbidden',
     'This is not the message that Countersign keeps for this action. Use the newest one, or the full view.',
@@ -87,11 +93,31 @@ async function checkOurs(click: CardClick, options: HandlerOptions): Promise<voi
   );
 }
 
-/** Teams cannot be asked what was posted, so a post whose answer was lost may be there twice: this is the other one. */
-async function retire({ actionId, place, messageId }: CardClick, options: HandlerOptions): Promise<void> {
+/**
+ * Teams cannot be asked what was posted, so a post whose answer was lost may be there unknown, or twice. That it lets us
+ * change the message proves that it is ours: then a click on it counts. The one that is not known yet is kept from now
+ * on; a second one is taken out of use.
+ */
+async function isOurCopy(
+  { actionId, place, messageId }: CardClick,
+  here: readonly ShownMessage[],
+  options: HandlerOptions,
+): Promise<boolean> {
   // What a click says of its action comes from whoever clicks: the message of another action stays as it is.
-  const { conversation } = place;
-  if (await options.store.isKept(TEAMS_CHANNEL_NAME, { conversation, ts: messageId })) return;
-  // Teams lets us change nothing but our own messages, and the refusal stands without it.
-  await options.api.update(place, messageId, renderReplaced(actionId, options)).catch(() => undefined);
+  const address = { conversation: place.conversation, ts: messageId };
+  if (await options.store.isKept(TEAMS_CHANNEL_NAME, address)) return false;
+  const unknown = here.find(({ ts }) => ts === null);
+  const view = unknown === undefined ? undefined : await options.viewOf(actionId);
+  const card =
+    view === undefined
+      ? renderReplaced(actionId, options)
+      : renderAction(view, { ...options, directory: options.directory(), log: await options.readLog(view) });
+  try {
+    await options.api.update(place, messageId, card);
+  } catch {
+    return false;
+  }
+  if (unknown !== undefined)
+    await options.store.adopt({ channelName: TEAMS_CHANNEL_NAME, actionId, slot: unknown.slot }, address);
+  return true;
 }

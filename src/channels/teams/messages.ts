@@ -1,8 +1,6 @@
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal, ServiceFault, type RefusalCode } from '../../core/errors.js';
 import { sha256Hex } from '../../core/json.js';
-import type { ActionView } from '../../record/action-view.js';
-import type { LogText } from '../../record/log-text.js';
 import type { Ending } from '../attempt.js';
 import type { Refusals } from '../refusals.js';
 import type { CardClick } from './activity.js';
@@ -17,10 +15,6 @@ export interface TeamsMessagesOptions extends HandlerOptions {
   gate: TeamsGate;
   receiver: TeamsReceiver;
   places: Pick<ConversationStore, 'note'>;
-  /** The action as it is now; undefined for an unknown one. */
-  viewOf: (actionId: string) => Promise<ActionView | undefined>;
-  /** The agent's log, as far as it can be shown. */
-  readLog: (view: ActionView) => Promise<LogText | null>;
   /** Where refusals made here go; those of `Decisions` go there by themselves. */
   refusals: Refusals;
   clock: () => number;

@@ -1,13 +1,7 @@
 import type { ActionView } from '../../record/action-view.js';
 import { headline } from '../message/end.js';
-import {
-  isDecidable,
-  isDecidableInChat,
-  layOutAction,
-  viewUrl,
-  type ActionContext,
-  type RenderContext,
-} from '../message/layout.js';
+import { viewUrl, type RenderContext } from '../message/context.js';
+import { isDecidable, isDecidableInChat, layOutAction, type ActionContext } from '../message/layout.js';
 import { personName } from '../message/parts.js';
 import { bold, clip, richText, section, text, type RichTextBlock } from '../message/rich-text.js';
 import { utcTime } from '../message/times.js';

@@ -1,7 +1,6 @@
 import type { Directory } from '../../directory/directory.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent } from '../channel.js';
 import { calledOn } from '../message/called-on.js';
 import { isDecidable } from '../message/layout.js';
 import { waitsFor } from '../message/showings.js';
@@ -25,6 +24,8 @@ export interface ReplyContext {
   tenantIds: readonly string[];
   /** Of the announcement, which tells one reminder from the next. */
   number: number;
+  /** Whether a line that reminds is due: somebody who is called on cannot be written to. */
+  reminds: boolean;
 }
 
 /** More would be no help, and the message itself names the groups. */
@@ -32,11 +33,11 @@ const MENTIONS = 15;
 const GROUPS = 10;
 
 /**
- * The lines that are due for a waiting action: who is asked, one for each escalation that has fired, and for a reminder one per
- * announcement. People are mentioned where they are asked and where it escalates to them, once each; a reminder
+ * The lines that are due for a waiting action: who is asked, one for each escalation that has fired, and one for a reminder that
+ * cannot reach everybody by itself. People are mentioned where they are asked and where it escalates to them, once each; a reminder
  * mentions nobody. A repeated announcement repeats nothing.
  */
-export function dueReplies(event: AnnouncementEvent, view: ActionView, context: ReplyContext): Reply[] {
+export function dueReplies(view: ActionView, context: ReplyContext): Reply[] {
   if (!isDecidable(view)) return [];
   const round = String(view.round);
   const waiting = waitingWords(view);
@@ -53,8 +54,7 @@ export function dueReplies(event: AnnouncementEvent, view: ActionView, context: 
       return reply(`escalation/${round}/${group}`, words, [group]);
     }),
   ];
-  if (event === 'reminded')
-    replies.push(reply(`reminder/${round}/${String(context.number)}`, `Reminder. ${waiting}`, []));
+  if (context.reminds) replies.push(reply(`reminder/${round}/${String(context.number)}`, `Reminder. ${waiting}`, []));
   return replies;
 }
 

@@ -52,7 +52,8 @@ const ATTEMPTS = 5;
 
 /**
  * Makes one message show `view`: posts it once, then updates it. Teams has no way to look for a message, so that after an
- * unclear answer it is posted again; what stands there twice is found when somebody presses a button of it.
+ * unclear answer it is posted again, once Teams answers at all; what stands there twice is found when somebody presses a
+ * button of it, which counts.
  * @returns where it is; undefined when there is none and none may be posted.
  * @throws TeamsFault with a code of `CONVERSATION_GONE` when none of the conversations takes it.
  * @throws Overtaken as `Channel.announce`.
@@ -74,7 +75,9 @@ export async function showCard(
     const reservation = await options.store.reserve(key, conversation, options.clock());
     if (reservation.kind === 'held') throw beingPosted(view.actionId);
     const tried = { key, conversation, view, gone, target, options };
-    const shown = reservation.kind === 'posted' ? await update(reservation.address, tried) : await post(tried);
+    const isUnsure = reservation.kind === 'search';
+    const shown =
+      reservation.kind === 'posted' ? await update(reservation.address, tried) : await post(tried, isUnsure);
     if (shown === 'nowhere') return undefined;
     if (shown !== 'again') return shown;
   }
@@ -95,7 +98,8 @@ interface Attempt {
   options: ShowOptions;
 }
 
-async function post(attempt: Attempt): Promise<Shown> {
+/** @param isUnsure an earlier attempt ended unclearly: it is not repeated before Teams answers again. */
+async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
   const { key, conversation, view, gone, target, options } = attempt;
   const { api, store } = options;
   if (!target.mayPost) {
@@ -105,10 +109,12 @@ async function post(attempt: Attempt): Promise<Shown> {
   let address: MessageAddress;
   try {
     const place = await options.placeOf(conversation);
+    if (isUnsure) await api.requireAnswer(place);
     address = await withNotice(view, options, (message) => api.post(place, message));
   } catch (error) {
-    await store.release(key, isClear(error) ? 'absent' : 'unclear');
-    if (!(error instanceof TeamsFault) || !CONVERSATION_GONE.has(error.teamsCode)) throw error;
+    const isGone = error instanceof TeamsFault && CONVERSATION_GONE.has(error.teamsCode);
+    await store.release(key, isGone || (isClear(error) && !isUnsure) ? 'absent' : 'unclear');
+    if (!isGone) throw error;
     gone.add(conversation);
     return 'again';
   }

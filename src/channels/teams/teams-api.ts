@@ -52,6 +52,8 @@ export interface TeamsApi {
   update(place: Place, messageId: string, message: OutgoingMessage): Promise<void>;
   /** Id of the chat with one person, which is made if there is none. */
   openDirect(serviceUrl: string, account: { tenantId: string; aadObjectId: string }): Promise<string>;
+  /** Resolves once Teams answers at all, whatever it says: while answers are lost, a post must not be repeated. */
+  requireAnswer(place: Place): Promise<void>;
   /** What Teams says of a member of a conversation, unparsed: whoever asks judges it. */
   member(place: Place, userId: string): Promise<unknown>;
 }

@@ -1,22 +1,21 @@
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent, Channel } from '../channel.js';
+import type { Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
+import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSettings } from '../message/digests.js';
+import { whereTo, type NoteGivenUp } from '../message/given-up.js';
+import { isDecidable } from '../message/layout.js';
 import type { MessageAddress } from '../message/message-store.js';
+import type { Pause } from '../message/patiently.js';
 import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
 import type { ConversationStore } from './conversation-store.js';
 import { isAllowedUrl } from './gate.js';
 import { dueReplies, teamsAccountOf, type Reply } from './replies.js';
-import {
-  beingPosted,
-  CONVERSATION_GONE,
-  isClear,
-  showCard,
-  TEAMS_CHANNEL_NAME,
-  type ShowOptions,
-} from './show-card.js';
+import { createTeamsMail } from './digests.js';
+import { postOnce } from './post-once.js';
+import { CONVERSATION_GONE, showCard, TEAMS_CHANNEL_NAME, type ShowOptions } from './show-card.js';
 import { TeamsFault, type Place } from './teams-api.js';
 
 export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'placeOf'> {
@@ -35,19 +34,31 @@ export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'pl
   };
   /** Who is on call for a group. */
   onCall: Pick<OnCall, 'of'>;
+  /** How people are reminded. */
+  digests: DigestSettings;
+  /** Told of each place that is not tried again. */
+  givenUp: NoteGivenUp;
   log: Log;
+  /** How a short wait between two posts is spent. */
+  pause: Pause;
 }
 
 /**
  * Teams as a channel: in each place that policy names one card per action, updated at every change, with whom it asks in its
- * thread; and one to each person who may decide, where policy says so.
+ * thread; and one to each person who may decide, where policy says so. Reminders come to each person as one digest.
  */
 export function createTeamsChannel(options: TeamsChannelOptions): Channel {
+  const mail = createTeamsMail({ ...options, placeOf: (id) => placeOf(id, options) });
+  const reminding: DigestOptions = { ...options, mail };
   return {
     name: TEAMS_CHANNEL_NAME,
     async announce(event, view, number) {
-      const announcement = { event, view, number };
       const directory = presentFor(view, options.directory(), options.clock());
+      const isReminder = event === 'reminded' && isDecidable(view);
+      const { needsLine, fault } = isReminder
+        ? await sendDigests(view, number, { ...reminding, directory })
+        : NOT_REMINDED;
+      const announcement = { view, number, reminds: needsLine };
       const { tenantIds, conversation } = options.config;
       await showEverywhere(view, (aim) => tell(aim, announcement, options), {
         channelName: TEAMS_CHANNEL_NAME,
@@ -59,17 +70,20 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
           isReachable: (person) => teamsAccountOf(person, directory, tenantIds) !== undefined,
         },
       });
+      if (fault !== null) throw fault;
     },
+    catchUp: () => sendHeld({ ...reminding, directory: options.directory() }),
   };
 }
 
 interface Announcement {
-  event: AnnouncementEvent;
   view: ActionView;
   number: number;
+  /** Whether a line in the thread is due that reminds. */
+  reminds: boolean;
 }
 
-async function tell(aim: Aim, { event, view, number }: Announcement, options: TeamsChannelOptions): Promise<Told> {
+async function tell(aim: Aim, { view, number, reminds }: Announcement, options: TeamsChannelOptions): Promise<Told> {
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
@@ -78,8 +92,8 @@ async function tell(aim: Aim, { event, view, number }: Announcement, options: Te
     if (address === undefined) return 'nowhere';
     if (aim.kind === 'left' || aim.kind === 'direct') return 'shown';
     const directory = presentFor(view, options.directory(), options.clock());
-    const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number };
-    for (const reply of dueReplies(event, view, context)) {
+    const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number, reminds };
+    for (const reply of dueReplies(view, context)) {
       await showReply(reply, { view, showing: aim.slot, thread: address }, options);
     }
     return 'shown';
@@ -91,6 +105,9 @@ async function tell(aim: Aim, { event, view, number }: Announcement, options: Te
       throw new TeamsFault('refused', words, { status: error.status, code: error.teamsCode });
     }
     const { actionId } = view;
+    const where = whereTo(aim);
+    const channelName = TEAMS_CHANNEL_NAME;
+    if (where !== null) await options.givenUp(view, { channelName, slot: aim.slot, where, code: error.teamsCode });
     log.warn({ actionId, slot: aim.slot, teamsCode: error.teamsCode }, 'Teams cannot show an action there: given up');
     return 'given_up';
   }
@@ -120,22 +137,13 @@ interface Thread {
 }
 
 async function showReply(reply: Reply, { view, showing, thread }: Thread, options: TeamsChannelOptions): Promise<void> {
-  const { api, store, clock } = options;
   const slot = showing === MESSAGE_SLOT ? reply.slot : `${reply.slot} of ${showing}`;
   const key = { channelName: TEAMS_CHANNEL_NAME, actionId: view.actionId, slot };
-  const reservation = await store.reserve(key, thread.conversation, clock());
-  if (reservation.kind === 'posted') return;
-  if (reservation.kind === 'held') throw beingPosted(view.actionId);
-  try {
-    const place = await placeOf(thread.conversation, options);
-    const conversation = isTeamsChannel(place.conversation)
-      ? `${place.conversation};messageid=${thread.ts}`
-      : place.conversation;
-    await store.settle(key, await api.post({ ...place, conversation }, await reply.message()));
-  } catch (error) {
-    await store.release(key, isClear(error) ? 'absent' : 'unclear');
-    throw error;
-  }
+  const place = await placeOf(thread.conversation, options);
+  const conversation = isTeamsChannel(place.conversation)
+    ? `${place.conversation};messageid=${thread.ts}`
+    : place.conversation;
+  await postOnce({ key, place: { ...place, conversation }, compose: reply.message }, options);
 }
 
 /** Chats have no threads. */

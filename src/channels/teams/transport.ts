@@ -71,6 +71,15 @@ export async function openTeamsApi(options: TransportOptions): Promise<TeamsApi>
           throw new TeamsFault('unclear', 'Teams did not say which chat it opened.');
         return answer.id;
       }),
+    async requireAnswer(place) {
+      const { conversation } = place;
+      await at(place, (context) => clientOf(context).getConversationPagedMembers(conversation, { pageSize: 50 })).catch(
+        (error: unknown) => {
+          const isAnswer = error instanceof TeamsFault && error.kind !== 'unclear' && error.status > 0;
+          if (!isAnswer) throw error;
+        },
+      );
+    },
     member: (place, userId) => at(place, (context) => TeamsInfo.getMember(context, userId)),
   };
 }
@@ -79,6 +88,7 @@ export async function openTeamsApi(options: TransportOptions): Promise<TeamsApi>
 interface Conversations {
   sendToConversation(conversation: string, activity: Partial<Activity>): Promise<{ id?: string }>;
   createConversation(parameters: Partial<ConversationParameters>): Promise<{ id?: string }>;
+  getConversationPagedMembers(conversation: string, options: { pageSize: number }): Promise<unknown>;
   updateActivity(conversation: string, messageId: string, activity: Partial<Activity>): Promise<unknown>;
 }
 

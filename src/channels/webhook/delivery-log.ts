@@ -9,8 +9,11 @@ export type DeliveryState = 'pending' | 'delivered' | 'failed';
 export interface Delivery {
   id: string;
   endpoint: string;
-  actionId: string;
-  /** Why the channel was told, e.g. `opened`. */
+  /** Null when it tells of no action, but of an alarm or a freeze. */
+  actionId: string | null;
+  /** Digest of the alarm or freeze that it tells of; null when it tells of an action. */
+  statement: string | null;
+  /** Why the channel was told, e.g. `opened`, `alarm.raised`. */
   event: string;
   state: DeliveryState;
   attempts: number;
@@ -45,12 +48,17 @@ export interface DeliveryFilter {
   before?: string;
 }
 
+/** A message to be sent: of an action, or of a statement about none. */
+export type NewDelivery = { id: string; endpoint: string; event: string; payload: string } & (
+  { actionId: string } | { statement: string }
+);
+
 /** The outbox of webhooks, and what became of it. */
 export interface DeliveryLog {
   /** Adds a message once, whoever tells it again. */
-  add(message: { id: string; endpoint: string; actionId: string; event: string; payload: string }): Promise<void>;
+  add(message: NewDelivery): Promise<void>;
   /**
-   * Takes messages of a receiver that are due, for a minute: of each action only the oldest that is not yet settled, so that they
+   * Takes messages of a receiver that are due, for a minute: of each action, alarm and freeze only the oldest that is not yet settled, so that they
    * arrive in order.
    */
   take(endpoint: string, limit: number): Promise<DueDelivery[]>;
@@ -68,6 +76,9 @@ export interface DeliveryLog {
 
 /** Longer than an attempt may take. */
 const TAKEN_MS = 60_000;
+
+/** What messages are kept in order for. */
+const SUBJECT = `coalesce(action_id, statement)`;
 
 /** Table and rights, for the record's migrations. The gateway shows it, and may ask that a message be sent again. */
 export function webhookDeliveriesSql(roles: { gateway: string; worker: string; notary: string }): string {
@@ -100,18 +111,31 @@ export function webhookDeliveriesSql(roles: { gateway: string; worker: string; n
   grant delete on countersign.webhook_deliveries to ${notary};`;
 }
 
-const SHOWN = `sequence, id, endpoint, action_id, event, state, attempts, last_status, payload_sha256, created_at,
+/** Messages about alarms and freezes, which only the notary tells, for the record's migrations. */
+export function webhookAlarmsSql({ notary }: { notary: string }): string {
+  return `
+  alter table countersign.webhook_deliveries
+    alter column action_id drop not null,
+    add column statement text collate "C" check (statement ~ '^[0-9a-f]{64}$'),
+    add constraint about_one_thing check ((action_id is null) <> (statement is null));
+  drop index countersign.webhook_deliveries_endpoint_action_id_sequence_idx;
+  create index on countersign.webhook_deliveries (endpoint, ${SUBJECT}, sequence) where state = 'pending';
+  grant insert (statement) on countersign.webhook_deliveries to ${notary};`;
+}
+
+const SHOWN = `sequence, id, endpoint, action_id, statement, event, state, attempts, last_status, payload_sha256, created_at,
   case when state = 'pending' then due_at end as due_at, delivered_at, replayed_by`;
 
 /** The log in PostgreSQL. Its clock is the database's, for several processes take from it. */
 export function createDeliveryLog(pool: pg.Pool): DeliveryLog {
   return {
-    async add({ id, endpoint, actionId, event, payload }) {
+    async add({ id, endpoint, event, payload, ...about }) {
+      const [column, subject] = 'actionId' in about ? ['action_id', about.actionId] : ['statement', about.statement];
       await query(
         pool,
-        `insert into countersign.webhook_deliveries (id, endpoint, action_id, event, payload, payload_sha256)
+        `insert into countersign.webhook_deliveries (id, endpoint, ${column}, event, payload, payload_sha256)
          values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing`,
-        [id, endpoint, actionId, event, payload, sha256Hex(payload)],
+        [id, endpoint, subject, event, payload, sha256Hex(payload)],
       );
     },
     async take(endpoint, limit) {
@@ -122,7 +146,8 @@ export function createDeliveryLog(pool: pg.Pool): DeliveryLog {
            select w.id from countersign.webhook_deliveries w
            where w.endpoint = $1 and w.state = 'pending' and w.due_at <= clock_timestamp() and not exists (
              select from countersign.webhook_deliveries earlier
-             where earlier.endpoint = w.endpoint and earlier.action_id = w.action_id and earlier.state = 'pending'
+             where earlier.endpoint = w.endpoint and coalesce(earlier.action_id, earlier.statement) = coalesce(w.action_id, w.statement)
+               and earlier.state = 'pending'
                and earlier.sequence < w.sequence)
            order by w.due_at limit $2 for update skip locked)
          returning d.id, d.payload, d.attempts, d.since`,
@@ -191,7 +216,8 @@ interface Row {
   sequence: string;
   id: string;
   endpoint: string;
-  action_id: string;
+  action_id: string | null;
+  statement: string | null;
   event: string;
   state: DeliveryState;
   attempts: number;
@@ -208,6 +234,7 @@ function deliveryOf(row: Row): Delivery {
     id: row.id,
     endpoint: row.endpoint,
     actionId: row.action_id,
+    statement: row.statement,
     event: row.event,
     state: row.state,
     attempts: row.attempts,

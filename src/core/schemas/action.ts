@@ -106,6 +106,9 @@ export const reviewPlanSchema = z.strictObject({
 });
 export type ReviewPlan = z.infer<typeof reviewPlanSchema>;
 
+/** Longest name of all that one action leases. */
+export const LEASE_ROLE_CHARS = 600;
+
 /** All that the action digest covers: what people approve and the executor runs. */
 export const actionSnapshotSchema = z.strictObject({
   actionId: actionIdSchema,
@@ -116,7 +119,7 @@ export const actionSnapshotSchema = z.strictObject({
   previewDigest: digestSchema,
   planDigest: digestSchema,
   /** Vault roles of all that is leased. */
-  leaseRole: z.string().max(600),
+  leaseRole: z.string().max(LEASE_ROLE_CHARS),
   expiresAtMs: timeMsSchema,
 });
 export type ActionSnapshot = z.infer<typeof actionSnapshotSchema>;

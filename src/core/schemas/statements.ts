@@ -8,6 +8,7 @@ import {
   reviewPlanSchema,
   targetRefSchema,
 } from './action.js';
+import { differenceSchema } from './difference.js';
 import { actionIdSchema, digestSchema, jsonObjectSchema, nameSchema, timeMsSchema } from './primitives.js';
 
 /** Where a process's statement stands in that process's own chain. Gaps and deletions show. */
@@ -24,40 +25,6 @@ export const RECEIPT_STATEMENTS = 10_000;
 /** How many people's tokens may come with one request. */
 export const PROMPTER_TOKENS = 5;
 
-/**
- * Largest difference that is put on record, as JSON in UTF-8: a plan must fit into one envelope with all else in it.
- * What is shown now is on record whole beside it.
- */
-export const DIFFERENCE_BYTES = { items: 40_000, content: 40_000 } as const;
-
-/** What would happen now against what people were shown in the round before. */
-export const differenceSchema = z.strictObject({
-  /** What policy demands otherwise than before; absent where that is the same. */
-  plan: z
-    .array(z.strictObject({ label: z.string().max(80), before: z.string().max(2_000), now: z.string().max(2_000) }))
-    .min(1)
-    .max(10)
-    .optional(),
-  /** Null where the fact was not there. */
-  facts: z
-    .array(
-      z.strictObject({
-        label: z.string().max(80),
-        before: z.string().max(2_000).nullable(),
-        now: z.string().max(2_000).nullable(),
-      }),
-    )
-    .max(81),
-  flagsAdded: z.array(flagSchema).max(51),
-  flagsGone: z.array(flagSchema).max(51),
-  /** How many facts and flags differ beyond these. */
-  itemsLeftOut: z.int().nonnegative(),
-  /** Unified diff of the executable contents, without its heading; null when they are the same. */
-  content: z.string().max(DIFFERENCE_BYTES.content).nullable(),
-  contentLinesLeftOut: z.int().nonnegative(),
-});
-export type Difference = z.infer<typeof differenceSchema>;
-
 const personSchema = nameSchema;
 
 /** How the identity provider says that a person proved who they are, in the full view. Absent: a channel that does not know. */
@@ -68,6 +35,14 @@ export const signInProofSchema = z.strictObject({
   acr: z.string().max(200).nullable(),
 });
 export type SignInProof = z.infer<typeof signInProofSchema>;
+
+/** What a freeze covers. */
+export const freezeScopeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('agent'), agent: nameSchema }),
+  z.strictObject({ kind: z.literal('operation'), operation: nameSchema }),
+  z.strictObject({ kind: z.literal('all') }),
+]);
+export type FreezeScope = z.infer<typeof freezeScopeSchema>;
 
 /** Who else is affected, and what the agent did before. */
 export const reviewContextSchema = z.strictObject({
@@ -235,18 +210,36 @@ export const statementBodySchemas = {
     sentence: flagSchema.shape.sentence,
     openedAtMs: timeMsSchema,
   }),
-  /** From now on nothing that the agent asks for is admitted or run. */
-  freeze: z.strictObject({
-    agent: nameSchema,
-    /** What of the plan said so. */
-    because: z.enum(['effect_mismatch']),
-    /** Code of the action's incident. */
-    incident: flagSchema.shape.code,
-    frozenAtMs: timeMsSchema,
-  }),
-  /** A person lifted one freeze, under the action that it came from. */
+  /** From now on nothing of what it covers is admitted or run. */
+  freeze: z.discriminatedUnion('because', [
+    /** By the executor, under the action whose effect was not what had been declared. */
+    z.strictObject({
+      agent: nameSchema,
+      /** What of the plan said so. */
+      because: z.literal('effect_mismatch'),
+      /** Code of the action's incident. */
+      incident: flagSchema.shape.code,
+      frozenAtMs: timeMsSchema,
+    }),
+    /** By a person, about no action. */
+    z.strictObject({
+      because: z.literal('person'),
+      scope: freezeScopeSchema,
+      reason: z.string().min(1).max(2_000),
+      by: z.strictObject({
+        /** Canonical person. */
+        person: personSchema,
+        /** One of the groups that make them an approver. */
+        group: nameSchema,
+      }),
+      via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+      frozenAtMs: timeMsSchema,
+    }),
+  ]),
+  /** A person lifts one freeze: under the action that it came from, or about no action like the freeze of a person. */
   unfreeze: z.strictObject({
-    agent: nameSchema,
+    /** Of a freeze under an action; absent for one by a person, which the digest alone names. */
+    agent: nameSchema.optional(),
     /** Digest of the freeze: it lifts no other. */
     freeze: digestSchema,
     reason: z.string().min(1).max(2_000),
@@ -284,6 +277,21 @@ export const statementBodySchemas = {
     via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
     clearedAtMs: timeMsSchema,
   }),
+  /**
+   * From now on a process of this kind judges by this policy bundle, whose change it decided again by itself. It proves
+   * nothing to the others; it is this process's own memory of the highest number it has seen.
+   */
+  adoption: z.strictObject({
+    number: z.int().positive(),
+    digest: digestSchema,
+    /** Null for the first of all. */
+    previous: digestSchema.nullable(),
+    /** Of the bundle that configuration pins, which the chain of changes began with. */
+    genesis: digestSchema,
+    /** The action that put it in force; null for the pinned one. */
+    change: actionIdSchema.nullable(),
+    adoptedAtMs: timeMsSchema,
+  }),
   revocation: z.strictObject({
     accessor: z.string().max(200),
     /** What was asked, of whom, and what they answered: each must say "unknown here". */
@@ -301,12 +309,47 @@ export const statementBodySchemas = {
     closing: z.boolean(),
     concludedAtMs: timeMsSchema,
   }),
+  /** What is kept of an action that has ended, in the content store: the workflow's history and the policy that it was judged by. */
+  archive: z.strictObject({
+    /** One for each run, oldest first: a reset makes another. Empty where Temporal no longer had any; of more than fit, the newest. */
+    histories: z
+      .array(
+        z.strictObject({
+          runId: z.string().max(100),
+          /** Of the history as JSON, with its payloads decrypted. */
+          sha256: digestSchema,
+          bytes: z.int().nonnegative(),
+          events: z.int().nonnegative(),
+          /** False when it was too large to be kept: then its digest alone is. */
+          kept: z.boolean(),
+        }),
+      )
+      .max(20),
+    /** The policy bundles that its plans name, as far as the notary had them, and the one in force at the end. */
+    policies: z
+      .array(
+        z.strictObject({
+          digest: digestSchema,
+          /** Of what is kept: the canonical JSON of `{digest, files}`. */
+          sha256: digestSchema,
+        }),
+      )
+      .max(50),
+    archivedAtMs: timeMsSchema,
+  }),
   /** Somebody fetched an output. */
   fetch: z.strictObject({ by: z.string().max(200), artefactDigest: digestSchema, fetchedAtMs: timeMsSchema }),
 } as const;
 
 /** Kinds that may be about no action: their subject is the digest of their own body, or of what was sent. */
-export const KINDS_WITHOUT_ACTION: readonly StatementKind[] = ['refusal', 'alarm', 'clearance'];
+export const KINDS_WITHOUT_ACTION: readonly StatementKind[] = [
+  'refusal',
+  'alarm',
+  'clearance',
+  'adoption',
+  'freeze',
+  'unfreeze',
+];
 
 export type StatementKind = keyof typeof statementBodySchemas;
 export type StatementBody<K extends StatementKind> = z.infer<(typeof statementBodySchemas)[K]>;

@@ -1,4 +1,4 @@
-import type { Directory } from '../directory.js';
+import type { Directory, Person } from '../directory.js';
 import { onCallSources, type OnCallSettings } from './catalog.gen.js';
 import type { OnCallAccess, OnCallName, OnCallSource } from './source.js';
 
@@ -71,9 +71,21 @@ function sourceOf({ kind }: OnCallSettings): OnCallSource {
 /** Exact mapping only: a name that the directory does not know is nobody. */
 function personOf(name: OnCallName, directory: Directory): string[] {
   if ('person' in name) return [directory.canonical(name.person)];
-  const person =
-    'slack' in name
-      ? directory.personBySlack(name.slack.teamId, name.slack.userId)
-      : directory.people().find(({ email }) => email.toLowerCase() === name.email.toLowerCase());
+  const person = personNamed(name, directory);
   return person === undefined ? [] : [directory.canonical(person.id)];
+}
+
+function personNamed(name: Exclude<OnCallName, { person: string }>, directory: Directory): Person | undefined {
+  if ('slack' in name) return directory.personBySlack(name.slack.teamId, name.slack.userId);
+  if ('atlassianAccountId' in name)
+    return onlyOne(
+      directory.people().filter(({ atlassianAccountId: id }) => id === name.atlassianAccountId),
+      directory,
+    );
+  return directory.people().find(({ email }) => email.toLowerCase() === name.email.toLowerCase());
+}
+
+/** Whom two humans claim to be is nobody. */
+function onlyOne(people: readonly Person[], directory: Directory): Person | undefined {
+  return new Set(people.map(({ id }) => directory.canonical(id))).size === 1 ? people[0] : undefined;
 }

@@ -13,10 +13,16 @@ export interface OnCallAccess {
   pagerduty: ServiceAccess | null;
   grafana: ServiceAccess | null;
   slack: ServiceAccess | null;
+  /** Jira Service Management, of one site; its token is `e-mail:API token`. */
+  jira: ServiceAccess | null;
 }
 
 /** A person as a source names them: an entry of the directory, or what it maps exactly. */
-export type OnCallName = { person: string } | { email: string } | { slack: { teamId: string; userId: string } };
+export type OnCallName =
+  | { person: string }
+  | { email: string }
+  | { slack: { teamId: string; userId: string } }
+  | { atlassianAccountId: string };
 
 /** What is wrong with a source's entry beyond the form of single fields. */
 export interface OnCallProblem {

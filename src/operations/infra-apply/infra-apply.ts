@@ -3,7 +3,7 @@ import type { Operation } from '../operation.js';
 import { effectFlags, grewSince } from './effect.js';
 import { executeApply } from './execute.js';
 import { findApplyOutcome } from './find-outcome.js';
-import { infraLogin, type InfraLogin } from './login.js';
+import { infraLogin, stateLogin, type InfraLogin } from './login.js';
 import { checkAgainstTarget, paramsSchema, type InfraApplyParams } from './params.js';
 import { previewApply } from './preview.js';
 
@@ -20,6 +20,7 @@ export const infraApply: Operation<InfraApplyParams, InfraTarget, InfraLogin> = 
   },
 
   credentialFor: infraLogin,
+  credentialToAsk: stateLogin,
 
   momentaryFlags: ['unusual_hour', 'first_time'],
   previewSeconds: 100,

@@ -46,12 +46,20 @@ export function infraLogin(
       as: { type: 'assumed_role', roleArn },
       // All that the AWS role may do, but not beyond the end of the lease.
       allow: [{ Action: ['*'], Resource: ['*'] }],
+      // A session got by this one would be bound neither by this policy nor by its end.
+      deny: ['sts:AssumeRole', 'sts:AssumeRoot', 'sts:GetFederationToken'],
     });
     // The last: of all that is leased, a session alone cannot be ended early.
     need = both(need, session, ({ material }, { material: keys }) => ({ ...material, aws: keys }));
   }
   const kept = source.kind === 'git' ? gitLoginFor(target, source.repository) : undefined;
   return kept === undefined ? need : alsoReading(need, kept, ({ material }, git) => ({ ...material, git }));
+}
+
+/** To ask what came of an apply: the state's user alone, and nothing that providers log in with. */
+export function stateLogin({ target: { vault } }: { target: InfraTarget }): CredentialNeed<InfraLogin> {
+  const { executeTokenRole: tokenRole, mount, executeRole: role } = vault;
+  return databaseLogin({ tokenRole, mount, role });
 }
 
 /** `token_num_uses` of a target's token roles: one for each request, and one that keeps the leases alive. */

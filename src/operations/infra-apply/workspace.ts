@@ -90,7 +90,7 @@ async function prepareTofu(input: WorkspaceInput, source: Fetched, scratchDir: s
   await write(join(root, '.terraform.lock.hcl'), lockFile(target, program.endsWith('terraform')));
   // git's own scripts need the usual programs; only fetching listed modules has them, and a plan finds none.
   const fetchPath = target.modules.length === 0 ? '' : `${dirname(host.program('git'))}:/usr/bin:/bin`;
-  const environment = {
+  const forFetching = {
     HOME: folder('home'),
     TMPDIR: folder('tmp'),
     LC_ALL: 'C',
@@ -101,19 +101,24 @@ async function prepareTofu(input: WorkspaceInput, source: Fetched, scratchDir: s
     CHECKPOINT_DISABLE: '1',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
-    // The configuration of the backend names no credential: so none is in the plan file or on a command line.
-    PG_CONN_STR: connectionString(input, credential),
   };
+  // The configuration of the backend names no credential: so none is in the plan file or on a command line.
+  const environment = { ...forFetching, PG_CONN_STR: connectionString(input, credential) };
   // Only these two start providers with what they log in with; fetching modules never has it.
   const forProviders = { ...environment, ...providerEnvironment(target, { ...input, ...credential }) };
+  const environmentOf = (command: string): Record<string, string> => {
+    if (command === 'plan' || command === 'apply') return forProviders;
+    // git, which it starts, would inherit the state's login.
+    return command === 'get' ? forFetching : environment;
+  };
   return async (args, graceMs = 0) => {
     const ended = await runProgram({
       program,
       args,
       cwd: root,
       environment: {
-        ...(args[0] === 'plan' || args[0] === 'apply' ? forProviders : environment),
-        PATH: args[0] === 'init' ? fetchPath : '',
+        ...environmentOf(args[0] ?? ''),
+        PATH: args[0] === 'get' ? fetchPath : '',
       },
       scratchDir: folder('run'),
       timeoutMs: Math.max(1_000, credential.expiresAtMs - Date.now() - LEASE_RESERVE_MS - graceMs),
@@ -166,8 +171,13 @@ function lockFile({ providers }: InfraTarget, isTerraform: boolean): string {
 const manifestSchema = z.object({ Modules: z.array(z.object({ Key: z.string(), Dir: z.string() })).nullable() });
 
 async function initialise(workspace: Workspace, { target }: WorkspaceInput): Promise<void> {
-  const { code, errors, output } = await workspace.tofu(['init', '-input=false', '-no-color']);
-  if (code !== 0) throw complaintOf('init', `${errors}\n${output}`);
+  // By itself, and without the state's login: it runs git. What is fetched then is not fetched again.
+  const fetching = target.modules.length === 0 ? [] : [['get', '-no-color']];
+  const initialising = ['init', '-input=false', '-no-color', ...(fetching.length === 0 ? [] : ['-get=false'])];
+  for (const args of [...fetching, initialising]) {
+    const { code, errors, output } = await workspace.tofu(args);
+    if (code !== 0) throw complaintOf('init', `${errors}\n${output}`);
+  }
   // Nothing that was fetched has run yet: a plan is what runs it.
   await checkProviders(join(workspace.source.root, workspace.source.folder), target);
   const manifest = await readFile(workspace.file('data/modules/modules.json'), 'utf8').catch(() => '{"Modules":[]}');

@@ -1,5 +1,9 @@
 /** Channels of NOTIFY; the payload is an id, nothing more: whoever may connect may listen. */
-export const CHANGE_CHANNELS = { action: 'countersign_actions', session: 'countersign_sessions' } as const;
+export const CHANGE_CHANNELS = {
+  action: 'countersign_actions',
+  session: 'countersign_sessions',
+  freeze: 'countersign_freezes',
+} as const;
 
 /** A notice for each action that statements are added about, sent when they are committed; for the record's migrations. */
 export function changeNoticesSql(): string {

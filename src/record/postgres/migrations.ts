@@ -1,13 +1,19 @@
 import { endedSessionsSql } from '../../channels/api/page/ended-sessions.js';
-import { reminderDigestsSql } from '../../channels/message/digest-store.js';
-import { channelMessagesSql } from '../../channels/message/message-store.js';
+import { heldRemindersSql, reminderDigestsSql } from '../../channels/message/digest-store.js';
+import { adoptMessagesSql, channelMessagesSql } from '../../channels/message/message-store.js';
 import { teamsConversationsSql } from '../../channels/teams/conversation-store.js';
-import { webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
+import { webhookAlarmsSql, webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
+import { ledgerSql } from '../../ledger/postgres/ledger-tables.js';
+import { siemCursorsSql } from '../../siem/cursors.js';
 import { alarmsSql } from './alarms-table.js';
+import { archiveSql } from './archive-table.js';
 import { changeNoticesSql } from './change-notices.js';
 import { contentRetentionSql } from './content-retention-table.js';
 import { contentsSql } from './contents-table.js';
+import { freezesByPeopleSql } from './freezes-by-people-table.js';
 import { freezesSql } from './freezes-table.js';
+import { governedPolicySql } from './governed-policy-table.js';
+import { joiningSql } from './joining.js';
 import { sourceUploadsSql } from './source-uploads-table.js';
 
 /** SQLSTATE of ours: nothing is leased for an action that has ended. */
@@ -201,6 +207,21 @@ const noLeaseAfterEnd = `
   create trigger not_after_the_end before insert on countersign.leases
     for each row execute function countersign.refuse_lease_after_end();`;
 
+// A lease is closed once all that was issued under it is proven gone: nothing may be noted under it behind that.
+const noCredentialAfterProof = `
+  create function countersign.lock_lease() returns trigger language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(hashtextextended('countersign.lease/' || new.accessor, 0));
+    if tg_table_name = 'lease_credentials' and exists (select from countersign.lease_closures where accessor = new.accessor) then
+      raise exception 'countersign.lease_credentials: the lease has ended' using errcode = '${ACTION_ENDED}';
+    end if;
+    return new;
+  end $$;
+  create trigger not_behind_its_end before insert on countersign.lease_credentials
+    for each row execute function countersign.lock_lease();
+  create trigger not_beside_a_credential before insert on countersign.lease_closures
+    for each row execute function countersign.lock_lease();`;
+
 /** The schema of the record, in order. */
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'statements', sql: () => statements },
@@ -222,4 +243,14 @@ export const migrations: readonly Migration[] = [
   { number: 17, name: 'webhook deliveries', sql: webhookDeliveriesSql },
   { number: 18, name: 'reminder digests', sql: reminderDigestsSql },
   { number: 19, name: 'alarms', sql: alarmsSql },
+  { number: 20, name: 'ledger', sql: ledgerSql },
+  { number: 22, name: 'siem cursors', sql: siemCursorsSql },
+  { number: 23, name: 'governed policy', sql: governedPolicySql },
+  { number: 25, name: 'freezes by people', sql: freezesByPeopleSql },
+  { number: 27, name: 'archive', sql: archiveSql },
+  { number: 29, name: 'joining', sql: joiningSql },
+  { number: 31, name: 'held reminders', sql: heldRemindersSql },
+  { number: 32, name: 'found messages', sql: adoptMessagesSql },
+  { number: 33, name: 'no credential after the proof', sql: () => noCredentialAfterProof },
+  { number: 34, name: 'webhooks about alarms', sql: webhookAlarmsSql },
 ];

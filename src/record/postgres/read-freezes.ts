@@ -1,23 +1,74 @@
 import type pg from 'pg';
 import { Refusal } from '../../core/errors.js';
-import type { AnyRecorded, IncidentFilter, IncidentPage, Recorded } from '../record.js';
+import type { FreezeScope } from '../../core/schemas/statements.js';
+import { wordOfScope } from '../freezes.js';
+import type { AnyRecorded, FreezeList, IncidentFilter, IncidentPage, Recorded } from '../record.js';
+import { FROZEN_WORD, LIFTED_WORD } from './freezes-by-people-table.js';
 import { query } from './pool.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './statement-rows.js';
 
-const FREEZES_OF = {
-  name: 'freezes-of-agent',
-  text: `with frozen as materialized (select * from countersign.statements where kind = 'freeze' and key = $1)
+/** Freezes that come from an expression called `frozen`, and what was stated to lift them. */
+const WITH_LIFTS = `
     select ${STATEMENT_COLUMNS} from frozen
     union all
     select ${STATEMENT_COLUMNS} from countersign.statements
     where kind = 'unfreeze' and action_id in (select action_id from frozen)
-    order by sequence`,
+    union all
+    select ${STATEMENT_COLUMNS} from countersign.statements
+    where kind = 'unfreeze' and action_id is null and ${LIFTED_WORD} in (select digest from frozen where action_id is null)
+    order by sequence`;
+
+// One query: it is asked before each request, and before each effect.
+const FREEZES_OF = {
+  name: 'freezes-of-scopes',
+  text: `with frozen as materialized (
+      select * from countersign.statements where kind = 'freeze' and key = $1
+      union all
+      select * from countersign.statements where kind = 'freeze' and action_id is null and ${FROZEN_WORD} = any($2)
+    )${WITH_LIFTS}`,
 };
 
-/** All freezes of an agent, and what was stated to lift them, oldest first; every signature is verified. */
-export async function readFreezes(pool: pg.Pool, agent: string, verify: Verify): Promise<AnyRecorded[]> {
-  const rows = await query<StatementRow>(pool, FREEZES_OF, [agent]);
+/** All freezes of one of these scopes, and what was stated to lift them, oldest first; every signature is verified. */
+export async function readFreezes(
+  pool: pg.Pool,
+  scopes: readonly FreezeScope[],
+  verify: Verify,
+): Promise<AnyRecorded[]> {
+  // The key of a freeze by the executor is its agent.
+  const agent = scopes.find((scope) => scope.kind === 'agent')?.agent ?? null;
+  const rows = await query<StatementRow>(pool, FREEZES_OF, [agent, scopes.map(wordOfScope)]);
   return rows.map((row) => recordedFrom(row, verify));
+}
+
+// Each costs a look at a signature; whoever lists them wants those that are not lifted.
+const MAX_LISTED = 1_000;
+
+const NEWEST_FREEZES = {
+  name: 'newest-freezes',
+  text: `with frozen as materialized (
+      select * from countersign.statements where kind = 'freeze' order by sequence desc limit ${String(MAX_LISTED)}
+    )${WITH_LIFTS}`,
+};
+
+/** The newest 1,000 freezes of whatever scope, and what was stated to lift them, oldest first. */
+export async function readNewestFreezes(pool: pg.Pool, verify: Verify): Promise<FreezeList> {
+  const list: FreezeList = { statements: [], unreadable: [] };
+  for (const row of await query<StatementRow>(pool, NEWEST_FREEZES, [])) {
+    const read = readOrRefuse(row, verify);
+    if (read instanceof Refusal) list.unreadable.push(row.digest);
+    else list.statements.push(read);
+  }
+  return list;
+}
+
+/** One that was tampered with must not hide the others. */
+function readOrRefuse(row: StatementRow, verify: Verify): AnyRecorded | Refusal {
+  try {
+    return recordedFrom(row, verify);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'statement_invalid') return error;
+    throw error;
+  }
 }
 
 const INCIDENTS = {
@@ -37,12 +88,9 @@ export async function readIncidents(
   const rows = await query<StatementRow>(pool, INCIDENTS, [before ?? null, agent ?? null, limit]);
   const page: IncidentPage = { incidents: [], unreadable: [], next: null };
   for (const row of rows) {
-    try {
-      page.incidents.push(recordedFrom(row, verify) as Recorded<'incident'>);
-    } catch (error) {
-      if (!(error instanceof Refusal && error.code === 'statement_invalid')) throw error;
-      page.unreadable.push(row.action_id ?? '');
-    }
+    const read = readOrRefuse(row, verify);
+    if (read instanceof Refusal) page.unreadable.push(row.action_id ?? '');
+    else page.incidents.push(read as Recorded<'incident'>);
   }
   const last = rows.at(-1);
   return { ...page, next: rows.length < limit || last === undefined ? null : Number(last.sequence) };

@@ -31,6 +31,8 @@ export interface AwsNeed {
   as: { type: 'assumed_role'; roleArn: string } | { type: 'iam_user'; permissionsBoundaryArn: string };
   /** All that the credential may do. */
   allow: readonly AllowStatement[];
+  /** Actions that it may not do all the same, on whatever. Default: none. */
+  deny?: readonly string[];
 }
 
 // AWS's shortest and longest session: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -89,7 +91,7 @@ export function awsLogin(need: AwsNeed): CredentialNeed<AwsLogin> {
 async function issue(vault: TokenVault, need: AwsNeed, role: string): Promise<Issued<AwsLogin>> {
   const self = 'auth/token/lookup-self';
   const { expire_time: endsAt } = parseAnswer(tokenSchema, await vault.read(self), self).data;
-  const policy = policyUntil(need.allow, endsAt);
+  const policy = policyUntil(need, endsAt);
   const rolePath = `${need.mount}/roles/${role}`;
   const path = `${need.mount}/creds/${role}`;
   const username = awsNameOf(need);
@@ -127,7 +129,7 @@ function roleOf({ as }: AwsNeed, path: string): Record<string, string> {
 }
 
 /** @throws Refusal when it is longer than AWS takes. */
-function policyUntil(allow: readonly AllowStatement[], endsAt: string): string {
+function policyUntil({ allow, deny = [] }: AwsNeed, endsAt: string): string {
   // Whole seconds, rounded down: AWS reads no fractions in every comparison.
   const until = `${new Date(endsAt).toISOString().slice(0, 19)}Z`;
   const statements = allow.map(({ Action, Resource, Condition }) => ({
@@ -136,7 +138,10 @@ function policyUntil(allow: readonly AllowStatement[], endsAt: string): string {
     Resource,
     Condition: { ...Condition, DateLessThan: { 'aws:CurrentTime': until } },
   }));
-  const policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+  const policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [...statements, ...(deny.length === 0 ? [] : [{ Effect: 'Deny', Action: deny, Resource: ['*'] }])],
+  });
   if (policy.length <= POLICY_CHARS) return policy;
   throw new Refusal(
     'params_invalid',

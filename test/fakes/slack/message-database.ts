@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { reminderDigestsSql } from '../../../src/channels/message/digest-store.js';
-import { channelMessagesSql } from '../../../src/channels/message/message-store.js';
+import { heldRemindersSql, reminderDigestsSql } from '../../../src/channels/message/digest-store.js';
+import { adoptMessagesSql, channelMessagesSql } from '../../../src/channels/message/message-store.js';
 import { teamsConversationsSql } from '../../../src/channels/teams/conversation-store.js';
 
 /** A database of its own with the tables of the chat channels, and the roles that may use it. */
@@ -31,6 +31,8 @@ export async function createMessageDatabase(adminUrl: string): Promise<MessageDa
   await pool.query(channelMessagesSql(roles));
   await pool.query(teamsConversationsSql(roles));
   await pool.query(reminderDigestsSql(roles));
+  await pool.query(heldRemindersSql(roles));
+  await pool.query(adoptMessagesSql(roles));
   return {
     pool,
     roles,

@@ -9,10 +9,11 @@ import type { DecisionRequest } from '../../../src/channels/decisions.js';
 import { createSlackGuard, type SlackGuard } from '../../../src/channels/slack/guard.js';
 import { createEntrance, type Entrance, type EntranceOptions } from '../../../src/channels/slack/entrance.js';
 import { slackInteractions } from '../../../src/channels/slack/interactions.js';
+import type { DigestSettings } from '../../../src/channels/message/digests.js';
 import { createDigestStore } from '../../../src/channels/message/digest-store.js';
 import { createMessageStore } from '../../../src/channels/message/message-store.js';
 import { createSlackApi } from '../../../src/channels/slack/slack-api.js';
-import { createSlackChannel, type SlackChannelOptions } from '../../../src/channels/slack/slack-channel.js';
+import { createSlackChannel } from '../../../src/channels/slack/slack-channel.js';
 import { waitsFor } from '../../../src/channels/message/showings.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import type { LogText } from '../../../src/record/log-text.js';
@@ -62,7 +63,7 @@ export function digestsOf(
   pool: pg.Pool,
   views: () => readonly ActionView[] = () => [],
   people: Directory = directory,
-): SlackChannelOptions['digests'] {
+): DigestSettings {
   return {
     store: createDigestStore(pool),
     everyMs: 900_000,
@@ -158,6 +159,7 @@ function hands(slack: FakeSlack, url: string, pool: pg.Pool, gateway: () => Slac
         readLog: async () => null,
         onCall: NOBODY_ON_CALL,
         digests: digestsOf(pool),
+        givenUp: async () => undefined,
         log: SILENT,
         pause: async () => undefined,
         clock: gateway().options.clock,

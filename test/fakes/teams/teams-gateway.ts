@@ -19,7 +19,7 @@ import { Secret } from '../../../src/core/secret.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { PUBLIC_URL, waitingView } from '../../unit/slack/views.js';
 import { ACCOUNTS, directory, STRANGER, teamsIds } from '../../unit/teams/views.js';
-import { NOBODY_ON_CALL } from '../slack/slack-gateway.js';
+import { digestsOf, NOBODY_ON_CALL } from '../slack/slack-gateway.js';
 import { CONNECTOR_ISSUER } from './connector-tokens.js';
 import { startFakeTeams, type FakeTeams } from './fake-teams.js';
 import type { FakeTeamsMessage } from './teams-state.js';
@@ -65,6 +65,8 @@ export interface WorkerChanges {
   serviceUrls?: readonly string[];
   onCall?: Pick<OnCall, 'of'>;
   directory?: Directory;
+  /** What the record tells of open actions. */
+  open?: () => readonly ActionView[];
 }
 
 /** The channel as a worker has it. */
@@ -79,6 +81,7 @@ export function makeChannel(
     serviceUrls = [teams.serviceUrl],
     onCall = NOBODY_ON_CALL,
     directory: people = directory,
+    open = () => [],
   }: WorkerChanges = {},
 ): Channel {
   return createTeamsChannel({
@@ -96,6 +99,9 @@ export function makeChannel(
     },
     readLog: async () => null,
     onCall,
+    digests: digestsOf(pool, open, people),
+    pause: async () => undefined,
+    givenUp: async () => undefined,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     clock,
   });

@@ -100,6 +100,10 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
     if (found === undefined) return refuse(404, 'MemberNotFoundInConversation');
     return { status: 200, body: { ...found, objectId: found.aadObjectId, email: `${found.name}@example.com` } };
   };
+  const pageOf = (sent: string): Answer => {
+    const where = whereIs(sent);
+    return 'status' in where ? where : { status: 200, body: { members: [...members.values()] } };
+  };
   const create = (body: unknown): Answer => {
     const [member] = (body as { members?: { id: string }[] }).members ?? [];
     const found = members.get(member?.id ?? '');
@@ -140,12 +144,15 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
     removeBot: (conversation) => void open.set(conversation, { hasBot: false }),
     call(method, path, body) {
       const [, conversation, what, id] =
-        /^\/v3\/conversations(?:\/([^/]+)\/(activities|members)(?:\/([^/]+))?)?$/.exec(path) ?? [];
+        /^\/v3\/conversations(?:\/([^/]+)\/(activities|members|pagedmembers)(?:\/([^/]+))?)?$/.exec(
+          path.split('?')[0] ?? '',
+        ) ?? [];
       const at = decodeURIComponent(conversation ?? '');
       const item = decodeURIComponent(id ?? '');
       if (method === 'POST' && path === '/v3/conversations') return create(body);
       if (method === 'POST' && what === 'activities' && item === '') return post(at, body);
       if (method === 'PUT' && what === 'activities' && item !== '') return update(at, item, body);
+      if (method === 'GET' && what === 'pagedmembers') return pageOf(at);
       if (method === 'GET' && what === 'members' && item !== '') return memberOf(at, item);
       return refuse(404, 'NotFound');
     },

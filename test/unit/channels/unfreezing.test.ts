@@ -1,43 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import { createUnfreezing } from '../../../src/channels/unfreezing.js';
-import type { Refusal } from '../../../src/core/errors.js';
 import type { StatementBody } from '../../../src/core/schemas/statements.js';
 import type { Policy } from '../../../src/policy/policy.js';
-import type { AnyDraft, AnyRecorded } from '../../../src/record/record.js';
 import { evidenceOf, freeze, honestFacts, loadPolicy, type Facts } from '../enforcement/evidence.js';
 import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
+import { freezingOver } from './freezing-record.js';
 
 const example = await loadPolicy(EXAMPLE);
 const withEdit = async (from: string, to: string): Promise<Policy> =>
   loadPolicy(await editedBundle([{ file: 'directory.yaml', from, to }]));
-const nobody = await withEdit('unfreeze: security-oncall\n', '');
-const ownerInGroup = await withEdit('security-oncall: [erin]', 'security-oncall: [erin, olivia-admin, paul]');
+const nobody = await withEdit('unfreeze: security\n', '');
+const ownerInGroup = await withEdit('security: [erin, fay]', 'security: [erin, fay, olivia-admin, paul]');
+const AGENT = { kind: 'agent', agent: 'export-bot' } as const;
 
 /** An agent that two actions froze, and a record that notes what is appended. */
 function frozen(policy: Policy, freezes = 2) {
   const facts: Facts = honestFacts(policy);
   for (let count = 0; count < freezes; count += 1) freeze(facts, { frozenAtMs: count });
-  const recorded: AnyRecorded[] = [...evidenceOf(facts).freezes];
-  const appended: AnyDraft[] = [];
-  const refused: string[] = [];
-  const { unfreeze } = createUnfreezing({
-    policy: () => policy,
-    record: {
-      freezesOf: async () => recorded,
-      append: async (drafts) => {
-        appended.push(...drafts);
-        return [];
-      },
-    },
-    refusals: { put: async ({ code }: Refusal, { who }) => void refused.push(`${code} ${who ?? ''}`) },
-    clock: () => 42,
-  });
-  const ask = async (personId: string, reason = 'Looked at.') => {
-    const person = policy.directory.person(personId);
-    if (person === undefined) throw new Error(`there is no ${personId}`);
-    return unfreeze({ agent: 'export-bot', reason, person, via: { channel: 'api', subject: personId } });
+  const { recorded, appended, refused, unfreeze } = freezingOver(policy, [...evidenceOf(facts).freezes]);
+  return {
+    ask: async (id: string, reason?: string) => unfreeze(id, AGENT, reason),
+    recorded: [...recorded],
+    appended,
+    refused,
   };
-  return { ask, recorded, appended, refused };
 }
 
 describe('unfreezing an agent', () => {
@@ -52,7 +37,7 @@ describe('unfreezing an agent', () => {
       agent: 'export-bot',
       freeze: recorded[0]?.digest,
       reason: 'Looked at.',
-      by: { person: 'erin', group: 'security-oncall' },
+      by: { person: 'erin', group: 'security' },
       via: { channel: 'api', subject: 'erin' },
       unfrozenAtMs: 42,
     });
@@ -60,7 +45,7 @@ describe('unfreezing an agent', () => {
 
   test('that is not frozen changes nothing', async () => {
     const { ask, appended } = frozen(example, 0);
-    expect(await ask('erin')).toEqual({ agent: 'export-bot', lifted: [] });
+    expect(await ask('erin')).toEqual({ scope: AGENT, lifted: [], waiting: [] });
     expect(appended).toEqual([]);
   });
 

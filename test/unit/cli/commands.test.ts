@@ -73,6 +73,13 @@ describe('request', () => {
     expect(stdout).toContain(`countersign show ${view?.actionId ?? ''} --wait --agent export-bot`);
   });
 
+  it.each([[[]], [['--wait']]])('says that it joined an earlier one, and follows that (%s)', async (wait) => {
+    gateway.accept = () => (wait.length === 0 ? waitingAction() : endedAction('denied'));
+    const { stdout, stderr } = await cli([...REQUEST, ...wait]);
+    expect(stdout + stderr).toContain(`Asked before, and still open: ${ACTION_ID}. Nothing new was started.`);
+    expect(stdout + stderr).toContain(wait.length === 0 ? `countersign show ${ACTION_ID} --wait` : 'denied');
+  });
+
   it.each<[status: Parameters<typeof endedAction>[0], exitCode: number]>([
     ['succeeded', 0],
     ['denied', 4],

@@ -61,25 +61,51 @@ describe('incidents and unfreeze', () => {
 
   it('unfreezes with a reason, and says for what the agent had been frozen', async () => {
     gateway.incidents.push(incident);
-    const { exitCode, stdout } = await cli(['unfreeze', 'export-bot', '--reason', 'Loaded on purpose.']);
+    const { exitCode, stdout } = await cli(['unfreeze', 'agent', 'export-bot', '--reason', 'Loaded on purpose.']);
     expect(exitCode).toBe(0);
-    expect(stdout).toBe(`Agent export-bot may act again. It had been frozen for what came of ${ACTION_ID}.\n`);
-    expect(gateway.unfrozen).toEqual([{ agent: 'export-bot', reason: 'Loaded on purpose.' }]);
-    expect((await cli(['unfreeze', 'other-bot', '--reason', 'x'])).stdout).toBe('Agent other-bot was not frozen.\n');
+    expect(stdout).toBe(
+      `Lifted: agent export-bot may act again, as far as nothing else is frozen. It had been frozen for what came of ${ACTION_ID}.\n`,
+    );
+    const scope = { kind: 'agent', agent: 'export-bot' };
+    expect(gateway.unfrozen).toEqual([{ scope, reason: 'Loaded on purpose.' }]);
+    expect((await cli(['unfreeze', 'all', '--reason', 'x'])).stdout).toBe('Nothing had frozen everything.\n');
   });
 
-  it('unfreeze without a reason is a mistake in the command line; refused, it says why', async () => {
-    expect((await cli(['unfreeze', 'export-bot'])).exitCode).toBe(2);
-    gateway.refusal = new Refusal('self_approval', 'You may not unfreeze export-bot: owns agent export-bot.');
-    const { exitCode, stdout } = await cli(['unfreeze', 'export-bot', '--reason', 'x', '--json']);
-    expect(exitCode).toBe(3);
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'self_approval' } });
+  it.each([['unfreeze'], ['freeze']])(
+    '%s without a reason or a known scope is a mistake; refused, it says why',
+    async (verb) => {
+      for (const args of [
+        ['agent', 'export-bot'],
+        ['export-bot', '--reason', 'x'],
+        ['agent', '--reason', 'x'],
+        ['all', 'x', '--reason', 'x'],
+      ])
+        expect((await cli([verb, ...args])).exitCode, args.join(' ')).toBe(2);
+      gateway.refusal = new Refusal('self_approval', 'You may not: owns agent export-bot.');
+      const { exitCode, stdout } = await cli([verb, 'agent', 'export-bot', '--reason', 'x', '--json']);
+      expect(exitCode).toBe(3);
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'self_approval' } });
+    },
+  );
+
+  it('freezes, lists what is frozen in words that do nothing, and says how many must still lift it', async () => {
+    expect((await cli(['freezes'])).stdout).toBe('Nothing is frozen.\n');
+    const { exitCode, stdout } = await cli(['freeze', 'operation', 'database.export', '--reason', `It leaks ${EVIL}`]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Frozen: operation database.export.');
+    expect(stdout).toContain('countersign unfreeze operation database.export --reason <why>');
+    const listed = (await cli(['freezes'])).stdout;
+    expect(listed).toContain('Frozen: operation database.export\n  by erin');
+    expect(listed).toContain('2 more people can lift it: countersign unfreeze operation database.export');
+    expect(listed).not.toContain('\u001B');
+    const word = (await cli(['unfreeze', 'operation', 'database.export', '--reason', 'Mended.'])).stdout;
+    expect(word).toBe('Your word is on record. It is still frozen: one more person must say so, too.\n');
   });
 
   it('an action that did other than declared ends with 9', async () => {
     gateway.put(mismatchedAction());
     const { exitCode, stdout } = await cli(['show', ACTION_ID, '--wait']);
     expect(exitCode).toBe(9);
-    expect(stdout).toContain('countersign unfreeze export-bot');
+    expect(stdout).toContain('countersign unfreeze agent export-bot');
   });
 });

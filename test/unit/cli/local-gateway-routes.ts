@@ -15,17 +15,22 @@ import {
   withdrawnSchema,
 } from '../../../src/channels/api/schemas.js';
 import {
-  incidentsQuerySchema,
-  incidentsSchema,
+  freezeBodySchema,
+  freezeSchema,
+  freezesSchema,
   unfreezeBodySchema,
   unfrozenSchema,
-} from '../../../src/channels/api/incident-schemas.js';
+} from '../../../src/channels/api/freeze-schemas.js';
+import { incidentsQuerySchema, incidentsSchema } from '../../../src/channels/api/incident-schemas.js';
+import { siemStatusSchema } from '../../../src/channels/api/siem-schemas.js';
 import { deliveriesQuerySchema, deliveriesSchema, deliverySchema } from '../../../src/channels/api/webhook-schemas.js';
 import { requireNamedLogs, splitBody } from '../../../src/channels/attachments.js';
 import { open } from '../../../src/core/dsse.js';
+import { sha256Hex } from '../../../src/core/json.js';
 import { Refusal } from '../../../src/core/errors.js';
 import { parseOrRefuse } from '../../../src/core/invalid-field.js';
 import { envelopeSchema } from '../../../src/core/schemas/primitives.js';
+import { wordOfScope } from '../../../src/record/freezes.js';
 import { statementSchema, type StatementKind } from '../../../src/core/schemas/statements.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import type { LocalGateway } from './local-gateway.js';
@@ -56,11 +61,12 @@ export async function answer(gateway: LocalGateway, exchange: Exchange): Promise
     if (route !== undefined) return { status: 200, body: await route(gateway, exchange, actionId) };
   }
   if (url.pathname === '/v1/incidents') return { status: 200, body: await incidents(gateway, exchange) };
+  if (url.pathname === '/v1/siem') return { status: 200, body: await siem(gateway, exchange) };
   if (url.pathname === '/v1/webhooks/deliveries') return { status: 200, body: await deliveries(gateway, exchange) };
   const [, replayed] = /^\/v1\/webhooks\/deliveries\/([^/]+)\/replay$/.exec(url.pathname) ?? [];
   if (replayed !== undefined) return { status: 202, body: await replay(gateway, exchange, replayed) };
-  const [, agent] = /^\/v1\/agents\/([^/]+)\/unfreeze$/.exec(url.pathname) ?? [];
-  if (agent !== undefined) return { status: 200, body: await unfreeze(gateway, exchange, agent) };
+  if (url.pathname === '/v1/unfreezes') return { status: 200, body: await unfreeze(gateway, exchange) };
+  if (url.pathname === '/v1/freezes') return { status: 200, body: await freeze(gateway, exchange) };
   throw new Refusal('not_found', 'There is nothing at this address.');
 }
 
@@ -119,8 +125,11 @@ function submit(gateway: LocalGateway, exchange: Exchange): Answer {
   const { logs } = splitBody(JSON.parse(exchange.body));
   if (logs !== null) requireNamedLogs(predicate.body, logs);
   if (logs !== null) gateway.logs.set(predicate.body.actionId, logs);
-  gateway.put(gateway.accept(predicate.body));
-  const accepted = { actionId: predicate.body.actionId, requestDigest: subject[0].digest.sha256, state: 'preparing' };
+  const view = gateway.accept(predicate.body);
+  gateway.put(view);
+  const joined = view.actionId !== predicate.body.actionId;
+  const requestDigest = joined ? view.requestDigest : subject[0].digest.sha256;
+  const accepted = { actionId: view.actionId, requestDigest, state: 'preparing', joined };
   return { status: 202, body: acceptedSchema.parse(accepted) };
 }
 
@@ -144,6 +153,11 @@ async function incidents(gateway: LocalGateway, exchange: Exchange): Promise<unk
   return incidentsSchema.parse({ incidents: all.slice(0, limit), unreadable: [], next });
 }
 
+async function siem(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  return siemStatusSchema.parse({ ledgerSize: 100, sinks: gateway.sinks });
+}
+
 async function deliveries(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
   await authenticate(gateway, exchange, 'person');
   const { state, limit } = parseOrRefuse(deliveriesQuerySchema, queryOf(exchange));
@@ -158,14 +172,28 @@ async function replay(gateway: LocalGateway, exchange: Exchange, id: string): Pr
   return deliverySchema.parse({ ...found, state: 'pending', replayedBy: 'erin' });
 }
 
-async function unfreeze(gateway: LocalGateway, exchange: Exchange, agent: string): Promise<unknown> {
+async function unfreeze(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
   await authenticate(gateway, exchange, 'person');
-  const { reason } = parseOrRefuse(unfreezeBodySchema, JSON.parse(exchange.body));
-  gateway.unfrozen.push({ agent, reason });
+  const { scope, reason } = parseOrRefuse(unfreezeBodySchema, JSON.parse(exchange.body));
+  gateway.unfrozen.push({ scope, reason });
   const lifted = gateway.incidents
-    .filter((incident) => incident.frozen && incident.agent === agent)
+    .filter((incident) => incident.frozen && scope.kind === 'agent' && incident.agent === scope.agent)
     .map(({ actionId, digest }) => ({ actionId, freeze: digest }));
-  return unfrozenSchema.parse({ agent, lifted });
+  const waiting = gateway.frozen
+    .filter((one) => wordOfScope(one.scope) === wordOfScope(scope))
+    .map(({ digest, missing }) => ({ freeze: digest, missing: missing - 1 }));
+  return unfrozenSchema.parse({ scope, lifted, waiting });
+}
+
+/** Lists them, too. */
+async function freeze(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  if (exchange.request.method === 'GET') return freezesSchema.parse({ freezes: gateway.frozen, unreadable: [] });
+  const { scope, reason } = parseOrRefuse(freezeBodySchema, JSON.parse(exchange.body));
+  const digest = sha256Hex(wordOfScope(scope));
+  const frozen = { because: 'person' as const, by: 'erin', actionId: null, frozenAtMs: 0, lifts: [], missing: 2 };
+  gateway.frozen.push({ ...frozen, digest, scope, reason });
+  return freezeSchema.parse(gateway.frozen.at(-1));
 }
 
 function openAs<K extends StatementKind>(gateway: LocalGateway, { body }: Exchange, kind: K) {

@@ -6,7 +6,9 @@ import { createAgentTokens } from '../../../src/channels/api/agent-tokens.js';
 import { problemOf } from '../../../src/channels/api/problems.js';
 import type { Envelope, PublicKey } from '../../../src/core/dsse.js';
 import type { Refusal, ServiceFault } from '../../../src/core/errors.js';
-import type { IncidentPage, WebhookDelivery } from '../../../src/client/answers.js';
+import type { IncidentPage, SiemSink, WebhookDelivery } from '../../../src/client/answers.js';
+import type { FreezeState } from '../../../src/channels/freezing.js';
+import type { FreezeScope } from '../../../src/core/schemas/statements.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { answer, type Exchange } from './local-gateway-routes.js';
@@ -41,9 +43,11 @@ export class LocalGateway {
   readonly decisions: Arrived[] = [];
   readonly withdrawals: string[] = [];
   readonly incidents: IncidentPage['incidents'] = [];
+  readonly sinks: SiemSink[] = [];
   readonly deliveries: WebhookDelivery[] = [];
-  /** Who was unfrozen, and why, as it came. */
-  readonly unfrozen: { agent: string; reason: string }[] = [];
+  /** What was unfrozen, and why, as it came. */
+  readonly unfrozen: { scope: FreezeScope; reason: string }[] = [];
+  readonly frozen: FreezeState[] = [];
   /** Method and path of each call, as it came. */
   readonly calls: string[] = [];
   /** How many of the next calls get a closed connection instead of an answer. */

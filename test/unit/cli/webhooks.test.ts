@@ -31,6 +31,7 @@ const FAILED = {
   id: `msg_${'1'.repeat(32)}`,
   endpoint: 'chat',
   actionId: ACTION_ID,
+  statement: null,
   event: 'opened',
   state: 'failed' as const,
   attempts: 3,

@@ -41,6 +41,12 @@ describe('an agent at the gateway', () => {
     expect((await agent.list()).actions.map((action) => action.actionId)).toEqual([actionId]);
   });
 
+  it('follows the earlier action that a second request for the same joins', async () => {
+    gateway.accept = () => waitingAction();
+    const { requestDigest } = waitingAction();
+    expect(await agent.request(asked)).toEqual({ actionId: ACTION_ID, requestDigest, joined: true });
+  });
+
   it('is told in the gateway’s own code and field what was refused', async () => {
     const refusal: unknown = await agent.request(asked).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(Refusal);

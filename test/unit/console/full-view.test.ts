@@ -1,9 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { createElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { describe, expect, it, vi } from 'vitest';
 import { makeVisible } from '../../../apps/console/api/http.js';
+import { signInPath } from '../../../apps/console/api/session.js';
 import { pastEvents } from '../../../apps/console/action/past-events.js';
 import { upcomingEvents } from '../../../apps/console/action/upcoming-events.js';
+import { FrozenPart } from '../../../apps/console/lists/frozen.js';
+import { StandingNotices } from '../../../apps/console/parts/standing.js';
 import { diffSections } from '../../../apps/console/parts/diff-sections.js';
-import { routeOf } from '../../../apps/console/routing.js';
+import { routeOf, RoutingProvider } from '../../../apps/console/routing.js';
 import { relative, span } from '../../../apps/console/time/words.js';
 import type { Action } from '../../../apps/console/api/types.js';
 import type { ActionView } from '../../../src/record/action-view.js';
@@ -32,6 +37,29 @@ describe('the full view of an action', () => {
     expect(text).toMatch(/database\.export on orderssucceeded/);
   });
 
+  it('says how whoever decided was signed in, where the channel knows', () => {
+    const [decision] = finishedAction().decisions;
+    if (decision === undefined) throw new Error('the finished action has a decision');
+    const told = (signIn: typeof decision.signIn): string =>
+      pastEvents({
+        ...finishedAction(),
+        decisions: [{ ...decision, ...(signIn && { signIn }) }],
+        timeline: [{ kind: 'decision', atMs: decision.decidedAtMs, signedBy: 'intake/1', digest: '' }],
+      } as Action)
+        .map(({ sentence }) => sentence)
+        .join('\n');
+    const authTimeMs = decision.decidedAtMs - 40_000;
+    expect(told({ authTimeMs, acr: 'phr' })).toContain(', signed in 40 s before (phr)');
+    expect(told({ authTimeMs: null, acr: null })).toContain(', signed in at a time that is not known');
+    expect(told(undefined)).not.toContain('signed in');
+  });
+
+  it('links the action in whose place it is asked for', () => {
+    const replaces = '01K9ZZZZZZ0000000000000009';
+    expect(onPage(waitingAction({ request: { ...request, replaces } }))).toContain(`href="/view/${replaces}"`);
+    expect(seen(waiting)).not.toContain('In the place of');
+  });
+
   it('says why there is no log', () => {
     const { logs } = waiting;
     expect(seen({ ...waiting, logs: logs && { ...logs, stored: null } })).toContain('named a log but did not send it');
@@ -41,11 +69,79 @@ describe('the full view of an action', () => {
   it('shows what was not declared, that the agent is frozen for it, and who lifted that', () => {
     const frozen = seen(mismatchedAction());
     expect(frozen).toContain('20,000 rows were exported; the preview had said about 1.');
-    expect(frozen).toMatch(/Agent export-bot is frozen since .*countersign unfreeze export-bot/s);
+    expect(frozen).toMatch(/Agent export-bot is frozen since .*countersign unfreeze agent export-bot/s);
     const lifted = seen(mismatchedAction({ person: 'erin', reason: '<b>', atMs: NOW_MS }));
     expect(lifted).toMatch(/erin unfroze it .*<b>/s);
     expect(lifted).not.toContain('is frozen');
     expect(seen(waiting)).not.toContain('Incident');
+  });
+
+  it('lets who reads it freeze the agent', () => {
+    expect(onPage(waiting)).toMatch(/<button type="button">Freeze this agent…<\/button>/);
+  });
+
+  it('shows what is frozen, why in words that do nothing, and who has begun to lift it', () => {
+    const scope = { kind: 'operation', operation: 'database.export' } as const;
+    const lifts = [{ person: 'fay', reason: '<i>mended</i>', atMs: NOW_MS }];
+    const freeze = { digest: 'a'.repeat(64), scope, because: 'person' as const, by: 'erin', reason: '<b>leaks</b>' };
+    const markup = renderToStaticMarkup(
+      createElement(FrozenPart, { freeze: { ...freeze, actionId: null, frozenAtMs: NOW_MS, lifts, missing: 1 } }),
+    );
+    expect(markup).not.toMatch(/<[bi]>/);
+    const text = seenOn(markup);
+    for (const words of [
+      'Frozen: operation database.export',
+      'By erin',
+      '<b>leaks</b>',
+      'fay, who says',
+      '<i>mended</i>',
+    ])
+      expect(text).toContain(words);
+    expect(text).toContain('One more person can lift it: countersign unfreeze operation database.export');
+  });
+
+  it('says on every page what stops work and what to do, in words that do nothing', () => {
+    const alarm = {
+      digest: 'a'.repeat(64),
+      code: 'ledger_gap',
+      severity: 'critical' as const,
+      sentence: 'Row <b>7</b> is missing.',
+      stopsApprovals: true,
+      raisedAtMs: NOW_MS,
+      cleared: null,
+    };
+    const cleared = { reason: 'x', by: { person: 'erin', group: 'security' }, clearedAtMs: NOW_MS };
+    const freeze = { digest: 'b'.repeat(64), because: 'person' as const, by: 'erin', reason: 'x', actionId: null };
+    const frozen = { ...freeze, scope: { kind: 'all' } as const, frozenAtMs: NOW_MS, lifts: [], missing: 2 };
+    const NOTHING = { freezes: [], unreadable: [] };
+    const banner = (part: Partial<Parameters<typeof StandingNotices>[0]>): string =>
+      renderToStaticMarkup(
+        createElement(
+          RoutingProvider,
+          null,
+          createElement(StandingNotices, { alarms: [], freezes: NOTHING, isTampered: false, ...part }),
+        ),
+      );
+    const alarmed = banner({ alarms: [{ ...alarm, digest: 'c'.repeat(64) }, alarm] });
+    expect(alarmed).not.toContain('<b>');
+    expect(seenOn(alarmed)).toMatch(
+      /Nothing is approved or run while the alarm ledger_gap stands.*Row <b>7<\/b> is missing\..*countersign clear a{64} .*One more alarm stands/s,
+    );
+    expect(seenOn(banner({ freezes: { ...NOTHING, freezes: [frozen] } }))).toContain(
+      'Frozen: everything. Nothing of it',
+    );
+    expect(seenOn(banner({ freezes: { ...NOTHING, unreadable: [frozen.digest] } }))).toContain('does not verify');
+    expect(seenOn(banner({ isTampered: true }))).toContain('Nothing is approved or run');
+    // What was cleared, or stops nothing, is no one's worry here.
+    expect(
+      banner({
+        alarms: [
+          { ...alarm, cleared },
+          { ...alarm, stopsApprovals: false },
+        ],
+        freezes: null,
+      }),
+    ).toBe('');
   });
 
   it('shows a finished one with its lease, the proof of the end, and the receipt', () => {
@@ -152,4 +248,18 @@ it.each([
 ])('%i ms away is %s', (awayMs, words, left) => {
   if (awayMs !== 0) expect(relative(NOW_MS + awayMs, NOW_MS)).toBe(words);
   expect(span(awayMs)).toBe(left);
+});
+
+describe('the way to sign in', () => {
+  it.each([
+    ['/queue', '', '/queue'],
+    ['/actions', '?q=reporter+denied', '/actions?q=reporter+denied'],
+    ['/actions', "?q='(x)'", '/actions'],
+    ['/actions', `?q=${'x'.repeat(600)}`, '/actions'],
+    ['/nowhere', '?x=1', '/'],
+  ])('leads back from %s%s to %s', (pathname, search, expected) => {
+    vi.stubGlobal('window', { location: { pathname, search } });
+    const query = new URL(signInPath(), 'https://countersign.example').searchParams;
+    expect(query.get('returnTo')).toBe(expected);
+  });
 });

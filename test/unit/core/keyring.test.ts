@@ -103,6 +103,7 @@ describe('who may sign what', () => {
     ['lease', ['worker', 'executor', 'receipt']],
     ['credential', ['worker', 'executor', 'receipt']],
     ['revocation', ['receipt']],
+    ['adoption', ['intake', 'worker', 'executor', 'receipt']],
   ])('%s: all versions of the keys of %j, and no other', (kind, purposes) => {
     expect(keysFor(keyring, kind).map(({ keyid }) => keyid)).toEqual(
       purposes.flatMap((purpose) => [`${purpose}/1`, `${purpose}/2`]),

@@ -222,6 +222,7 @@ const FAULTS: [string, string, string, number, string][] = [
     'unfreeze names group "leads"; the directory has "lead"',
   ],
   ['unfreeze by nobody', 'agents:', 'unfreeze: empty\nagents:', 10, 'unfreeze names group "empty", which holds nobody'],
+  ['unfreeze by one', 'agents:', 'unfreeze: lead\nagents:', 10, 'unfreeze names group "lead", which holds 1 person'],
   ['broken YAML', 'lead: [zoe]', 'lead: [zoe', 9, 'not valid YAML'],
 ];
 

@@ -10,7 +10,7 @@ import { formatProblem } from '../../../src/directory/yaml-source.js';
 
 const PEOPLE = `people:
   - { id: ann, name: Ann, email: ann@example.com, oidcSubject: ann, slack: { teamId: T1, userId: U1 } }
-  - { id: bob, name: Bob, email: bob@example.com, oidcSubject: bob, slack: { teamId: T1, userId: U2 } }
+  - { id: bob, name: Bob, email: bob@example.com, oidcSubject: bob, slack: { teamId: T1, userId: U2 }, atlassianAccountId: '712020:bob-1' }
   - { id: eve, name: Eve, email: eve@example.com, oidcSubject: eve, slack: { teamId: T1, userId: U3 } }
   - { id: root, name: Ann, email: root@example.com, oidcSubject: root, aliases: [ann] }
 groups:
@@ -28,7 +28,7 @@ function directoryWith(onCall: string, more = ''): Directory {
   return loaded.value;
 }
 
-const nowhere: OnCallAccess = { pagerduty: null, grafana: null, slack: null };
+const nowhere: OnCallAccess = { pagerduty: null, grafana: null, slack: null, jira: null };
 
 function ask(onCall: string, at: string, access: Partial<OnCallAccess> = {}, more = ''): Promise<OnCallAnswer> {
   const directory = directoryWith(onCall, more);
@@ -172,6 +172,49 @@ describe('outside sources', () => {
       '/api/v1/schedules/SBM7DV7BKFUYU/final_shifts?start_date=2026-11-22&end_date=2026-11-24',
     );
     expect(grafana.asked[0]?.headers.authorization).toBe('sesame-token');
+  });
+
+  describe('Jira Service Management', () => {
+    const schedule = 'f8f2a4ec-54b2-4513-865b-8cb3b81c9544';
+    const onJira = `  dba:\n    - { kind: jira, schedule: ${schedule} }`;
+    const user = (id: string) => ({ id, type: 'user' });
+    /** Strict: another path, or another login, is answered as Atlassian does. */
+    const jira = (onCallParticipants: unknown) =>
+      serve(({ method, url, headers }) => {
+        if (headers.authorization !== `Basic ${Buffer.from('sesame-token').toString('base64')}`)
+          return { status: 401, body: {} };
+        const isAsked = method === 'GET' && url === `/v1/schedules/${schedule}/on-calls?flat=false`;
+        return isAsked ? { body: { onCallParticipants } } : { status: 404, body: {} };
+      });
+
+    test('names accounts, of escalations too, and people of the group alone are called', async () => {
+      const escalation = { id: 'e', type: 'escalation', onCallParticipants: [user('712020:bob-1')] };
+      const access = { jira: await jira([{ id: 't', type: 'team' }, user('5b2b0e011b3a756623f4e25e'), escalation]) };
+      expect(await ask(onJira, AT, access)).toEqual({ people: ['bob'], source: 'jira', faults: [] });
+    });
+
+    test.each([
+      ['a team alone is nobody', [{ id: 't', type: 'team' }], 'jira names nobody of dba.'],
+      ['what is not documented is a fault', 'everybody', 'answered something else than is documented.'],
+    ])('%s', async (_name, answer, fault) => {
+      const { people, faults } = await ask(onJira, AT, { jira: await jira(answer) });
+      expect([people, faults]).toEqual([[], [expect.stringContaining(fault)]]);
+    });
+
+    test('an account that two people claim is nobody', async () => {
+      const twice = { ...(await jira([user('712020:bob-1')])) };
+      const loaded = loadDirectory({
+        path: 'directory.yaml',
+        text: `${PEOPLE.replace('oidcSubject: ann,', "oidcSubject: ann, atlassianAccountId: '712020:bob-1',")}onCall:\n${onJira}\n`,
+      });
+      if (!loaded.ok) throw new Error('the directory loads');
+      const onCall = createOnCall({
+        directory: () => loaded.value,
+        access: { ...nowhere, jira: twice },
+        clock: () => Date.parse(AT),
+      });
+      expect((await onCall.of('dba')).people).toEqual([]);
+    });
   });
 
   test("a Slack user group's users are mapped by their exact ids", async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { RefusalCode } from '../../../src/core/errors.js';
 import { digestOf } from '../../../src/core/json.js';
 import { editedBundle, EXAMPLE, type Edit } from '../policy/bundle-folders.js';
+import { makeAgentKey } from './agent-key.js';
 import {
   ACTION_ID,
   approve,
@@ -142,7 +143,8 @@ const SWAPS: Attack[] = [
   },
 ];
 
-const SIGNED = 'the request is signed by its agent, or by the gateway for one without a key';
+const SIGNED =
+  'the request is signed by its agent’s key in the bundle in force, or by the gateway for one without a key';
 
 /** Attacks that have somebody else sign for an agent. */
 const SIGNERS: Attack[] = [
@@ -154,9 +156,19 @@ const SIGNERS: Attack[] = [
         facts.requestKeyId = keyid;
       },
       answer: 'Refusal',
-      code: 'signature_invalid',
+      // The gateway may have signed for it under an earlier bundle.
+      code: keyid.startsWith('intake/') ? 'agent_changed' : 'signature_invalid',
     }),
   ),
+  {
+    check: SIGNED,
+    what: 'a request by the key that the agent had under an earlier bundle',
+    forge(facts) {
+      facts.requestKey = makeAgentKey().privateKey;
+    },
+    answer: 'Refusal',
+    code: 'agent_changed',
+  },
   ...(['agent/export-bot', 'decision/1', 'worker/1', 'intake'] as const).map((keyid): Attack => ({
     check: SIGNED,
     what: `a request of an agent without a key, signed by "${keyid}"`,
@@ -167,7 +179,7 @@ const SIGNERS: Attack[] = [
       facts.requestKeyId = keyid;
     },
     answer: 'Refusal',
-    code: 'signature_invalid',
+    code: keyid.startsWith('agent/') ? 'agent_changed' : 'signature_invalid',
   })),
 ];
 

@@ -26,11 +26,13 @@ function run(judged: Judgement, policy: Policy, onRecord: Promise<void>) {
         return true;
       },
     },
-    record: { freezesOf: async () => [], append: async () => [] },
+    record: { freezesOf: async () => [], alarms: async () => [], append: async () => [] },
     clock: () => judged.plan.openedAtMs + 1,
   } as unknown as ExecuteDependencies;
   const credential = { accessor: 'a', leaseIds: [], username: 'u', material: {}, expiresAtMs: 0, onRecord };
-  const held = { attempt: 1, credential: credential satisfies OpenedLease };
+  const { signal: frozen } = new AbortController();
+  const watch = { frozen, whyFrozen: async () => null, stop: () => undefined };
+  const held = { attempt: 1, credential: credential satisfies OpenedLease, watch };
   const operation = { ...judged.operation, execute } as Judgement['operation'];
   const outcome = new MockActivityEnvironment().run(runEffect, dependencies, { ...judged, operation }, held);
   return { happened, outcome };

@@ -1,15 +1,16 @@
+import type { KeyObject } from 'node:crypto';
 import type { AssuranceSettings } from '../../../src/core/assurance.js';
-import { IN_TOTO_PAYLOAD_TYPE } from '../../../src/core/dsse.js';
 import { digestOf } from '../../../src/core/json.js';
 import { previewDigestOf } from '../../../src/core/snapshot.js';
 import { buildStatement } from '../../../src/core/statement.js';
 import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
 import type { Evidence } from '../../../src/enforcement/evidence.js';
 import { operations } from '../../../src/operations/catalog.gen.js';
-import { bundleDigest } from '../../../src/policy/bundle-files.js';
-import { loadBundle } from '../../../src/policy/load-bundle.js';
+import { bundleFilesOf, bundleInvalid, readBundleFiles } from '../../../src/policy/bundle-files.js';
+import { checkBundleFiles } from '../../../src/policy/load-bundle.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import type { AnyRecorded } from '../../../src/record/record.js';
+import { makeAgentKey, sealedBy } from './agent-key.js';
 
 export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
 export const OTHER_ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDK';
@@ -49,6 +50,8 @@ export interface Facts {
   request: StatementBody<'request'>;
   /** Id of the key that signed the request. */
   requestKeyId: string;
+  /** What signs the request, where its agent does. */
+  requestKey: KeyObject;
   provenance: StatedProvenance[];
   rounds: [Round, ...Round[]];
   /** Previews after which policy forbade the action, so that no plan followed. */
@@ -56,11 +59,21 @@ export interface Facts {
   withdrawals: StatementBody<'withdrawal'>[];
   /** What froze agents, and what lifted it, under whatever actions. */
   freezes: AnyBody[];
+  /** Alarms and clearances, about no action. */
+  alarms: AnyBody[];
   receipts: StatementBody<'receipt'>[];
 }
 
+const EXPORT_BOT = makeAgentKey();
+const PLACEHOLDER = 'MfXQlNKJzVZnPZqZ/Wq0hHMpW1LLud7W4+4IG2DOH34=';
+
+/** The policy of a folder, in which a key of the test's takes the place of the example's, whose private part is gone. */
 export async function loadPolicy(folder: string): Promise<Policy> {
-  return loadBundle(folder, { pinnedDigest: await bundleDigest(folder) });
+  const { files } = await readBundleFiles(folder);
+  const texts = [...files].map(([name, { text }]) => [name, text.replace(PLACEHOLDER, EXPORT_BOT.publicKey)] as const);
+  const { policy, problems } = checkBundleFiles(bundleFilesOf(Object.fromEntries(texts)));
+  if (policy === null) throw bundleInvalid(folder, problems);
+  return policy;
 }
 
 /** An export from production that ben, a DBA, approved a minute after its review opened; asked for a minute later. */
@@ -83,11 +96,13 @@ export function honestFacts(policy: Policy): Facts {
     assurance: { maxAgeMs: 5 * MINUTE_MS, acrValues: [] },
     request,
     requestKeyId: 'agent/export-bot',
+    requestKey: EXPORT_BOT.privateKey,
     provenance: [],
     rounds: [planRound(policy, request, 1)],
     forbidden: [],
     withdrawals: [],
     freezes: [],
+    alarms: [],
     receipts: [],
   };
   approve(facts, 'ben');
@@ -209,7 +224,13 @@ export function promptedBy(facts: Facts, prompters: string[], change: Partial<St
 
 /** Any statement's kind and body. */
 export type AnyBody = {
-  [K in StatementKind]: { kind: K; body: StatementBody<K>; keyid?: string; requestDigest?: string };
+  [K in StatementKind]: {
+    kind: K;
+    body: StatementBody<K>;
+    keyid?: string;
+    requestDigest?: string;
+    signsBy?: KeyObject;
+  };
 }[StatementKind];
 
 /** The facts, then more, in order, as they are read from the record: signatures were verified there. */
@@ -219,7 +240,10 @@ export function statementsOf(facts: Facts, more: readonly AnyBody[] = []): AnyRe
     facts.provenance
       .filter((one) => one.early === early)
       .map(({ body, keyid, requestDigest: about }) => ({ kind: 'provenance', body, keyid, requestDigest: about }));
-  const bodies: AnyBody[] = [{ kind: 'request', body: facts.request, keyid: facts.requestKeyId }, ...stated(true)];
+  const bodies: AnyBody[] = [
+    { kind: 'request', body: facts.request, keyid: facts.requestKeyId, signsBy: facts.requestKey },
+    ...stated(true),
+  ];
   for (const { preview, plan, escalations, decisions } of facts.rounds) {
     bodies.push({ kind: 'preview', body: preview }, { kind: 'plan', body: plan });
     bodies.push(...escalations.map((body) => ({ kind: 'escalation' as const, body })));
@@ -232,9 +256,9 @@ export function statementsOf(facts: Facts, more: readonly AnyBody[] = []): AnyRe
   return recordedAs(facts.actionId, requestDigest, [...bodies, ...more]);
 }
 
-/** Bodies under an action's id, in order. */
-function recordedAs(actionId: string, requestDigest: string, bodies: readonly AnyBody[]): AnyRecorded[] {
-  return bodies.map(({ kind, body, keyid, requestDigest: about = requestDigest }, index) => {
+/** Bodies under an action's id, or about none, in order. */
+function recordedAs(actionId: string | null, requestDigest: string, bodies: readonly AnyBody[]): AnyRecorded[] {
+  return bodies.map(({ kind, body, keyid, signsBy, requestDigest: about = requestDigest }, index) => {
     const statement = buildStatement(kind, { actionId, requestDigest: about, body, chain: null });
     return {
       sequence: index + 1,
@@ -243,24 +267,60 @@ function recordedAs(actionId: string, requestDigest: string, bodies: readonly An
       digest: digestOf(statement),
       body,
       statement,
-      envelope: {
-        payloadType: IN_TOTO_PAYLOAD_TYPE,
-        payload: '',
-        signatures: [{ keyid: keyid ?? `${kind}/1`, sig: '' }],
-      },
+      envelope: sealedBy(signsBy, keyid ?? `${kind}/1`, statement),
       key: null,
       recordedAtMs: OPENED_AT_MS + index + 1,
     } as unknown as AnyRecorded;
   });
 }
 
-/** What is on record of freezes, under another action of the agent's. */
+/** What is on record of freezes: what a person froze about no action, the rest under another action of the agent's. */
 function freezesOf({ freezes }: Facts): AnyRecorded[] {
-  return recordedAs(OTHER_ACTION_ID, OTHER_REQUEST, freezes);
+  return freezes.map((one, index) => {
+    const [recorded] = recordedAs(isByPerson(one) ? null : OTHER_ACTION_ID, OTHER_REQUEST, [one]);
+    if (recorded === undefined) throw new Error('freezesOf: nothing was recorded');
+    return { ...recorded, sequence: index + 1, recordedAtMs: OPENED_AT_MS + index + 1 };
+  });
+}
+
+function isByPerson({ kind, body }: AnyBody): boolean {
+  return (kind === 'freeze' && body.because === 'person') || (kind === 'unfreeze' && body.agent === undefined);
+}
+
+type ByPerson = Extract<StatementBody<'freeze'>, { because: 'person' }>;
+
+/** Has carol freeze an agent, an operation or everything; with the digest that an `unfreeze` must name. */
+export function freezeByPerson(facts: Facts, scope: ByPerson['scope'], change: Partial<ByPerson> = {}): string {
+  const body: ByPerson = {
+    because: 'person',
+    scope,
+    reason: 'It asks for what nobody told it to.',
+    by: { person: 'carol', group: 'data-owner' },
+    via: { channel: 'api', subject: 'carol' },
+    frozenAtMs: OPENED_AT_MS,
+    ...change,
+  };
+  facts.freezes.push({ kind: 'freeze', body });
+  return freezesOf(facts).at(-1)?.digest ?? '';
+}
+
+/** States that a person lifts what a person froze. */
+export function liftByPerson(facts: Facts, freeze: string, person: string): void {
+  const body = {
+    freeze,
+    reason: 'It was mended.',
+    by: { person, group: 'security' },
+    via: { channel: 'api', subject: person },
+    unfrozenAtMs: OPENED_AT_MS + facts.freezes.length,
+  };
+  facts.freezes.push({ kind: 'unfreeze', body });
 }
 
 /** Freezes an agent for what came of its other action; with the digest that an `unfreeze` must name. */
-export function freeze(facts: Facts, change: Partial<StatementBody<'freeze'>> = {}): string {
+export function freeze(
+  facts: Facts,
+  change: Partial<Extract<StatementBody<'freeze'>, { because: 'effect_mismatch' }>> = {},
+): string {
   const body = {
     agent: facts.request.agent,
     because: 'effect_mismatch' as const,
@@ -291,5 +351,46 @@ export function evidenceOf(facts: Facts): Evidence {
   const { actionId, runId, round, nowMs, policy } = facts;
   const statements = statementsOf(facts);
   const { assurance } = facts;
-  return { actionId, runId, round, statements, freezes: freezesOf(facts), policy, operations, assurance, nowMs };
+  return {
+    actionId,
+    runId,
+    round,
+    statements,
+    freezes: freezesOf(facts),
+    alarms: alarmsOf(facts),
+    policy,
+    operations,
+    assurance,
+    nowMs,
+  };
+}
+
+/** Raises an alarm; with the digest that a clearance must name. */
+export function raiseAlarm(facts: Facts, change: Partial<StatementBody<'alarm'>> = {}): string {
+  const body: StatementBody<'alarm'> = {
+    code: 'ledger_forked',
+    severity: 'critical',
+    sentence: 'The ledger was forked.',
+    stopsApprovals: true,
+    raisedAtMs: OPENED_AT_MS + facts.alarms.length,
+    ...change,
+  };
+  facts.alarms.push({ kind: 'alarm', body });
+  return alarmsOf(facts).at(-1)?.digest ?? '';
+}
+
+/** States that erin cleared an alarm. */
+export function clearAlarm(facts: Facts, alarm: string): void {
+  const body = {
+    alarm,
+    reason: 'It was looked into.',
+    by: { person: 'erin', group: 'security' },
+    via: { channel: 'api', subject: 'erin' },
+    clearedAtMs: OPENED_AT_MS + facts.alarms.length,
+  };
+  facts.alarms.push({ kind: 'clearance', body });
+}
+
+function alarmsOf({ alarms }: Facts): AnyRecorded[] {
+  return recordedAs(null, OTHER_REQUEST, alarms);
 }

@@ -12,6 +12,8 @@ import {
   escalate,
   evidenceOf,
   freeze,
+  freezeByPerson,
+  liftByPerson,
   honestFacts,
   lastRound,
   loadPolicy,
@@ -79,6 +81,29 @@ describe('what has a right to run, runs', () => {
       ['ben'],
       (facts) => {
         freeze(facts, { agent: 'other-bot' });
+      },
+    ],
+    [
+      'an action whose agent, operation and all else two people had unfrozen',
+      ['ben'],
+      (facts) => {
+        for (const scope of [
+          { kind: 'agent', agent: 'export-bot' },
+          { kind: 'operation', operation: 'database.export' },
+          { kind: 'all' },
+        ] as const) {
+          const digest = freezeByPerson(facts, scope);
+          liftByPerson(facts, digest, 'erin');
+          liftByPerson(facts, digest, 'fay');
+        }
+      },
+    ],
+    [
+      'an action beside what people froze of others',
+      ['ben'],
+      (facts) => {
+        freezeByPerson(facts, { kind: 'agent', agent: 'other-bot' });
+        freezeByPerson(facts, { kind: 'operation', operation: 'infra.apply' });
       },
     ],
     [
@@ -162,6 +187,18 @@ describe('what has a right to run, runs', () => {
     const judged = await judge(evidenceOf(factsWith(change)));
     expect(judged).toMatchObject({ approvers, operation: { name: 'database.export' } });
     expect(judged.params).toEqual(judged.request.body.params);
+  });
+});
+
+test('an open action whose agent was removed is refused, and says so', async () => {
+  const facts = honestFacts(example);
+  facts.policy = await loadPolicy(
+    await editedBundle([{ file: 'directory.yaml', from: 'id: export-bot', to: 'id: another-bot' }]),
+  );
+  await expect(judge(evidenceOf(facts))).rejects.toMatchObject({
+    name: 'Refusal',
+    code: 'agent_changed',
+    message: expect.stringContaining('ask again') as string,
   });
 });
 

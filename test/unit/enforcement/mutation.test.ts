@@ -4,6 +4,7 @@ import { checks } from '../../../src/enforcement/checks.js';
 import { ReviewAgain } from '../../../src/enforcement/evidence.js';
 import { judge, judgeBy } from '../../../src/enforcement/judge.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
+import { ALARM_ATTACKS } from './alarm-attacks.js';
 import { ATTACKS } from './attacks.js';
 import { DECISION_ATTACKS } from './decision-attacks.js';
 import { ASSURANCE_ATTACKS } from './assurance-attacks.js';
@@ -12,7 +13,14 @@ import { FREEZE_ATTACKS } from './freeze-attacks.js';
 import { evidenceOf, honestFacts, loadPolicy, type Facts } from './evidence.js';
 
 const example = await loadPolicy(EXAMPLE);
-const attacks = [...ATTACKS, ...DECISION_ATTACKS, ...DELEGATION_ATTACKS, ...FREEZE_ATTACKS, ...ASSURANCE_ATTACKS];
+const attacks = [
+  ...ATTACKS,
+  ...DECISION_ATTACKS,
+  ...DELEGATION_ATTACKS,
+  ...FREEZE_ATTACKS,
+  ...ALARM_ATTACKS,
+  ...ASSURANCE_ATTACKS,
+];
 
 async function forged(forge: (facts: Facts) => void | Promise<void>): Promise<Facts> {
   const facts = honestFacts(example);

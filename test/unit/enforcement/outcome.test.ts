@@ -3,8 +3,19 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { ConcludeInput } from '../../../src/contracts/activities.js';
 import { isUnprovenRefusal, outcomeOnRecord } from '../../../src/enforcement/outcome.js';
 import type { Policy } from '../../../src/policy/policy.js';
-import type { AnyRecorded } from '../../../src/record/record.js';
-import { approve, honestFacts, lastRound, loadPolicy, statementsOf, type AnyBody, type Facts } from './evidence.js';
+import type { AnyRecorded, Recorded } from '../../../src/record/record.js';
+import {
+  approve,
+  evidenceOf,
+  freeze,
+  freezeByPerson,
+  honestFacts,
+  lastRound,
+  loadPolicy,
+  statementsOf,
+  type AnyBody,
+  type Facts,
+} from './evidence.js';
 
 let policy: Policy;
 beforeAll(async () => {
@@ -150,6 +161,20 @@ describe('the outcome in a receipt', () => {
     for (const ended of [notRun('denied'), { kind: 'ran' } as const]) {
       expect(outcomeOnRecord(statements, ended, { effectBegan: true, nowMs: 0 }).status).toBe('succeeded');
     }
+  });
+
+  it.each<[string, (facts: Facts) => void, string, string]>([
+    ['nothing', () => undefined, 'cancelled', 'ended_from_outside'],
+    ['its agent, by the executor', (facts) => void freeze(facts), 'cancelled', 'ended_from_outside'],
+    ['everything, by a person', (facts) => void freezeByPerson(facts, { kind: 'all' }), 'denied', 'frozen'],
+  ])('of what was cancelled tells who froze it: %s', (_what, change, status, code) => {
+    const facts = honestFacts(policy);
+    change(facts);
+    const [frozen = null] = evidenceOf(facts).freezes as Recorded<'freeze'>[];
+    const outcome = outcomeOnRecord(statementsOf(facts), notRun('cancelled'), { effectBegan: false, nowMs: 0, frozen });
+    expect([outcome.status, outcome.code]).toEqual([status, code]);
+    if (code === 'frozen')
+      expect(outcome.message).toBe('Frozen by carol (everything): It asks for what nobody told it to.');
   });
 
   it('tells a refusal of ours from that of a stranger who runs under the same id', () => {

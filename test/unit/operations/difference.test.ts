@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Flag, Preview } from '../../../src/core/schemas/action.js';
-import { differenceSchema } from '../../../src/core/schemas/statements.js';
+import { differenceSchema } from '../../../src/core/schemas/difference.js';
 import { differenceBetween } from '../../../src/operations/difference.js';
 
 const PREVIEW: Preview = {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { ReviewPlan } from '../../../src/core/schemas/action.js';
-import { differenceSchema } from '../../../src/core/schemas/statements.js';
+import { differenceSchema } from '../../../src/core/schemas/difference.js';
 import { planDifference } from '../../../src/policy/plan-difference.js';
 
 const PLAN: ReviewPlan = {

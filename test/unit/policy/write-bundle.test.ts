@@ -30,6 +30,7 @@ test('without changes the copy means the same', async () => {
     'access-bot',
     'platform-bot',
     'cloud-bot',
+    'policy-author',
   ]);
 });
 

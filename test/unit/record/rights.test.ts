@@ -7,15 +7,17 @@ const KEYS: Readonly<Record<ProcessName, readonly KeyPurpose[]>> = {
   gateway: ['decision', 'intake'],
   worker: ['worker'],
   executor: ['executor'],
-  notary: ['receipt'],
+  notary: ['receipt', 'checkpoint'],
 };
 
 const sql = migrations.map((migration) => migration.sql(recordRoles('x_'))).join('\n');
 
 /** The kinds that a process's role may insert under its own name. */
 function kindsOf(process: ProcessName): string[] {
-  const lists = [...sql.matchAll(new RegExp(`process = '${process}' and kind in \\(([^)]*)\\)`, 'g'))];
-  return lists.flatMap(([, list = '']) => list.split(', ').map((quoted) => quoted.slice(1, -1)));
+  const lists = [
+    ...sql.matchAll(new RegExp(`process = '${process}' and kind (?:in \\(([^)]*)\\)|= ('[a-z_]+'))`, 'g')),
+  ];
+  return lists.flatMap(([, list, one]) => (list ?? one ?? '').split(', ').map((quoted) => quoted.slice(1, -1)));
 }
 
 describe('the record’s rights', () => {

@@ -8,13 +8,13 @@ import { makeRequest } from '../../support/statements.js';
 const agent = makeKey('agent/export-bot');
 const ACTION_ID = newActionId();
 
-function verifierWith(keys: { agent: PublicKey | undefined }) {
-  return createStatementVerifier({ keyring: () => ({ number: 1, keys: [] }), agentKey: () => keys.agent });
+function verifierWith(keys: { agent: PublicKey[] }) {
+  return createStatementVerifier({ keyring: () => ({ number: 1, keys: [] }), agentKeys: () => keys.agent });
 }
 
 describe('a statement that was verified before', () => {
   it('is answered as the first time, and cannot be changed by whoever read it', async () => {
-    const verify = verifierWith({ agent: agent.publicKey });
+    const verify = verifierWith({ agent: [agent.publicKey] });
     const { actionId, envelope, body } = await makeRequest(agent);
     const first = verify('request', actionId, envelope);
     const mutable = first.statement.predicate.body as unknown as { params: { query: string } };
@@ -24,20 +24,21 @@ describe('a statement that was verified before', () => {
   });
 
   it('no longer holds once its key is another, or none', async () => {
-    const keys: { agent: PublicKey | undefined } = { agent: agent.publicKey };
+    const keys: { agent: PublicKey[] } = { agent: [agent.publicKey] };
     const verify = verifierWith(keys);
     const { actionId, envelope } = await makeRequest(agent);
     verify('request', actionId, envelope);
-    keys.agent = makeKey('agent/export-bot').publicKey;
+    keys.agent = [makeKey('agent/export-bot').publicKey];
     expect(() => verify('request', actionId, envelope)).toThrow(/signature_invalid/);
-    keys.agent = undefined;
+    keys.agent = [];
     expect(() => verify('request', actionId, envelope)).toThrow(/no agent "export-bot"/);
-    keys.agent = agent.publicKey;
+    // Known again, besides a newer one of the same key id.
+    keys.agent = [makeKey('agent/export-bot').publicKey, agent.publicKey];
     expect(verify('request', actionId, envelope).digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('does not hold under another action, as another kind, or with one byte changed', async () => {
-    const verify = verifierWith({ agent: agent.publicKey });
+    const verify = verifierWith({ agent: [agent.publicKey] });
     const { actionId, envelope } = await makeRequest(agent);
     verify('request', actionId, envelope);
     const [signature] = envelope.signatures;
@@ -51,7 +52,7 @@ describe('a statement that was verified before', () => {
   it('is judged by the keyring in force', async () => {
     const worker = makeKey('worker/1');
     const keyring = { number: 1, keys: [{ ...worker.publicKey, purpose: 'worker' as 'worker' | 'executor' }] };
-    const verify = createStatementVerifier({ keyring: () => keyring, agentKey: () => undefined });
+    const verify = createStatementVerifier({ keyring: () => keyring, agentKeys: () => [] });
     const actionId = newActionId();
     const body = { code: 'policy_forbids', field: null, message: 'No.', who: null, sentDigest: null };
     const chain = { process: 'worker', number: 1, previous: '0'.repeat(64) } as const;
@@ -66,11 +67,17 @@ describe('a statement that was verified before', () => {
 
 describe('who signs for an agent', () => {
   const intake = makeKey('intake/1');
+  const [later, earlier] = [makeKey('agent/moved-bot'), makeKey('agent/moved-bot')];
   const keyring = { number: 1, keys: [{ ...intake.publicKey, purpose: 'intake' as const }] };
   const verify = createStatementVerifier({
     keyring: () => keyring,
-    agentKey: (id) => (id === 'export-bot' ? agent.publicKey : undefined),
-    signsByIntake: (id) => id === 'token-bot',
+    agentKeys: (id) =>
+      id === 'export-bot'
+        ? [agent.publicKey]
+        : id === 'moved-bot'
+          ? [later, earlier].map(({ publicKey }) => publicKey)
+          : [],
+    signsByIntake: (id) => id === 'token-bot' || id === 'moved-bot',
   });
   const withdraw = (id: string, key: TestKey): Promise<Envelope> => {
     const body = { actionId: ACTION_ID, agent: id, reason: 'Not needed.', withdrawnAtMs: 1 };
@@ -80,6 +87,9 @@ describe('who signs for an agent', () => {
   it.each([
     ['its own key', 'export-bot', agent],
     ['the gateway, when it has no key', 'token-bot', intake],
+    ['its newest key', 'moved-bot', later],
+    ['a key that it had before', 'moved-bot', earlier],
+    ['the gateway, when it had no key at some time', 'moved-bot', intake],
   ])('%s', async (_, id, key) => {
     const { actionId, envelope } = await makeRequest(key, { agent: id });
     expect(verify('request', actionId, envelope).statement.predicate.body).toMatchObject({ agent: id });
@@ -89,6 +99,7 @@ describe('who signs for an agent', () => {
   it.each([
     ['the gateway for an agent with a key', 'export-bot', intake, /key_unknown/],
     ['the agent for one that has no key', 'token-bot', agent, /key_unknown/],
+    ['a key that it never had', 'moved-bot', makeKey('agent/moved-bot'), /signature_invalid/],
     ['a key under the name of one that has none', 'token-bot', makeKey('agent/token-bot'), /key_unknown/],
     ['the gateway for an agent that nobody lists', 'ghost-bot', intake, /no agent "ghost-bot"/],
   ])('not %s', async (_, id, key, why) => {
@@ -102,7 +113,7 @@ describe('who signs for an agent', () => {
     let hasKey = true;
     const changing = createStatementVerifier({
       keyring: () => keyring,
-      agentKey: () => (hasKey ? agent.publicKey : undefined),
+      agentKeys: () => (hasKey ? [agent.publicKey] : []),
       signsByIntake: () => !hasKey,
     });
     const { actionId, envelope } = await makeRequest(agent);
@@ -123,7 +134,7 @@ describe('who prompted an action', () => {
       number: 1,
       keys: (['intake', 'worker', 'decision'] as const).map((purpose) => ({ ...keys[purpose].publicKey, purpose })),
     }),
-    agentKey: () => agent.publicKey,
+    agentKeys: () => [agent.publicKey],
   });
   const state = async (key: TestKey): Promise<Envelope> => {
     const statement = buildStatement('provenance', {

@@ -3,7 +3,7 @@ import { widthOfText } from '../../../apps/cli/render/layout.js';
 import { bytesOf } from '../../../src/channels/message/rich-text.js';
 import { BLOCK_LIMITS } from '../../../src/channels/slack/blocks.js';
 import { DIFFERENCE_WORDS } from '../../../src/core/difference-words.js';
-import type { Difference } from '../../../src/core/schemas/statements.js';
+import type { Difference } from '../../../src/core/schemas/difference.js';
 import { differenceBetween } from '../../../src/operations/difference.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { findBlockFault } from '../../fakes/slack/block-kit.js';

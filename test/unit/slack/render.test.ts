@@ -180,6 +180,17 @@ function mismatched(lifted: NonNullable<ActionView['freeze']>['lifted']): Action
   });
 }
 
+const REPLACED = '01K9ZZZZZZ0000000000000009';
+
+describe('a request in the place of an earlier action', () => {
+  it('links that one', () => {
+    const { blocks } = render(waitingView({ request: { ...base.request, replaces: REPLACED } }));
+    const link = { type: 'link', url: `${PUBLIC_URL}/view/${REPLACED}`, text: `action ${REPLACED}` };
+    expect(JSON.stringify(blocks)).toContain(JSON.stringify(link));
+    expect(findBlockFault(blocks, 'message')).toBeNull();
+  });
+});
+
 describe('the Slack message of', () => {
   it.each(Object.entries(views))('%s', (_name, view) => {
     const message = render(view, view === hostile ? logOf(HOSTILE) : LOG);

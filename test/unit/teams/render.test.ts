@@ -56,6 +56,14 @@ describe('a card', () => {
     expect(card).toMatchSnapshot();
   });
 
+  it('links the action in whose place another is asked for', () => {
+    const { request } = waitingView();
+    const replaces = '01K9ZZZZZZ0000000000000009';
+    const runs = objectsIn(cardOf(waitingView({ request: { ...request, replaces } })));
+    const selectAction = { type: 'Action.OpenUrl', title: `action ${replaces}`, url: `${PUBLIC_URL}/view/${replaces}` };
+    expect(runs).toContainEqual(expect.objectContaining({ text: `action ${replaces}`, selectAction }));
+  });
+
   it('shows what runs, who asks and why, risks, policy, what is known of the past, the log, and until when', () => {
     const text = textOf(cardOf(waitingView()));
     for (const words of [
@@ -195,11 +203,12 @@ describe('text that is not ours', () => {
   it('in names does not end a mention', async () => {
     const people = directory.people().map((person) => ({ ...person, name: 'A</at> <at>everyone [x](y) *b*' }));
     const named = { ...directory, people: () => people };
-    const [asked] = dueReplies('opened', waitingView(), {
+    const [asked] = dueReplies(waitingView(), {
       directory: named,
       onCall: NOBODY_ON_CALL,
       tenantIds: [teamsIds.tenantId],
       number: 1,
+      reminds: false,
     });
     const block = objectsIn((await asked?.message())?.card).find(({ type }) => type === 'TextBlock');
     expect(block?.['text']).toMatch(/^(?:<at>Aat ateveryone xy b<\/at> ?)+$/);

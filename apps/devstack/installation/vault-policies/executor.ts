@@ -4,7 +4,9 @@ import {
   ownToken,
   revokeAccessors,
   revokeLeases,
+  readPolicyStore,
   signWith,
+  usePayloadKeys,
   type PolicyScope,
 } from './rules.js';
 
@@ -12,6 +14,8 @@ import {
 export function executorPolicy({ names, targets }: PolicyScope): string {
   return [
     ...ownToken(),
+    ...readPolicyStore(names),
+    ...usePayloadKeys(names),
     ...signWith(names, 'executor'),
     getContents(names),
     ...targets.flatMap((target) => [target.executeTokenRole, target.grantExecuteTokenRole]).map(createTokens),

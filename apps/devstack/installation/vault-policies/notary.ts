@@ -1,16 +1,18 @@
 import {
   allow,
-  getContents,
   lookUpAccessors,
   lookUpLeases,
   ownToken,
+  putAndGetContents,
   revokeAccessors,
   revokeLeases,
+  readPolicyStore,
   signWith,
+  usePayloadKeys,
   type PolicyScope,
 } from './rules.js';
 
-/** Signs receipts; ends every lease of ours and proves it. It can read no target's data: its only database login is the witness's. */
+/** Signs receipts and checkpoints; ends every lease of ours and proves it. It can read no target's data: its only database login is the witness's. */
 export function notaryPolicy({ names, targets }: PolicyScope): string {
   const leased = targets.flatMap((target) => [
     target.previewRole,
@@ -20,8 +22,11 @@ export function notaryPolicy({ names, targets }: PolicyScope): string {
   ]);
   return [
     ...ownToken(),
+    ...readPolicyStore(names),
+    ...usePayloadKeys(names),
     ...signWith(names, 'receipt'),
-    getContents(names),
+    ...signWith(names, 'checkpoint'),
+    ...putAndGetContents(names),
     revokeLeases(names, [...leased, ...targets.map((target) => target.witnessRole)]),
     lookUpLeases(names, leased),
     revokeAccessors,

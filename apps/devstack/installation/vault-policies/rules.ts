@@ -1,4 +1,4 @@
-import { CONTENT_KEY } from '../../../../src/vault/data-keys.js';
+import { CONTENT_KEY, PAYLOAD_KEY } from '../../../../src/vault/data-keys.js';
 import type { Names, TargetNames } from '../names.js';
 
 /** What a policy is written for. */
@@ -31,6 +31,19 @@ export function getContents({ transitMount }: Names): string {
 /** Keep things in the content store, and open them: have keys made for single things. */
 export function putAndGetContents(names: Names): string[] {
   return [allow(`${names.transitMount}/datakey/plaintext/${CONTENT_KEY}`, ['update']), getContents(names)];
+}
+
+/** Encrypt and decrypt Temporal's payloads: have keys made for them, and opened. */
+export function usePayloadKeys({ transitMount }: Names): string[] {
+  return [
+    allow(`${transitMount}/datakey/plaintext/${PAYLOAD_KEY}`, ['update']),
+    allow(`${transitMount}/decrypt/${PAYLOAD_KEY}`, ['update']),
+  ];
+}
+
+/** See which policy bundles lie in the store: what is there puts nothing in force by itself. */
+export function readPolicyStore({ policyMount }: Names): string[] {
+  return ['data', 'metadata'].map((part) => allow(`${policyMount}/${part}/*`, ['read']));
 }
 
 /** Create wrapped child tokens from a token role, with nothing in them but what a lease needs. */

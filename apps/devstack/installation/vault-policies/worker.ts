@@ -4,7 +4,9 @@ import {
   putAndGetContents,
   revokeAccessors,
   revokeLeases,
+  readPolicyStore,
   signWith,
+  usePayloadKeys,
   type PolicyScope,
 } from './rules.js';
 
@@ -12,6 +14,8 @@ import {
 export function workerPolicy({ names, targets }: PolicyScope): string {
   return [
     ...ownToken(),
+    ...readPolicyStore(names),
+    ...usePayloadKeys(names),
     ...signWith(names, 'worker'),
     ...putAndGetContents(names),
     ...targets.flatMap((target) => [target.previewTokenRole, target.grantPreviewTokenRole]).map(createTokens),

@@ -8,7 +8,7 @@ import type { EventStreams, Stream } from '../event-streams.js';
 import type { Sessions } from '../page/sessions.js';
 import { nameOf, requireSight, type Principal } from '../principals.js';
 import { createQueueFeed } from '../queue-feed.js';
-import { queueOf } from '../queue.js';
+import { createQueueRevisions } from '../queue.js';
 import { withProblems, type Identify } from '../route-parts.js';
 import { actionParamsSchema } from '../schemas.js';
 import type { Watch } from '../watch.js';
@@ -38,6 +38,7 @@ export function eventRoutes(scope: FastifyInstance, options: EventRoutesOptions)
   const { record, watch, changes, streams, identify, policy } = options;
   const routes = scope.withTypeProvider<ZodTypeProvider>();
   const queues = createQueueFeed(record, changes);
+  const revisionFor = createQueueRevisions(options);
 
   routes.get(
     '/actions/:actionId/events',
@@ -87,7 +88,7 @@ export function eventRoutes(scope: FastifyInstance, options: EventRoutesOptions)
       const subscribe: Stream['subscribe'] = (push, end) =>
         queues.follow((open) => {
           const isListed = policy().directory.personByOidcSubject(who.subject) !== undefined;
-          if (isListed) push(queueOf(open, who, options).revision);
+          if (isListed) push(revisionFor(open, who));
           else end();
         });
       return streams.serve(request, reply, streamOf(who, subscribe, options));

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
 import { Refusal } from '../../../core/errors.js';
-import { viewAction } from '../../../record/action-view.js';
 import type { ActionFilter, Record as ActionRecord } from '../../../record/record.js';
 import { AGENT, PERSON, SESSION, WORKLOAD } from '../api-description.js';
 import { withProblems, type Identify } from '../route-parts.js';
-import { listQuerySchema, listSchema, toSummary, type ActionSummaryBody } from '../schemas.js';
+import { listQuerySchema, listSchema } from '../schemas.js';
+import { findActions } from '../search.js';
 
 /** Actions, newest first: what is asked, and by whom, without asking for each. */
 export function listRoute(
@@ -20,7 +19,8 @@ export function listRoute(
       schema: {
         operationId: 'listActions',
         summary: 'List actions, newest first',
-        description: 'People see all; an agent its own.',
+        description:
+          'People see all; an agent its own. With `q` a page looks at 500 actions at most: it may hold fewer than `limit`, or none, while `next` goes on.',
         tags: ['actions'],
         security: [PERSON, SESSION, AGENT, WORKLOAD],
         querystring: listQuerySchema,
@@ -29,7 +29,7 @@ export function listRoute(
     },
     async (request) => {
       const principal = identify.of(request);
-      const { agent, open, limit, before } = request.query;
+      const { agent, open, limit, before, q } = request.query;
       if (principal.kind === 'agent' && agent !== undefined && agent !== principal.agent) {
         throw new Refusal('forbidden', 'An agent may list its own actions only.', 'agent');
       }
@@ -40,19 +40,7 @@ export function listRoute(
         ...(open === undefined ? {} : { open }),
         ...(before === undefined ? {} : { before }),
       };
-      return listPage(record, filter);
+      return findActions(record, filter, q);
     },
   );
-}
-
-async function listPage(record: ActionRecord, filter: ActionFilter): Promise<z.infer<typeof listSchema>> {
-  const ids = await record.listActions(filter);
-  const actions: ActionSummaryBody[] = [];
-  const unreadable: string[] = [];
-  for (const [index, statements] of (await record.ofActions(ids)).entries()) {
-    const view = statements instanceof Refusal ? undefined : viewAction(statements);
-    if (statements instanceof Refusal) unreadable.push(ids[index] ?? '');
-    else if (view !== undefined) actions.push(toSummary(view));
-  }
-  return { actions, unreadable, next: ids.length < filter.limit ? null : (ids.at(-1) ?? null) };
 }

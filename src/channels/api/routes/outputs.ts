@@ -2,8 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { Refusal } from '../../../core/errors.js';
+import { requireNotFrozen } from '../../../enforcement/frozen.js';
 import { openArtefact, type OpenedArtefact } from '../../../operations/artefacts.js';
+import type { Policy } from '../../../policy/policy.js';
 import { viewAction, type ActionView } from '../../../record/action-view.js';
+import { scopesOver } from '../../../record/freezes.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
 import { AGENT, WORKLOAD } from '../api-description.js';
 import { nameOf, requireSight } from '../principals.js';
@@ -11,6 +14,7 @@ import { withProblems, type Identify } from '../route-parts.js';
 import { actionParamsSchema } from '../schemas.js';
 
 export interface OutputRoutesOptions {
+  policy: () => Policy;
   record: ActionRecord;
   artefactsDir: string;
   identify: Identify;
@@ -30,7 +34,7 @@ const FILE_CONTENT = Object.fromEntries(
 /** The agent that asked fetches the output, until its retention time; each fetch is on record before the first byte. */
 export function outputRoutes(
   scope: FastifyInstance,
-  { record, artefactsDir, identify, clock }: OutputRoutesOptions,
+  { policy, record, artefactsDir, identify, clock }: OutputRoutesOptions,
 ): void {
   scope.withTypeProvider<ZodTypeProvider>().get(
     '/actions/:actionId/output',
@@ -50,6 +54,7 @@ export function outputRoutes(
       const { actionId } = request.params;
       const principal = identify.of(request);
       const view = requireSight(principal, viewAction(await record.ofAction(actionId)));
+      requireNotFrozen(await record.freezesOf(scopesOver(view.request)), view.request, policy().directory);
       const { artefact, fileName, stream } = await openOutput(artefactsDir, view, clock());
       try {
         const body = { by: nameOf(principal), artefactDigest: artefact.sha256, fetchedAtMs: clock() };

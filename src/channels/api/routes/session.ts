@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { Refusal } from '../../../core/errors.js';
+import { RETURN_TO } from '../../../core/return-to.js';
 import type { Policy } from '../../../policy/policy.js';
 import { SESSION } from '../api-description.js';
 import { unauthenticated } from '../oidc-issuer.js';
@@ -36,9 +37,6 @@ const sessionBodySchema = z
     csrf: z.string().describe('Send it as `X-Countersign-Csrf` with whatever changes something.'),
   })
   .meta({ id: 'Session' });
-
-/** Where a sign-in may lead back to: our own pages, nothing else. */
-const RETURN_TO = /^\/(?:queue|actions|view\/[0-9A-Za-z]{26})?(?:\?[\w.~%&=+-]{0,500})?$/;
 
 const signInQuerySchema = z.object({
   returnTo: z.string().regex(RETURN_TO, 'must be the path of a page here').default('/'),

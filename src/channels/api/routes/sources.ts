@@ -6,6 +6,7 @@ import { Refusal } from '../../../core/errors.js';
 import { digestSchema } from '../../../core/schemas/primitives.js';
 import { requireNotFrozen } from '../../../enforcement/frozen.js';
 import type { Policy } from '../../../policy/policy.js';
+import { scopesOver } from '../../../record/freezes.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
 import { SOURCE_LIMITS, type SourceUploads } from '../../../record/source-uploads.js';
 import { AGENT, WORKLOAD } from '../api-description.js';
@@ -59,7 +60,8 @@ export function sourcesRoute(raw: FastifyInstance, { policy, record, sources, id
       if (bytes.length === 0) throw new Refusal('body_malformed', 'The body is empty.');
       const principal = identify.of(request);
       if (principal.kind !== 'agent') throw new Refusal('forbidden', 'Only agents upload sources.', 'Authorization');
-      requireNotFrozen(await record.freezesOf(principal.agent), principal.agent, policy().directory);
+      const subject = { agent: principal.agent, operation: null };
+      requireNotFrozen(await record.freezesOf(scopesOver(subject)), subject, policy().directory);
       await sources.put(principal.agent, sha256.data, bytes);
       return { sha256: sha256.data, bytes: bytes.length };
     },

@@ -24,6 +24,8 @@ export function submitRoute(raw: FastifyInstance, { intake }: { intake: Intake }
           'The body is the DSSE envelope around the signed request, whose signature is the authentication; beside it may stand ' +
           'the log that the request names. At most 655,360 bytes. ' +
           'The action id inside is the idempotency key: the same envelope again is answered the same and starts nothing twice. ' +
+          'While an action of the agent is open, another request of it for the same operation with the same parameters joins it: ' +
+          'the answer names that action, and `joined` is true. ' +
           'An agent without a key sends its bearer token and, as `request`, the plain request. With either may come the ' +
           'tokens of at most 5 people who prompted or scheduled it; they are verified and dropped.',
         tags: ['actions'],
@@ -38,9 +40,9 @@ export function submitRoute(raw: FastifyInstance, { intake }: { intake: Intake }
       if (Array.isArray(idempotencyKey))
         throw new Refusal('field_invalid', 'Send one Idempotency-Key.', 'Idempotency-Key');
       const token = workloadTokenIn(request);
-      const { actionId, requestDigest } = await intake.submit({ body, token, idempotencyKey, address: request.ip });
-      void reply.code(202).header('location', `/v1/actions/${actionId}`);
-      return { actionId, requestDigest, state: 'preparing' as const };
+      const submitted = await intake.submit({ body, token, idempotencyKey, address: request.ip });
+      void reply.code(202).header('location', `/v1/actions/${submitted.actionId}`);
+      return { ...submitted, state: 'preparing' as const };
     },
   );
 }

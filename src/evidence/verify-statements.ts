@@ -1,11 +1,12 @@
-import { payloadDigest, readPayload, type Envelope, type PublicKey } from '../../src/core/dsse.js';
-import { Refusal } from '../../src/core/errors.js';
-import { digestOf } from '../../src/core/json.js';
-import type { Keyring } from '../../src/core/keyring.js';
-import { predicateTypeOf, statementBodySchemas, type StatementKind } from '../../src/core/schemas/statements.js';
-import { viewAction, type ActionView } from '../../src/record/action-view.js';
-import { allOf, type AnyRecorded } from '../../src/record/record.js';
-import { createStatementVerifier } from '../../src/record/verify-statement.js';
+import { payloadDigest, readPayload, type Envelope } from '../core/dsse.js';
+import { Refusal } from '../core/errors.js';
+import { digestOf } from '../core/json.js';
+import type { Keyring } from '../core/keyring.js';
+import { predicateTypeOf, statementBodySchemas, type StatementKind } from '../core/schemas/statements.js';
+import type { AgentSigners } from '../directory/agent-signers.js';
+import { viewAction, type ActionView } from '../record/action-view.js';
+import { allOf, type AnyRecorded } from '../record/record.js';
+import { createStatementVerifier } from '../record/verify-statement.js';
 
 /** One thing that was checked, as a sentence. */
 export interface StatementCheck {
@@ -19,17 +20,22 @@ export interface StatementsVerdict {
   checks: StatementCheck[];
 }
 
-export interface Verifying {
+export interface Verifying extends AgentSigners {
   actionId: string;
   keyring: Keyring;
-  agentKey: (agent: string) => PublicKey | undefined;
-  /** Whether the bundle lists the agent without a key, so that the gateway signs for it. Default: no agent. */
-  signsByIntake?: (agent: string) => boolean;
 }
 
 /** Checks the statements about one action: each by itself, and that together they tell one story. */
 export function verifyStatements(envelopes: readonly Envelope[], verifying: Verifying): StatementsVerdict {
-  const { recorded, faults } = verifyEach(envelopes, verifying);
+  return judgeStatements(envelopes, verifyEach(envelopes, verifying), verifying);
+}
+
+/** The same of what `verifyEach` found. */
+export function judgeStatements(
+  envelopes: readonly Envelope[],
+  { recorded, faults }: ReturnType<typeof verifyEach>,
+  verifying: Pick<Verifying, 'actionId'>,
+): StatementsVerdict {
   const signed = {
     ok: envelopes.length > 0 && faults.length === 0,
     what: `${String(recorded.length)} of ${String(envelopes.length)} statements are signed by a key that may say so`,
@@ -41,11 +47,12 @@ export function verifyStatements(envelopes: readonly Envelope[], verifying: Veri
   return { actionId: verifying.actionId, ok: checks.every(({ ok }) => ok), checks };
 }
 
-function verifyEach(
+/** Judges each statement by itself. `faults` tell, a sentence each, of those that are not valid. */
+export function verifyEach(
   envelopes: readonly Envelope[],
-  { actionId, keyring, agentKey, signsByIntake }: Verifying,
+  { actionId, keyring, ...agents }: Verifying,
 ): { recorded: AnyRecorded[]; faults: string[] } {
-  const verify = createStatementVerifier({ keyring: () => keyring, agentKey, ...(signsByIntake && { signsByIntake }) });
+  const verify = createStatementVerifier({ keyring: () => keyring, ...agents });
   const recorded: AnyRecorded[] = [];
   const faults: string[] = [];
   for (const [index, envelope] of envelopes.entries()) {
@@ -99,7 +106,7 @@ function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): Stat
     },
     {
       ok: !ran || view.quorum?.filled === true,
-      what: ran ? 'It ran, and its plan was filled by distinct people' : 'It did not run',
+      what: ran ? 'It ran, and its plan was filled by distinct people' : 'No statement here says that it ran',
     },
     {
       ok: open.length === 0,
@@ -124,7 +131,7 @@ function checkProvenance(recorded: readonly AnyRecorded[]): StatementCheck[] {
 
 function checkReceipt(recorded: readonly AnyRecorded[]): StatementCheck[] {
   const receipt = allOf(recorded, 'receipt').at(-1);
-  if (receipt === undefined) return [{ ok: true, what: 'There is no receipt yet: the action has not ended' }];
+  if (receipt === undefined) return [{ ok: true, what: 'No receipt is here, which would say what else must be' }];
   const there = new Set(recorded.map(({ envelope }) => payloadDigest(envelope)));
   const missing = receipt.body.statements.filter((digest) => !there.has(digest));
   const what =

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream, existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { connectAsPerson } from '../connect.js';
+import { UsageError } from '../exit-codes.js';
+import { report, type CommandHost, type GlobalOptions } from '../host.js';
+
+interface EvidenceOptions extends GlobalOptions {
+  out?: string;
+}
+
+export function addEvidence({ program, context }: CommandHost): void {
+  program
+    .command('evidence')
+    .description('Fetch all about an action in one file, which anybody can check offline: see countersign verify.')
+    .argument('<id>', "the action's id")
+    .option('-o, --out <file>', 'where to put it; must not be there yet (default: <id>.evidence.json)')
+    .action(async (actionId: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<EvidenceOptions>();
+      const path = options.out ?? `${actionId}.evidence.json`;
+      if (existsSync(path)) throw new UsageError(`--out: ${path} is already there.`);
+      const api = await connectAsPerson(context, options);
+      const written = await writeWhole(await api.evidence(actionId), path);
+      report(context, options, { actionId, path, ...written }, () => [
+        `${path}  ${String(written.bytes)} bytes, SHA-256 ${written.sha256}`,
+        `It holds the policy and the directory of people whole. Check it: countersign verify ${path} --root <key>`,
+      ]);
+    });
+}
+
+/** Into a file that only this user can read, and that is there only once it is complete. */
+async function writeWhole(
+  source: ReadableStream<Uint8Array>,
+  path: string,
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  const part = `${path}.part`;
+  try {
+    await pipeline(source, measure, createWriteStream(part, { flags: 'w', mode: 0o600 }));
+    await rename(part, path);
+    return { bytes, sha256: hash.digest('hex') };
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}

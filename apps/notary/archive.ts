@@ -1,0 +1,104 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
+import { decodeHistory } from '../../src/codec/decode-history.js';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import type { Archivist, FetchedHistory } from '../../src/evidence/archive.js';
+import type { ArchivedContents } from '../../src/evidence/archived-contents.js';
+import { runningWorkflows, statusOf } from './interrupted.js';
+
+// An archive takes a few calls to Temporal, Vault and the record: the rest is done in the next pass.
+const MAX_A_PASS = 200;
+
+export interface ArchivePassOptions {
+  client: Client;
+  codec: Pick<PayloadCodec, 'decode'>;
+  archived: Pick<ArchivedContents, 'actionsWithout'>;
+  archivist: Archivist;
+  onInternal: (error: unknown) => void;
+}
+
+/**
+ * Makes the pass that archives what has ended: after the run has closed, so that the whole history is there, and never in
+ * the way of the action.
+ * @returns how many were archived.
+ */
+export function createArchivePass({
+  client,
+  codec,
+  archived,
+  archivist,
+  onInternal,
+}: ArchivePassOptions): () => Promise<number> {
+  // All receipts up to here have an archive: they need not be looked through again.
+  let done = 0;
+  // Where the next pass goes on: actions that cannot be archived, however many, must not keep the others from it.
+  let next = 0;
+  const told = new Set<string>();
+  return async () => {
+    await archivist.keepPolicyInForce();
+    const after = Math.max(done, next);
+    const found = await archived.actionsWithout(after, MAX_A_PASS);
+    const last = found.at(-1);
+    next = last === undefined || found.length < MAX_A_PASS ? 0 : last.sequence;
+    if (last === undefined) return 0;
+    const running = await runningWorkflows(client);
+    let count = 0;
+    let firstLeft: number | null = null;
+    for (const { actionId, sequence } of found) {
+      try {
+        // The list is a moment old, in both directions.
+        const isOver = !running.has(workflowIdOf(actionId)) && (await hasEnded(client, actionId));
+        if (isOver) await archivist.archive(actionId, await fetchHistories(client, codec, actionId));
+        if (isOver) count += 1;
+        else firstLeft ??= sequence;
+      } catch (error) {
+        firstLeft ??= sequence;
+        // Tried again at each round; told once.
+        if (!told.has(actionId)) onInternal(error);
+        told.add(actionId);
+      }
+    }
+    // Only what follows on what is done already: a later round comes back to what this one passed over.
+    if (after === done) done = firstLeft === null ? last.sequence : firstLeft - 1;
+    return count;
+  };
+}
+
+/** Also when Temporal no longer knows it: then there is nothing to wait for. */
+async function hasEnded(client: Client, actionId: string): Promise<boolean> {
+  const status = await statusOf(client, workflowIdOf(actionId));
+  return status !== 'unknown' && status !== 'RUNNING' && status !== 'PAUSED';
+}
+
+/** Of every run under the action's id, oldest first: a reset ends one and begins another. */
+async function fetchHistories(
+  client: Client,
+  codec: Pick<PayloadCodec, 'decode'>,
+  actionId: string,
+): Promise<FetchedHistory[]> {
+  const workflowId = workflowIdOf(actionId);
+  if ((await statusOf(client, workflowId)) === 'none') return [];
+  const runs = new Map<string, number>();
+  // Ids of ours have no quotes in them.
+  for await (const { runId, startTime } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
+    runs.set(runId, startTime.getTime());
+  const newest = await client.workflow.getHandle(workflowId).describe();
+  runs.set(newest.runId, newest.startTime.getTime());
+  const oldestFirst = [...runs].sort(([, one], [, other]) => one - other).map(([runId]) => runId);
+  const histories: FetchedHistory[] = [];
+  for (const runId of oldestFirst) {
+    const handle = client.workflow.getHandle(workflowId, runId);
+    histories.push(await fetchHistory(handle, codec, { namespace: client.options.namespace, workflowId, runId }));
+  }
+  return histories;
+}
+
+async function fetchHistory(
+  handle: WorkflowHandle,
+  codec: Pick<PayloadCodec, 'decode'>,
+  { namespace, workflowId, runId }: { namespace: string; workflowId: string; runId: string },
+): Promise<FetchedHistory> {
+  const { history } = await decodeHistory(codec, { namespace, workflowId, history: await handle.fetchHistory() });
+  // As protobuf writes it: numbers of 64 bits as texts, bytes in base64, which Temporal's own tools read.
+  return { runId, json: JSON.stringify(history), events: history.events?.length ?? 0 };
+}

@@ -1,0 +1,1 @@
+export { policyChange as operation } from './policy-change/policy-change.js';

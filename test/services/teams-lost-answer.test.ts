@@ -1,0 +1,56 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createMessageStore } from '../../src/channels/message/message-store.js';
+import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
+import { textOf } from '../fakes/teams/fake-teams.js';
+import { startTeamsGateway, type TeamsGateway } from '../fakes/teams/teams-gateway.js';
+import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
+import { ACTION_ID, doneView } from '../unit/slack/views.js';
+import { ADA, teamsIds } from '../unit/teams/views.js';
+
+let database: MessageDatabase;
+let gateway: TeamsGateway;
+let message: FakeTeamsMessage;
+
+beforeAll(async () => {
+  database = await createMessageDatabase(inject('services').postgres.adminUrl);
+});
+afterAll(() => database.stop());
+beforeEach(async () => {
+  await database.pool.query('truncate countersign.channel_messages, countersign.teams_conversations');
+  gateway = await startTeamsGateway(database.pool);
+  message = await gateway.post();
+});
+afterEach(() => gateway.stop());
+
+/** What whoever clicked reads first. */
+async function press(): Promise<string> {
+  const answer = await gateway.teams.click(gateway.url, { message, button: 'approve', aadObjectId: ADA });
+  const { value } = (await answer.json()) as { value: Card | string };
+  return typeof value === 'string' ? value : (textOf(value).split('\n')[0] ?? '');
+}
+
+describe('a click on a message whose post got no answer', () => {
+  const forget = (sql: string): Promise<unknown> =>
+    database.pool.query(`update countersign.channel_messages set ${sql} where action_id = $1`, [ACTION_ID]);
+
+  it('counts, and that message is kept from now on', async () => {
+    await forget("state = 'unclear', message_ts = null");
+    expect(await press()).toContain('Your approval counts');
+    expect(gateway.decided).toHaveLength(1);
+    await gateway.channel.announce('concluded', doneView(), 0);
+    const messages = gateway.teams.state.messages(teamsIds.channel).filter(({ thread }) => thread === null);
+    expect(messages.map(({ card }) => textOf(card).split(':')[0])).toEqual(['✅ Done']);
+  });
+
+  it('counts when another was posted since; this one is taken out of use', async () => {
+    const { id } = message;
+    await forget("state = 'absent', message_ts = null");
+    const kept = await gateway.post();
+    expect(kept.id).not.toBe(id);
+    expect(await press()).toContain('Your approval counts');
+    expect(gateway.decided).toHaveLength(1);
+    expect(textOf(gateway.teams.state.message(teamsIds.channel, id).card)).toContain('posted twice');
+    const posted = await createMessageStore(database.pool).shown('teams', ACTION_ID, 'message');
+    expect(posted).toMatchObject([{ ts: kept.id }]);
+  });
+});
