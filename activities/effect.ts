@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { effectsFor, lackOfRoom } from '../src/budgets/room.js';
 import { OutcomeUnknown, Refusal, ServiceFault } from '../src/core/errors.js';
 import type { JsonObject } from '../src/core/json.js';
 import type { Outcome } from '../src/core/schemas/action.js';
@@ -8,7 +9,8 @@ import { requireNoAlarm } from '../src/enforcement/alarmed.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { askedOf } from '../src/operations/asked.js';
-import { latest, type AnyDraft } from '../src/record/record.js';
+import type { BeginCondition } from '../src/record/claims.js';
+import { latest, type AnyDraft, type Record } from '../src/record/record.js';
 import type { OpenedLease } from '../src/vault/leases.js';
 import type { Watched } from './freeze-watch.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
@@ -63,9 +65,10 @@ export async function runEffect(
 /** Nobody else begins it, it has not ended meanwhile, and it was not frozen since it was judged. */
 async function beginEffect(
   { claims, record, policy, clock }: ExecuteDependencies,
-  { request, requestDigest, plan }: Judgement,
+  judged: Judgement,
   attempt: number,
 ): Promise<void> {
+  const { request, requestDigest, plan } = judged;
   const { actionId } = request.body;
   const stops = await readStops(record, request.body);
   requireNotFrozen(stops.freezes, request.body, policy().directory);
@@ -73,7 +76,7 @@ async function beginEffect(
   if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   }
-  if (!(await claims.beginEffect(actionId, EXECUTE_STEP, attempt))) {
+  if (!(await claims.beginEffect(actionId, EXECUTE_STEP, attempt, withinBudgets(record, judged)))) {
     throw new Refusal(
       'already_claimed',
       'Another attempt has begun this effect, or the action has ended since: it is not begun.',
@@ -81,6 +84,24 @@ async function beginEffect(
   }
   const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
   await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP }]);
+}
+
+/**
+ * Counted anew where no other effect of this operation can begin meanwhile: two that fit alone need not fit together.
+ * One lock for all of them, for a budget of an agent and one of a target may count the same effect.
+ */
+function withinBudgets(
+  record: Pick<Record, 'effectsWithin'>,
+  { request, plan, operation, target, params }: Judgement,
+): BeginCondition | undefined {
+  const { budgets } = plan.plan;
+  if (budgets === undefined) return undefined;
+  const { actionId, agent } = request.body;
+  const action = { actionId, agent, target: target.name, operation, params };
+  return {
+    lock: `budget/${operation.name}`,
+    refuses: async () => lackOfRoom(budgets, action, await effectsFor(record, budgets)),
+  };
 }
 
 function succeeded(result: JsonObject): Outcome {

@@ -31,6 +31,7 @@ import { riskOf } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
 import { translated } from './failures.js';
 import { heartbeating } from './heartbeat.js';
+import { withinBudgets } from './within-budgets.js';
 import { createRecall, type RecallPast } from './past.js';
 
 export interface PrepareDependencies {
@@ -170,9 +171,10 @@ async function statePreviewAndPlan(
   { record, clock }: PrepareDependencies,
   policy: Policy,
   admitted: Admitted,
-  { key, round, provenance, shown }: ToState,
+  { key, round, provenance, shown: found }: ToState,
 ): Promise<Planned> {
   const { request, requestDigest } = admitted;
+  const shown = await withinBudgets(record, policy, admitted, { shown: found, nowMs: clock() });
   const { actionId } = request;
   const body: StatementBody<'preview'> = { round, requestDigest, ...shown, gatheredAtMs: clock() };
   // What the record answers counts: a worker that died here before left a preview, and the plan must be of that one.

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { REFUSALS_PER_ACTION, type Refusals } from '../src/channels/refusals.js';
+import { effectsFor } from '../src/budgets/room.js';
 import type { AssuranceSettings } from '../src/core/assurance.js';
 import type { ExecuteActivities, RunResult, RunUnderLeaseInput } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
@@ -15,7 +16,7 @@ import type { OperationCatalog, OperationHost } from '../src/operations/operatio
 import type { Policy } from '../src/policy/policy.js';
 import type { Claims } from '../src/record/claims.js';
 import type { KeptContents } from '../src/record/contents.js';
-import { latest, type Record } from '../src/record/record.js';
+import { allOf, latest, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
 import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
@@ -81,6 +82,7 @@ async function judgeAndRun(
   // Once the effect has begun there is nothing left to judge: only its outcome to find out.
   const begun = latest(statements, 'effect') !== undefined;
   const request = latest(statements, 'request')?.body;
+  const plan = allOf(statements, 'plan').findLast(({ body }) => body.round === round)?.body.plan;
   const judged = begun
     ? null
     : await judge({
@@ -91,6 +93,7 @@ async function judgeAndRun(
         round,
         statements,
         ...(await readStops(record, request)),
+        effects: await effectsFor(record, plan?.budgets),
         nowMs: dependencies.clock(),
       });
   const claim = await claims.claim(actionId, EXECUTE_STEP, runId);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { visibleJson, visibleText } from '../../src/core/visible-text.js';
 import { addAlarms } from './commands/alarms.js';
 import { addApprove } from './commands/approve.js';
+import { addBudgets } from './commands/budgets.js';
 import { addClear } from './commands/clear.js';
 import { addDeny } from './commands/deny.js';
 import { addDev } from './commands/dev.js';
@@ -59,6 +60,7 @@ const COMMANDS = [
   addFreeze,
   addFreezes,
   addUnfreeze,
+  addBudgets,
   addSiem,
   addWebhooks,
   addEvidence,

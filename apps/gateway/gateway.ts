@@ -22,6 +22,7 @@ import { createEvidence } from '../../src/evidence/gather.js';
 import { createLedger } from '../../src/ledger/postgres-ledger.js';
 import { assuranceSettings } from '../../src/config/assurance.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
+import { budgetsInForce } from '../../src/budgets/in-force.js';
 import { operations } from '../../src/operations/catalog.gen.js';
 import { loopEvery } from '../loop.js';
 import { createEndedSessions } from '../../src/channels/api/page/ended-sessions.js';
@@ -133,6 +134,7 @@ async function assemble(
     ledger,
     ledgerIsPublic: config.COUNTERSIGN_LEDGER_PUBLIC,
     codec: codecOf(config, runtime),
+    budgets: () => budgetsInForce(policy().budgets(), operations, record),
     siem: () => readSiemStatus({ cursors: createSiemCursors(runtime.pool), ledger, clock }),
     deliveries: createDeliveryLog(runtime.pool),
     workloads: identities.workloads,

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { flagSchema, outcomeSchema, previewSchema, reviewPlanSchema, requestSchema } from '../core/schemas/action.js';
+import {
+  budgetSchema,
+  flagSchema,
+  outcomeSchema,
+  previewSchema,
+  reviewPlanSchema,
+  requestSchema,
+} from '../core/schemas/action.js';
 import { actionIdSchema, digestSchema, recordedEnvelopeSchema, timeMsSchema } from '../core/schemas/primitives.js';
 import type { ActionView } from '../record/action-view.js';
 
@@ -169,6 +176,23 @@ export const incidentPageSchema = z.looseObject({
   /** `before` for the next page; null on the last. */
   next: z.string().nullable(),
 });
+/** Budgets of the policy in force, and how far each is spent. */
+export const budgetListSchema = z.looseObject({
+  budgets: z.array(
+    budgetSchema.loose().extend({
+      permit: z.string(),
+      operation: z.string(),
+      /** Whose it is; null where it counts for all of them, or nothing is spent. */
+      agent: z.string().nullable(),
+      target: z.string().nullable(),
+      /** With what is set aside for what runs; null where it can't be told: then nothing more begins. */
+      spent: z.number().nullable(),
+      left: z.number(),
+    }),
+  ),
+});
+export type BudgetList = z.infer<typeof budgetListSchema>;
+
 /** A page of incidents, newest first. */
 export type IncidentPage = z.infer<typeof incidentPageSchema>;
 

@@ -12,6 +12,7 @@ import {
   alarmsSchema,
   freezesSchema,
   freezeStateSchema,
+  budgetListSchema,
   incidentPageSchema,
   pageSchema,
   statementsSchema,
@@ -26,6 +27,7 @@ import {
   type FreezeList,
   type FreezeState,
   type AlarmAnswer,
+  type BudgetList,
   type IncidentPage,
   type Unfrozen,
   type SiemStatus,
@@ -99,6 +101,8 @@ export interface GatewayApi {
   freezes(): Promise<FreezeList>;
   /** Says that what froze exactly this scope may be lifted. For people. */
   unfreeze(scope: FreezeScope, reason: string): Promise<Unfrozen>;
+  /** Budgets of the policy in force, and how far each is spent. For people. */
+  budgets(filter?: { agent?: string }): Promise<BudgetList>;
   /** How far each SIEM sink lags behind the ledger. For people. */
   siem(): Promise<SiemStatus>;
   /** What became of webhooks, newest first. For people. */
@@ -161,16 +165,14 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const path = `${pathOf(actionId)}/withdrawal`;
       return (await http.json({ method: 'POST', path, body: withdrawal }, withdrawnSchema)).state;
     },
-    incidents: async ({ agent, limit, before } = {}) => {
-      const query = { agent, limit: limit?.toString(), before };
-      return http.json({ method: 'GET', path: '/incidents', query }, incidentPageSchema);
-    },
+    incidents: (filter) => listIncidents(http, filter),
     alarms: async () => (await http.json({ method: 'GET', path: '/alarms' }, alarmsSchema)).alarms,
     clearAlarm: async (digest, reason) => {
       const path = `/alarms/${encodeURIComponent(digest)}/clearance`;
       return http.json({ method: 'POST', path, body: { reason } }, alarmSchema);
     },
     ...freezingOver(http),
+    budgets: (query) => listBudgets(http, query),
     siem: async () => http.json({ method: 'GET', path: '/siem' }, siemStatusSchema),
     webhookDeliveries: async ({ limit, ...filter } = {}) => {
       const query = { ...filter, limit: limit?.toString() };
@@ -197,4 +199,16 @@ function freezingOver(http: GatewayHttp): Pick<GatewayApi, 'freeze' | 'freezes' 
     unfreeze: async (scope, reason) =>
       http.json({ method: 'POST', path: '/unfreezes', body: { scope, reason } }, unfrozenSchema),
   };
+}
+
+function listBudgets(http: GatewayHttp, query: { agent?: string } = {}): Promise<BudgetList> {
+  return http.json({ method: 'GET', path: '/budgets', query }, budgetListSchema);
+}
+
+function listIncidents(
+  http: GatewayHttp,
+  { agent, limit, before }: { agent?: string; limit?: number; before?: string } = {},
+): Promise<IncidentPage> {
+  const query = { agent, limit: limit?.toString(), before };
+  return http.json({ method: 'GET', path: '/incidents', query }, incidentPageSchema);
 }

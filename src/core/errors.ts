@@ -27,6 +27,7 @@ export const REFUSAL_CODES = [
   'action_id_spent',
   'action_id_mismatch',
   'quota_exceeded',
+  'budget_exceeded',
   'already_asked',
   'bundle_invalid',
   'bundle_digest_mismatch',

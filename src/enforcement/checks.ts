@@ -1,3 +1,4 @@
+import { lackOfRoom } from '../budgets/room.js';
 import { lackOfAssurance } from '../core/assurance.js';
 import { open } from '../core/dsse.js';
 import { digestOf } from '../core/json.js';
@@ -198,6 +199,15 @@ export const checks: readonly Check[] = [
       if (!isNoStricter(verdict.plan, laidOut.plan.plan)) {
         throw new ReviewAgain('plan_stricter', 'The policy in force demands more than the plan that was approved.');
       }
+    },
+  },
+  {
+    name: 'the budgets of the plan have room for it',
+    verify({ request, plan, operation, target, params }, { effects }) {
+      const { actionId, agent } = request.body;
+      const action = { actionId, agent, target: target.name, operation, params };
+      const lack = lackOfRoom(plan.plan.budgets, action, effects);
+      if (lack !== null) throw lack;
     },
   },
   {

@@ -4,6 +4,7 @@ import { ReviewAgain } from '../enforcement/evidence.js';
 import { judgeBy } from '../enforcement/judge.js';
 import type { OperationCatalog } from '../operations/operation.js';
 import type { Policy } from '../policy/policy.js';
+import { NO_EFFECTS } from '../record/effects.js';
 import { allOf, latest, type AnyRecorded } from '../record/record.js';
 import type { StatementCheck } from './verify-statements.js';
 
@@ -11,6 +12,7 @@ import type { StatementCheck } from './verify-statements.js';
 export const LEFT_OUT = {
   'neither its agent nor its operation is frozen, nor everything': 'freezes are on record under other actions, or none',
   'no alarm stands that stops approvals': 'alarms are on record under no action',
+  'the budgets of the plan have room for it': 'what they count is on record under other actions',
   'the operation accepts the parameters': 'it is code of the release that ran it',
   'the snapshot names the role that will be leased': 'it is code of the release that ran it',
 } as const;
@@ -48,6 +50,7 @@ export async function judgeAgain({ recorded, policies, operations }: Judging): P
     statements: before,
     freezes: [],
     alarms: [],
+    effects: NO_EFFECTS,
     policy,
     operations,
     // How fresh a sign-in must be is configuration, which no statement names.

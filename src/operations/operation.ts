@@ -89,6 +89,16 @@ export interface OutcomeContext<P, T = Target, C = unknown> extends Asked<P, T> 
 
 export type FoundOutcome = { kind: 'done'; result: JsonObject } | { kind: 'unknown'; message: string };
 
+/** Something that a budget can count of an operation. */
+export interface Counted<P> {
+  /** The most that it may come to, as the parameters bound it: set aside from when it begins until its result is known. */
+  atMost(params: P): number;
+  /** What it came to, by the facts of the effect; null when they do not say: then it stays at the most. */
+  of(result: JsonObject): number | null;
+  /** The parameter that bounds it, e.g. `maxRows`. */
+  boundBy: string;
+}
+
 /**
  * One kind of privileged operation. A new one is one file in `src/operations/` that exports `operation`.
  * @template P parsed parameters
@@ -120,6 +130,8 @@ export interface Operation<P = unknown, T extends TargetBase = Target, C = unkno
    * Policy is asked with those that are there when it runs, as with all others.
    */
   momentaryFlags: readonly string[];
+  /** What budgets can count of it by unit, as `@counts` in the policy schema says, too; every operation counts `actions`. */
+  counts?: Readonly<Record<string, Counted<P>>>;
   /** How long the lease of a preview lasts. At most 100: the activity around it has two minutes. Default 60. */
   previewSeconds?: number;
   /** Read-only: what would happen, and its risks. */

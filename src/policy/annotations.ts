@@ -3,6 +3,7 @@ import { REQUEST_LIMITS, type ReviewPlan } from '../core/schemas/action.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
 import { RESERVED_PLACES } from '../directory/places.js';
+import { readBudgets } from './budgets.js';
 import { formatDuration, parseDuration } from './duration.js';
 import { fillableBy } from './fillable.js';
 
@@ -17,6 +18,7 @@ export const PLAN_ANNOTATIONS = [
   'assurance',
   'freeze',
   'notify',
+  'budget',
 ] as const;
 type PlanAnnotation = (typeof PLAN_ANNOTATIONS)[number];
 
@@ -47,6 +49,7 @@ export function readPlan(
   const pageAfterMs = readPage(annotations['page'], expireAfterMs, report);
   const assurance = readAssurance(annotations['assurance'], report);
   const notify = readNotify(annotations['notify'], directory, report);
+  const budgets = readBudget(annotations['budget'], report);
   const { freeze } = annotations;
   if (freeze !== undefined && freeze !== 'effect_mismatch')
     report('freeze', `@freeze is "${freeze}"; only "effect_mismatch" is known`);
@@ -69,6 +72,7 @@ export function readPlan(
     leaseTtlSeconds,
     assurance,
     ...(freeze !== undefined && { freeze: 'effect_mismatch' as const }),
+    ...(budgets !== undefined && { budgets }),
     ...(notify !== undefined && { notify }),
     policies: [id],
   };
@@ -234,6 +238,11 @@ function readNotify(text: string | undefined, directory: Directory, report: Repo
   }
   if (names.length > 20) report('notify', '@notify names more than 20 places');
   return names.sort();
+}
+
+function readBudget(text: string | undefined, report: Report): ReviewPlan['budgets'] {
+  if (text === undefined) return undefined;
+  return readBudgets(text, (message) => report('budget', message));
 }
 
 function readAssurance(text: string | undefined, report: Report): ReviewPlan['assurance'] | null {

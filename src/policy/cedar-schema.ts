@@ -12,6 +12,8 @@ export interface CheckedSchema {
   operations: string[];
   /** Codes that `@flags` on the operations lists, and that of every operation; null when one of them has no such list. */
   flags: Set<string> | null;
+  /** Units that `@counts` on an operation lists, for budgets; besides `actions`, which every operation counts. */
+  counts: ReadonlyMap<string, readonly string[]>;
 }
 
 const PRINCIPAL_OF: Record<Question, string> = { request: 'Agent', review: 'Agent', approve: 'Person' };
@@ -57,11 +59,19 @@ export function checkSchema(
       add(`does not fit the directory and targets as Countersign sends them: ${messageOf(error)}`);
     return { schema: null, problems };
   }
+  const counts = new Map(
+    operations.map((operation) => [operation, listed(actions[operation]?.annotations?.['counts'] ?? '')]),
+  );
   const lists = operations.map((operation) => actions[operation]?.annotations?.['flags']);
-  const flags = lists.every((list) => list !== undefined)
-    ? new Set([UNTRUSTED_INPUT, ...lists.flatMap((list) => list.split(',').map((code) => code.trim()))])
-    : null;
-  return { schema: { text: source.text, operations, flags }, problems };
+  const flags = lists.every((list) => list !== undefined) ? new Set([UNTRUSTED_INPUT, ...lists.flatMap(listed)]) : null;
+  return { schema: { text: source.text, operations, flags, counts }, problems };
+}
+
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }
 
 function checkAction(

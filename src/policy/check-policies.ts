@@ -1,16 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { ReviewPlan } from '../core/schemas/action.js';
+import type { Budget, ReviewPlan } from '../core/schemas/action.js';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
 import type { Target } from '../targets/targets.js';
 import type { Problem, SourceFile } from '../directory/yaml-source.js';
 import { PLAN_ANNOTATIONS, readPlan } from './annotations.js';
+import { ACTIONS } from './budgets.js';
 import { cedarProblems, type CheckedSchema } from './cedar-schema.js';
 import { knownIds, type Question } from './cedar-entities.js';
 import { splitPolicies, type CedarStatement } from './cedar-text.js';
 import { nestingFaults } from './nesting.js';
+import type { PermitBudgets } from './policy.js';
 
 const CONTEXT_FLAGS = { '.': { left: { Var: 'context' }, attr: 'flags' } };
 
@@ -27,6 +29,8 @@ export interface CheckedPolicies {
   texts: Record<string, string>;
   /** What each permit of the review question demands. */
   plans: Map<string, ReviewPlan>;
+  /** Permits with a budget, each with the operations that it is about. */
+  budgets: PermitBudgets[];
 }
 
 export interface PolicyParts {
@@ -54,13 +58,20 @@ export function checkPolicies(
   if (directory !== null && targets !== null) problems.push(...checkNames(located, knownIds(directory, targets)));
 
   const plans = new Map<string, ReviewPlan>();
+  const budgets: PermitBudgets[] = [];
   for (const policy of located) {
     const checked = checkAnnotations(policy, schema, directory);
     problems.push(...checked.problems);
-    if (checked.plan !== null) plans.set(policy.annotations['id'] ?? '', checked.plan);
+    if (checked.plan === null) continue;
+    const permit = policy.annotations['id'] ?? '';
+    plans.set(permit, checked.plan);
+    if (checked.plan.budgets === undefined || schema === null) continue;
+    const operations = actionsOf(policy, schema).filter((name) => questionOf(name) === 'review');
+    budgets.push({ permit, operations, budgets: checked.plan.budgets });
+    problems.push(...checkUnits(policy, operations, checked.plan.budgets, schema));
   }
   const texts = Object.fromEntries(located.map((policy) => [policy.annotations['id'] ?? '', policy.text]));
-  return { policies: { texts, plans }, problems };
+  return { policies: { texts, plans, budgets }, problems };
 }
 
 function readFile(source: SourceFile): { policies: Located[]; problems: Problem[] } {
@@ -231,14 +242,37 @@ function checkAnnotations(
   return { plan: read.plan, problems };
 }
 
+/** A unit that an operation does not count could never be exceeded. */
+function checkUnits(
+  policy: Located,
+  operations: readonly string[],
+  budgets: readonly Budget[],
+  { counts }: CheckedSchema,
+): Problem[] {
+  return operations.flatMap((operation) => {
+    const known = [ACTIONS, ...(counts.get(operation) ?? [])];
+    return budgets
+      .filter(({ unit }) => !known.includes(unit))
+      .map(({ unit }) => ({
+        at: at(policy, 'budget'),
+        message: `@budget counts "${unit}" of ${operation}; ${suggest(unit, known, 'it')} (@counts in the schema)`,
+      }));
+  });
+}
+
 /** The questions for which this policy could ever hold. */
 function questionsOf(policy: Located, schema: CheckedSchema): Set<Question> {
+  return new Set(actionsOf(policy, schema).map(questionOf));
+}
+
+/** Names of Cedar's actions for which this policy could ever hold. */
+function actionsOf(policy: Located, schema: CheckedSchema): string[] {
   const { action } = policy.json;
   // Most policies name their one action; Cedar would read the whole schema again for each of them.
-  if (action.op === '==' && 'entity' in action) return new Set([questionOf(idOf(action.entity))]);
+  if (action.op === '==' && 'entity' in action) return [idOf(action.entity)];
   const answer = cedar.getValidRequestEnvsPolicy(policy.text, schema.text);
-  if (answer.type === 'failure') return new Set();
-  return new Set(answer.actions.map((name) => questionOf(/^Action::"(.*)"$/.exec(name)?.[1] ?? '')));
+  if (answer.type === 'failure') return [];
+  return [...new Set(answer.actions.map((name) => /^Action::"(.*)"$/.exec(name)?.[1] ?? ''))];
 }
 
 function questionOf(action: string): Question {

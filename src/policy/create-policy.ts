@@ -56,6 +56,7 @@ export function createPolicy(sources: PolicySources): Policy {
     directory,
     target: (name) => targets.get(name),
     targets: () => [...targets.values()],
+    budgets: () => policies.budgets,
     approverGroups: () => groupsIn([...policies.plans.values()]),
 
     mayRequest(question) {

@@ -1,7 +1,7 @@
 import type { Directory, Provenance } from '../directory/directory.js';
 import type { Target } from '../targets/targets.js';
 import type { RefusalCode } from '../core/errors.js';
-import type { Flag, ReviewPlan, TargetRef } from '../core/schemas/action.js';
+import type { Budget, Flag, ReviewPlan, TargetRef } from '../core/schemas/action.js';
 
 /** What policy is asked about. */
 export interface PolicyQuestion {
@@ -45,6 +45,14 @@ export type Verdict = { allowed: true; policies: string[] } | PolicyRefusal;
 /** The answer to "is it reviewed, by whom?". An automatic one is a plan without stages. */
 export type ReviewVerdict = { allowed: true; plan: ReviewPlan } | PolicyRefusal;
 
+/** Budgets that one permit names. */
+export interface PermitBudgets {
+  permit: string;
+  /** What the permit is about, and each budget counts for itself. */
+  operations: string[];
+  budgets: Budget[];
+}
+
 /** A loaded, verified policy bundle: Cedar policies, schema, directory and targets of one digest. */
 export interface Policy {
   /** SHA-256 over the bundle's files; and its number in the chain of bundles. */
@@ -54,6 +62,8 @@ export interface Policy {
   targets(): Target[];
   /** Groups that some permit lets decide, at once or by an escalation, sorted. */
   approverGroups(): string[];
+  /** Of all permits that name some. */
+  budgets(): PermitBudgets[];
   /** May this agent ask for this at all? Asked before anything touches the target. */
   mayRequest(question: PolicyQuestion): Verdict;
   /** With the flags known: forbidden, automatic, or by whom reviewed. The strictest union of all determining permits. */

@@ -1,5 +1,6 @@
 import type { ReviewPlan } from '../core/schemas/action.js';
 import { canonicalJson } from '../core/json.js';
+import { allBudgets, describeBudget } from './budgets.js';
 import { formatDuration } from './duration.js';
 import { DEFAULT_PLACE } from '../directory/places.js';
 
@@ -7,7 +8,7 @@ import { DEFAULT_PLACE } from '../directory/places.js';
  * What all of several plans demand together. It never lets anyone approve whom one of them would not:
  * per group the larger quorum; an escalation only if every reviewed plan has that group, at the latest of their times;
  * reminder, page, expiry and lease the shortest; automatic only if all are; a fresh sign-in and a freeze if one of them says so;
- * people are told in all places of all of them.
+ * people are told in all places of all of them; every budget of any of them holds.
  * @throws RangeError for no plans: nothing demanded is not the same as nothing known.
  */
 export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
@@ -17,6 +18,7 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
     quorums.set(stage.group, Math.max(stage.quorum, quorums.get(stage.group) ?? 0));
   }
   const pages = plans.flatMap((plan) => plan.pageAfterMs ?? []);
+  const budgets = allBudgets(plans.map((plan) => plan.budgets));
   const reminders = plans.flatMap((plan) => plan.remindAfterMs ?? []);
   return {
     stages: [...quorums].map(([group, quorum]) => ({ group, quorum })).sort(byGroup),
@@ -27,6 +29,7 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
     leaseTtlSeconds: Math.min(...plans.map((plan) => plan.leaseTtlSeconds)),
     assurance: plans.some((plan) => plan.assurance === 'web') ? 'web' : 'any',
     ...(plans.some((plan) => plan.freeze !== undefined) && { freeze: 'effect_mismatch' as const }),
+    ...(budgets !== undefined && { budgets }),
     ...(plans.some((plan) => plan.notify !== undefined) && { notify: allPlaces(plans) }),
     policies: [...new Set(plans.flatMap((plan) => plan.policies))].sort(),
   };
@@ -43,7 +46,8 @@ export function isNoStricter(now: ReviewPlan, approved: ReviewPlan): boolean {
 /** The plan in one line for people. */
 export function describePlan(plan: ReviewPlan): string {
   const freeze = plan.freeze === undefined ? '' : '; an effect other than declared freezes the agent';
-  const lease = `lease ${formatDuration(plan.leaseTtlSeconds * 1_000)}${freeze}`;
+  const budgets = plan.budgets === undefined ? '' : `; at most ${plan.budgets.map(describeBudget).join(' and ')}`;
+  const lease = `lease ${formatDuration(plan.leaseTtlSeconds * 1_000)}${freeze}${budgets}`;
   const expiry = formatDuration(plan.expireAfterMs);
   if (plan.stages.length === 0) return `Automatic, without review; must begin within ${expiry}; ${lease}.`;
   const reviewers = plan.stages.map((stage) => `${String(stage.quorum)} of ${stage.group}`).join(' and ');

@@ -1,3 +1,5 @@
+import type { Refusal } from '../core/errors.js';
+
 /** A child token's row, written before anyone can use the token. */
 export interface LeaseRow {
   accessor: string;
@@ -33,6 +35,14 @@ export type ClaimAnswer =
   /** The effect began under an earlier attempt: it is never begun again. */
   | { kind: 'effect_begun'; attempt: number };
 
+/** What must hold at the very moment an effect begins, whoever else would begin one. */
+export interface BeginCondition {
+  /** What is locked, over all executors: e.g. `budget/database.export`. */
+  lock: string;
+  /** Why it must not begin; null when it may. What it reads was committed before the lock was had. */
+  refuses(): Promise<Refusal | null>;
+}
+
 /**
  * The uniqueness rows that keep an action to one effect, and the lease table. Append-only tables in PostgreSQL,
  * keyed by action and step, never by run: a reset or a forged run meets the same rows.
@@ -40,8 +50,12 @@ export type ClaimAnswer =
 export interface Claims {
   /** Takes the action's step, or says why not. Serialised per action. */
   claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
-  /** Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record. */
-  beginEffect(actionId: string, step: string, attempt: number): Promise<boolean>;
+  /**
+   * Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record.
+   * @param condition asked first, and nothing that names the same lock begins in between
+   * @throws the Refusal of the condition
+   */
+  beginEffect(actionId: string, step: string, attempt: number, condition?: BeginCondition): Promise<boolean>;
   /** From now on no effect of this action can begin, and no lease be opened. Idempotent. @returns whether an effect had begun before. */
   endAction(actionId: string): Promise<{ effectBegan: boolean }>;
   /** @throws Refusal `action_closed` behind `endAction`: the lease must not be used. */

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import type { ClaimAnswer, Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
+import type { BeginCondition, ClaimAnswer, Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
 import { Refusal } from '../core/errors.js';
 import { ACTION_ENDED } from './postgres/migrations.js';
-import { query, RecordFault, runTransaction } from './postgres/pool.js';
+import { inTransaction, query, RecordFault, runTransaction } from './postgres/pool.js';
 
 interface OpenLeaseRow {
   accessor: string;
@@ -30,6 +30,7 @@ const INSERT_CREDENTIALS = {
 
 /** Claims, effects and the lease table in PostgreSQL. The pool is the caller's, also to end. */
 export function createClaims(pool: pg.Pool): Claims {
+  const oneByOne = createQueue();
   return {
     claim: async (actionId, step, runId) => {
       const taken = await takeStep(pool, actionId, step, runId);
@@ -39,7 +40,12 @@ export function createClaims(pool: pg.Pool): Claims {
       const left = await openLeases(pool, actionId);
       return { ...taken, left: left.filter((lease) => lease.step === step) };
     },
-    beginEffect: (actionId, step, attempt) => beginEffect(pool, actionId, step, attempt),
+    beginEffect: async (actionId, step, attempt, condition) => {
+      const insert = effectSql(actionId, step, attempt);
+      if (condition === undefined) return (await alone(pool, actionId, insert)).rowCount === 1;
+      // Those that wait for the lock hold a connection each, and whoever has it needs another one to read.
+      return oneByOne(() => beginIf(pool, actionId, insert, condition));
+    },
     endAction: (actionId) => endAction(pool, actionId),
     insertLease: (row) => insertLease(pool, row),
     insertCredentials: async (rows) => {
@@ -106,19 +112,45 @@ async function takeStep(
   return { kind: 'claimed', attempt: claimed };
 }
 
-async function beginEffect(pool: pg.Pool, actionId: string, step: string, attempt: number): Promise<boolean> {
+function effectSql(actionId: string, step: string, attempt: number): string {
   const [id, name] = [actionId, step].map((value) => pg.escapeLiteral(value));
   const number = String(Math.trunc(attempt));
-  const { rowCount } = await alone(
-    pool,
-    actionId,
-    `insert into countersign.effects (action_id, step, attempt)
+  return `insert into countersign.effects (action_id, step, attempt)
      select ${id}, ${name}, ${number}
      where ${number} = (select max(attempt) from countersign.claims where action_id = ${id} and step = ${name})
        and not exists (select from countersign.action_ends where action_id = ${id})
-     on conflict (action_id, step) do nothing`,
-  );
-  return rowCount === 1;
+     on conflict (action_id, step) do nothing`;
+}
+
+const LOCK = 'select pg_advisory_xact_lock(hashtextextended($1, 0))';
+
+/** One transaction from the lock to the row: a connection that breaks in between takes both with it. */
+async function beginIf(
+  pool: pg.Pool,
+  actionId: string,
+  insert: string,
+  { lock, refuses }: BeginCondition,
+): Promise<boolean> {
+  const answer = await inTransaction(pool, async (client) => {
+    await client.query('begin isolation level read committed');
+    await client.query(LOCK, [`countersign.${lock}`]);
+    const refusal = await refuses();
+    if (refusal !== null) return refusal;
+    await client.query(LOCK, [claimLock(actionId)]);
+    return (await client.query(insert)).rowCount === 1;
+  });
+  if (answer instanceof Refusal) throw answer;
+  return answer;
+}
+
+/** Runs pieces of work one after the other, in the order in which they came. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work, work);
+    last = next.catch(() => undefined);
+    return next;
+  };
 }
 
 async function endAction(pool: pg.Pool, actionId: string): Promise<{ effectBegan: boolean }> {
@@ -142,12 +174,16 @@ async function alone<Row extends pg.QueryResultRow>(
   actionId: string,
   ...statements: readonly string[]
 ): Promise<pg.QueryResult<Row>> {
-  const lock = pg.escapeLiteral(`countersign.claim/${actionId}`);
+  const lock = pg.escapeLiteral(claimLock(actionId));
   const answers = await runTransaction(pool, [
     `select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`,
     ...statements,
   ]);
   return answers.at(-1) as pg.QueryResult<Row>;
+}
+
+function claimLock(actionId: string): string {
+  return `countersign.claim/${actionId}`;
 }
 
 async function openLeases(pool: pg.Pool, actionId?: string): Promise<OpenLease[]> {

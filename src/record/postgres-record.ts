@@ -21,6 +21,7 @@ import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
 import { readAlarms } from './postgres/read-alarms.js';
 import { readAdoptions } from './postgres/read-adoptions.js';
+import { readEffects } from './postgres/read-effects.js';
 import { readFreezes, readIncidents, readNewestFreezes } from './postgres/read-freezes.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './postgres/statement-rows.js';
 import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
@@ -94,6 +95,7 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     freezesOf: (scopes) => readFreezes(pool, scopes, verify),
     newestFreezes: () => readNewestFreezes(pool, verify),
     alarms: () => readAlarms(pool, verify),
+    effectsWithin: (windowMs) => readEffects(pool, windowMs, verify),
     listIncidents: (filter) => readIncidents(pool, filter, verify),
     verifyChain: (name) => verifyChain(pool, name),
     adoptionsOf: (name) => readAdoptions(pool, name, verify),

@@ -1,6 +1,7 @@
 import type { Envelope } from '../core/dsse.js';
 import type { Refusal } from '../core/errors.js';
 import type { AskedOnce } from './asked-once.js';
+import type { RecentEffects } from './effects.js';
 import type { FreezeScope, Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
 /** A statement to be numbered, chained, signed and stored by the process that makes it. */
@@ -112,6 +113,11 @@ export interface Record {
   newestFreezes(): Promise<FreezeList>;
   /** Alarms that stand, those that were cleared within a week, and what cleared them, oldest first; as `freezesOf`. */
   alarms(): Promise<AnyRecorded[]>;
+  /**
+   * All effects that began within this long, or may have; asked anew each time.
+   * @throws as `ofAction`, also when what ran is not on record or does not verify: then nobody can count it.
+   */
+  effectsWithin(windowMs: number): Promise<RecentEffects>;
   listIncidents(filter: IncidentFilter): Promise<IncidentPage>;
   close(): Promise<void>;
 }

@@ -36,6 +36,7 @@ import { eventRoutes } from './routes/events.js';
 import { evidenceRoute, type EvidenceRouteOptions } from './routes/evidence.js';
 import { freezeRoutes } from './routes/freezes.js';
 import { healthRoutes, type HealthRoutesOptions } from './routes/health.js';
+import { budgetsRoute, type BudgetRouteOptions } from './routes/budgets.js';
 import { incidentRoutes } from './routes/incidents.js';
 import { ledgerProofRoute, ledgerRoutes } from './routes/ledger.js';
 import { listRoute } from './routes/list.js';
@@ -77,6 +78,8 @@ export interface ApiOptions extends HealthRoutesOptions {
     /** `aud` of the tokens that Temporal's UI hands on. */
     audiences: readonly string[];
   };
+  /** What agents may come to together, and how far it is spent. */
+  budgets: BudgetRouteOptions['budgets'];
   /** How far the SIEM was sent the ledger. */
   siem: () => Promise<SiemStatus>;
   /** What became of webhooks. */
@@ -174,6 +177,7 @@ async function apiRoutes(
   eventRoutes(scope, { ...options, watch, sessions, identify, streams: createEventStreams({ closing, clock }) });
   decisionRoutes(scope, { decisions: options.decisions, withdrawals: options.withdrawals, identify });
   incidentRoutes(scope, { record, identify });
+  budgetsRoute(scope, { budgets: options.budgets, identify });
   alarmRoutes(scope, { clearing: options.clearing, identify });
   ledgerProofRoute(scope, { ledger: options.ledger, identify });
   freezeRoutes(scope, { freezing: options.freezing, unfreezing: options.unfreezing, identify });

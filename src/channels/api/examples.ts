@@ -185,6 +185,27 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
   getProof: {
     answers: { 200: `c2sp.org/tlog-proof@v1\nindex 2\n${hash('sibling')}\n${hash('pair')}\n\n${checkpoint}` },
   },
+  listBudgets: {
+    parameters: { agent },
+    answers: {
+      200: {
+        budgets: [
+          {
+            permit: 'prod-export',
+            operation: 'database.export',
+            unit: 'rows',
+            atMost: 2_000_000,
+            windowMs: 86_400_000,
+            per: 'agent',
+            agent,
+            target: null,
+            spent: 65_300,
+            left: 1_934_700,
+          },
+        ],
+      },
+    },
+  },
   listFreezes: { answers: { 200: { freezes: [frozen], unreadable: [] } } },
   freeze: { request: { scope: frozen.scope, reason: frozen.reason }, answers: { 200: frozen } },
   unfreeze: {

@@ -84,6 +84,17 @@ export type Preview = z.infer<typeof previewSchema>;
 export const targetRefSchema = z.strictObject({ kind: nameSchema, name: nameSchema, environment: nameSchema });
 export type TargetRef = z.infer<typeof targetRefSchema>;
 
+/** How much of something may come together within a window that ends now. */
+export const budgetSchema = z.strictObject({
+  /** What is counted: `actions`, or what the operation itself counts, e.g. `rows`. */
+  unit: z.string().regex(/^[a-z][a-z_]{0,39}$/),
+  atMost: z.int().positive(),
+  windowMs: z.int().positive(),
+  /** Whose are counted together: of this operation, those of the same agent, on the same target, or both. */
+  per: z.enum(['agent', 'target', 'agent and target']),
+});
+export type Budget = z.infer<typeof budgetSchema>;
+
 /** What policy demands before an action may run. Canonical: stages by group, escalations by time then group. */
 export const reviewPlanSchema = z.strictObject({
   /** Every stage must be filled, each place by a different person. Empty: automatic, as policy wrote out. */
@@ -99,6 +110,8 @@ export const reviewPlanSchema = z.strictObject({
   assurance: z.enum(['any', 'web']),
   /** What freezes the agent, besides people; absent: nothing. An absent field leaves the digests of older plans as they are. */
   freeze: z.enum(['effect_mismatch']).optional(),
+  /** What actions may come to together, sorted by unit, scope and window; absent: no limit. */
+  budgets: z.array(budgetSchema).min(1).max(200).optional(),
   /** Names of the places where people are told, sorted; absent: the channels' configured ones. */
   notify: z.array(nameSchema).min(1).max(102).optional(),
   /** Ids of the permits that determined this plan, sorted. */

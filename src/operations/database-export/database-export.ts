@@ -4,7 +4,7 @@ import type { Operation } from '../operation.js';
 import { effectFlags, grewSince } from './effect.js';
 import { executeExport } from './execute.js';
 import { findExportOutcome } from './find-outcome.js';
-import { paramsSchema, type DatabaseExportParams } from './params.js';
+import { EXPORT_LIMITS, paramsSchema, type DatabaseExportParams } from './params.js';
 import { previewInSession } from './preview.js';
 import { guardSelect } from './select-guard.js';
 import { withReadOnlySession } from './session.js';
@@ -27,6 +27,15 @@ export const databaseExport: Operation<DatabaseExportParams, PostgresTarget, Dat
     return purpose === 'preview'
       ? databaseLogin({ tokenRole: vault.previewTokenRole, mount: vault.mount, role: vault.previewRole })
       : databaseLogin({ tokenRole: vault.executeTokenRole, mount: vault.mount, role: vault.executeRole });
+  },
+
+  counts: {
+    rows: {
+      // Beyond this many it fails and leaves no file. The planner's guess would bound nothing.
+      atMost: ({ maxRows }) => maxRows ?? EXPORT_LIMITS.rows,
+      of: ({ rows }) => (typeof rows === 'number' ? rows : null),
+      boundBy: 'maxRows',
+    },
   },
 
   momentaryFlags: ['unusual_hour', 'first_time'],

@@ -4,6 +4,7 @@ import { judge } from '../../enforcement/judge.js';
 import { ReviewAgain } from '../../enforcement/evidence.js';
 import { paramsSchema, type PolicyChangeParams } from '../../operations/policy-change/params.js';
 import type { OperationCatalog } from '../../operations/operation.js';
+import { NO_EFFECTS } from '../../record/effects.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord } from '../../record/record.js';
 import { compareBundles } from '../compare/compare-bundles.js';
 import { isNoStricter } from '../review-plan.js';
@@ -92,6 +93,7 @@ async function decide(
     // What stops work at a moment the executor asked for at that moment; a later one undoes no change.
     freezes: [],
     alarms: [],
+    effects: NO_EFFECTS,
     policy: inForce.policy,
     operations,
     assurance: ANY_SIGN_IN,

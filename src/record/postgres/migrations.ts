@@ -14,6 +14,7 @@ import { freezesByPeopleSql } from './freezes-by-people-table.js';
 import { freezesSql } from './freezes-table.js';
 import { governedPolicySql } from './governed-policy-table.js';
 import { joiningSql } from './joining.js';
+import { effectTimesSql } from './read-effects.js';
 import { sourceUploadsSql } from './source-uploads-table.js';
 
 /** SQLSTATE of ours: nothing is leased for an action that has ended. */
@@ -249,6 +250,7 @@ export const migrations: readonly Migration[] = [
   { number: 25, name: 'freezes by people', sql: freezesByPeopleSql },
   { number: 27, name: 'archive', sql: archiveSql },
   { number: 29, name: 'joining', sql: joiningSql },
+  { number: 30, name: 'effects by time', sql: effectTimesSql },
   { number: 31, name: 'held reminders', sql: heldRemindersSql },
   { number: 32, name: 'found messages', sql: adoptMessagesSql },
   { number: 33, name: 'no credential after the proof', sql: () => noCredentialAfterProof },

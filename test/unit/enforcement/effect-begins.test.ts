@@ -6,11 +6,16 @@ import { ServiceFault } from '../../../src/core/errors.js';
 import { judge, type Judgement } from '../../../src/enforcement/judge.js';
 import type { ExecuteContext } from '../../../src/operations/operation.js';
 import type { Policy } from '../../../src/policy/policy.js';
+import type { BeginCondition } from '../../../src/record/claims.js';
+import { NO_EFFECTS, type RecentEffects } from '../../../src/record/effects.js';
 import type { OpenedLease } from '../../../src/vault/leases.js';
+import { begunExport } from './budget-attacks.js';
 import { evidenceOf, honestFacts, loadPolicy } from './evidence.js';
 
+const neverAsked = (): Promise<RecentEffects> => Promise.reject(new Error('No plan has a budget.'));
+
 /** Runs an effect whose credential is on its way to the record, and lists what happened, in order. */
-function run(judged: Judgement, policy: Policy, onRecord: Promise<void>) {
+function run(judged: Judgement, policy: Policy, onRecord: Promise<void>, effectsWithin = neverAsked) {
   const happened: string[] = [];
   const execute = async ({ approved, beginEffect }: ExecuteContext<unknown>) => {
     happened.push('looked');
@@ -21,12 +26,14 @@ function run(judged: Judgement, policy: Policy, onRecord: Promise<void>) {
   const dependencies = {
     policy: () => policy,
     claims: {
-      beginEffect: async () => {
+      beginEffect: async (_id: string, _step: string, _attempt: number, condition?: BeginCondition) => {
+        const refusal = (await condition?.refuses()) ?? null;
+        if (refusal !== null) throw refusal;
         happened.push('begun');
         return true;
       },
     },
-    record: { freezesOf: async () => [], alarms: async () => [], append: async () => [] },
+    record: { freezesOf: async () => [], alarms: async () => [], effectsWithin, append: async () => [] },
     clock: () => judged.plan.openedAtMs + 1,
   } as unknown as ExecuteDependencies;
   const credential = { accessor: 'a', leaseIds: [], username: 'u', material: {}, expiresAtMs: 0, onRecord };
@@ -65,5 +72,17 @@ describe('an effect', () => {
     const { happened, outcome } = run(judged, policy, onRecord);
     await expect(outcome).rejects.toBe(lost);
     expect(happened).toEqual(['looked']);
+  });
+
+  it('is counted against the budgets of its plan at the moment it begins', async () => {
+    const budget = { unit: 'actions', atMost: 1, windowMs: 60_000, per: 'agent' as const };
+    const within = { ...judged.plan, plan: { ...judged.plan.plan, budgets: [budget] } };
+    const begun = [{ ...begunExport(), beganAtMs: judged.plan.openedAtMs }];
+    const spent = async (): Promise<RecentEffects> => ({ atMs: judged.plan.openedAtMs, begun });
+    const refused = run({ ...judged, plan: within }, policy, Promise.resolve(), spent);
+    await expect(refused.outcome).rejects.toMatchObject({ code: 'budget_exceeded' });
+    expect(refused.happened).toEqual(['looked']);
+    const free = run({ ...judged, plan: within }, policy, Promise.resolve(), async () => NO_EFFECTS);
+    await expect(free.outcome).resolves.toMatchObject({ status: 'succeeded' });
   });
 });

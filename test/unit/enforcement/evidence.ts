@@ -9,6 +9,7 @@ import { operations } from '../../../src/operations/catalog.gen.js';
 import { bundleFilesOf, bundleInvalid, readBundleFiles } from '../../../src/policy/bundle-files.js';
 import { checkBundleFiles } from '../../../src/policy/load-bundle.js';
 import type { Policy } from '../../../src/policy/policy.js';
+import type { BegunEffect } from '../../../src/record/effects.js';
 import type { AnyRecorded } from '../../../src/record/record.js';
 import { makeAgentKey, sealedBy } from './agent-key.js';
 
@@ -61,6 +62,8 @@ export interface Facts {
   freezes: AnyBody[];
   /** Alarms and clearances, about no action. */
   alarms: AnyBody[];
+  /** What began within the last day, oldest first. */
+  begun: BegunEffect[];
   receipts: StatementBody<'receipt'>[];
 }
 
@@ -103,6 +106,7 @@ export function honestFacts(policy: Policy): Facts {
     withdrawals: [],
     freezes: [],
     alarms: [],
+    begun: [],
     receipts: [],
   };
   approve(facts, 'ben');
@@ -358,6 +362,7 @@ export function evidenceOf(facts: Facts): Evidence {
     statements,
     freezes: freezesOf(facts),
     alarms: alarmsOf(facts),
+    effects: { atMs: nowMs, begun: facts.begun },
     policy,
     operations,
     assurance,

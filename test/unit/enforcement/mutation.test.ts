@@ -6,6 +6,7 @@ import { judge, judgeBy } from '../../../src/enforcement/judge.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
 import { ALARM_ATTACKS } from './alarm-attacks.js';
 import { ATTACKS } from './attacks.js';
+import { BUDGET_ATTACKS } from './budget-attacks.js';
 import { DECISION_ATTACKS } from './decision-attacks.js';
 import { ASSURANCE_ATTACKS } from './assurance-attacks.js';
 import { DELEGATION_ATTACKS } from './delegation-attacks.js';
@@ -20,6 +21,7 @@ const attacks = [
   ...FREEZE_ATTACKS,
   ...ALARM_ATTACKS,
   ...ASSURANCE_ATTACKS,
+  ...BUDGET_ATTACKS,
 ];
 
 async function forged(forge: (facts: Facts) => void | Promise<void>): Promise<Facts> {
