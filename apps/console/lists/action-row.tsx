@@ -4,7 +4,7 @@ import { StateMark } from '../parts/state.js';
 import { Countdown, When } from '../parts/when.js';
 import { Link, PATHS } from '../routing.js';
 
-export function titleOf({ preview, request }: ActionSummary): string {
+function titleOf({ preview, request }: ActionSummary): string {
   return preview?.summary ?? `${request.operation} by ${request.agent}`;
 }
 

@@ -19,7 +19,6 @@ const RUN_ID = 'run-that-asks';
 const OTHER_REQUEST = digestOf('the request of the other action');
 export const OPENED_AT_MS = Date.UTC(2026, 10, 23, 9);
 export const MINUTE_MS = 60_000;
-
 /** A round on record: what was shown, planned, escalated and decided in it. */
 export interface Round {
   preview: StatementBody<'preview'>;
