@@ -54,9 +54,9 @@ export function outputRoutes(
       const { actionId } = request.params;
       const principal = identify.of(request);
       const view = requireSight(principal, viewAction(await record.ofAction(actionId)));
-      requireNotFrozen(await record.freezesOf(scopesOver(view.request)), view.request, policy().directory);
       const { artefact, fileName, stream } = await openOutput(artefactsDir, view, clock());
       try {
+        requireNotFrozen(await record.freezesOf(scopesOver(view.request)), view.request, policy().directory);
         const body = { by: nameOf(principal), artefactDigest: artefact.sha256, fetchedAtMs: clock() };
         await record.append([{ kind: 'fetch', actionId, requestDigest: view.requestDigest, body }]);
       } catch (error) {
