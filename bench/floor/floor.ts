@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import pg from 'pg';
 import { ulid } from 'ulid';
 import { asAdmin, createDatabase } from '../../apps/devstack/installation/postgres-admin.js';
@@ -48,6 +49,8 @@ export async function startFloor(bed: Bed, defer: (close: () => Promise<unknown>
   const pool = new pg.Pool({ connectionString: recordUrl, max: 8 });
   defer(() => pool.end());
   const record = createBareRecord(pool, await openBareVault(await vaultConfig(bed, 'gateway', 'decision')));
+  // Without the codec: the floor encrypts nothing.
+  const client = new Client({ connection: bed.client.connection, namespace: NAMESPACE });
   return {
     name: 'floor',
     async act() {
@@ -56,12 +59,12 @@ export async function startFloor(bed: Bed, defer: (close: () => Promise<unknown>
       const [signature] = await bed.agent.sign([payloadOf(actionId, 'request')]);
       await record.insert(actionId, ['request'], [Buffer.from(signature ?? []).toString('base64')]);
       const request = payloadOf(actionId, 'request').toString();
-      const handle = await bed.client.workflow.start<typeof floorAction>('floorAction', {
+      const handle = await client.workflow.start<typeof floorAction>('floorAction', {
         workflowId: workflowIdOf(actionId),
         taskQueue: 'floor',
         args: [{ actionId, request }],
       });
-      const { heldAtMs } = await waitUntilHeld(bed.client, handle.workflowId);
+      const { heldAtMs } = await waitUntilHeld(client, handle.workflowId);
       const decidedAtMs = Date.now();
       await record.state(actionId, ['decision']);
       await handle.executeUpdate<string, [unknown], 'decide'>('decide' satisfies (typeof floorDecide)['name'], {
@@ -77,7 +80,7 @@ export async function startFloor(bed: Bed, defer: (close: () => Promise<unknown>
       );
       return groupByAction(rows);
     },
-    historySize: (actionId) => sizeOfHistory(bed.client, workflowIdOf(actionId)),
+    historySize: (actionId) => sizeOfHistory(client, workflowIdOf(actionId)),
   };
 }
 
