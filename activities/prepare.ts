@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
+import { bothDone } from '../src/core/both-done.js';
 import { payloadDigest, type Envelope } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
 import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
@@ -208,12 +209,6 @@ function reopenedBy(
           ...differenceBetween(preview, now.preview, momentaryFlags),
         };
   return { code: refusal.code, message: refusal.message, difference };
-}
-
-/** Waits for both even when one fails: nothing may still be under way when the activity ends. */
-async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
-  await Promise.allSettled([one, other]);
-  return Promise.all([one, other]);
 }
 
 /** @returns once the preview is there, while its lease is being revoked. */

@@ -1,16 +1,43 @@
 // Unpacks Debian packages into a folder. Nothing is installed on the machine: no service starts, no rights are needed.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StepError, run, tail } from './steps.mjs';
+import { StepError, run, step, tail } from './steps.mjs';
 
-/** Whether this machine can fetch Debian packages. */
-export function hasApt() {
-  return existsSync('/usr/bin/apt-get');
+/**
+ * Makes `<services>/<name>` of Debian packages; quick when it is there. A machine without apt-get is told that it has none.
+ * @param {string} services
+ * @param {{ name: string, title: string, size: string, usedBy: string, packages: string[], recipe?: string[],
+ *   finish?: (folder: string) => Promise<void> }} what `recipe`: what else decides the content; `finish` adds to it
+ */
+export async function installDebian(services, { name, title, size, usedBy, packages, recipe = [], finish }) {
+  const version = createHash('sha256')
+    .update([process.arch, ...recipe, ...packages].join(' '))
+    .digest('hex')
+    .slice(0, 16);
+  const folder = join(services, name);
+  if ((await readFile(join(folder, 'version'), 'utf8').catch(() => '')) === version) return;
+  if (!existsSync('/usr/bin/apt-get')) {
+    console.log(`  ${title} for the tests of ${usedBy} comes from Debian packages; this machine has no apt-get.`);
+    return;
+  }
+  await step(`fetching ${title} (about ${size})`, async () => {
+    const fresh = join(services, `${name}-new-${process.pid}`);
+    try {
+      await mkdir(fresh, { recursive: true });
+      await unpackDebian(packages, fresh);
+      await finish?.(fresh);
+      await writeFile(join(fresh, 'version'), version);
+      await rm(folder, { recursive: true, force: true });
+      await rename(fresh, folder);
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+  });
 }
 
-/** Fetches `packages` and unpacks them into `folder`, which must exist. */
-export async function unpackDebian(packages, folder) {
+async function unpackDebian(packages, folder) {
   const fetched = join(folder, 'packages');
   await mkdir(fetched, { recursive: true });
   await download(packages, fetched);

@@ -10,6 +10,7 @@ import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } f
 import type { ActionWorkflows } from './action-workflows.js';
 import { checkApprover } from './approver-check.js';
 import type { DecisionRequest, Decisions } from './decisions.js';
+import { cleanReason } from './person-reason.js';
 import { REFUSALS_PER_ACTION, type Refusals } from './refusals.js';
 
 export interface DecisionsOptions {
@@ -21,9 +22,6 @@ export interface DecisionsOptions {
   assurance: AssuranceSettings;
   clock: () => number;
 }
-
-/** Most characters of a person's reason. */
-const DECISION_REASON_CHARS = 2_000;
 
 type Decided = Recorded<'decision'>;
 
@@ -64,7 +62,8 @@ async function decide(
   statements: readonly AnyRecorded[],
   options: Deciding,
 ): Promise<DecisionAnswer> {
-  const reason = cleanReason(request);
+  const needed = 'A denial needs a reason: the agent and the record are told why.';
+  const reason = cleanReason(request.reason, request.decision === 'deny' ? needed : null);
   const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
   if (sameEvent !== undefined) return answerAgain(request, sameEvent, statements, options);
   requireNoAlarm(await options.alarms, options.policy().directory);
@@ -244,18 +243,6 @@ function isSameEvent({ body }: Decided, { via }: DecisionRequest): boolean {
 function updateIdOf({ channel, subject, eventId }: DecisionRequest['via']): string {
   // The subject, too: two people may happen to use one idempotency key.
   return `${channel}:${subject}:${eventId}`;
-}
-
-function cleanReason({ decision, reason }: DecisionRequest): string {
-  // Controls and lone surrogates: the latter have no canonical JSON.
-  const clean = reason.replace(/(?![\n\t])\p{Cc}|\p{Cs}/gu, '').trim();
-  if (clean === '' && decision === 'deny') {
-    throw new Refusal('reason_missing', 'A denial needs a reason: the agent and the record are told why.', 'reason');
-  }
-  if (clean.length > DECISION_REASON_CHARS) {
-    throw new Refusal('field_invalid', `A reason has at most ${String(DECISION_REASON_CHARS)} characters.`, 'reason');
-  }
-  return clean;
 }
 
 function isEqual(one: string, other: string): boolean {

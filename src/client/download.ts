@@ -1,17 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { access, rename, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { access } from 'node:fs/promises';
 import { Refusal } from '../core/errors.js';
 import type { ActionView } from '../record/action-view.js';
 import type { GatewayApi } from './api.js';
+import { writeWhole, type Written } from './write-whole.js';
 
 /** A file that was fetched whole. */
-export interface Downloaded {
+export interface Downloaded extends Written {
   path: string;
-  bytes: number;
-  sha256: string;
 }
 
 /**
@@ -28,30 +23,12 @@ export async function downloadOutput(api: GatewayApi, action: ActionView, path: 
   if (await exists(path)) {
     throw new Refusal('field_invalid', `${path} is already there; it is not overwritten.`, 'out');
   }
-  const part = `${path}.part`;
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      done(null, chunk);
-    },
+  const written = await writeWhole(await api.output(action.actionId), path, ({ sha256 }) => {
+    if (sha256 === expected) return;
+    const message = `The output that arrived has SHA-256 ${sha256}, the receipt names ${expected}. Nothing was kept.`;
+    throw new Refusal('artefact_corrupt', message);
   });
-  const source = await api.output(action.actionId);
-  try {
-    await pipeline(source, measure, createWriteStream(part, { flags: 'w', mode: 0o600 }));
-    const sha256 = hash.digest('hex');
-    if (sha256 !== expected) {
-      const message = `The output that arrived has SHA-256 ${sha256}, the receipt names ${expected}. Nothing was kept.`;
-      throw new Refusal('artefact_corrupt', message);
-    }
-    await rename(part, path);
-    return { path, bytes, sha256 };
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  return { path, ...written };
 }
 
 async function exists(path: string): Promise<boolean> {

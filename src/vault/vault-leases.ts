@@ -1,3 +1,4 @@
+import { bothDone } from '../core/both-done.js';
 import { Refusal, ServiceFault } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Secret } from '../core/secret.js';
@@ -169,12 +170,6 @@ function asToken(client: VaultClient, token: Secret, lease: OpeningLease): Token
     token,
     accessor: lease.accessor,
   };
-}
-
-/** Waits for both even when one fails: nothing may still be under way when the caller cleans up. */
-async function bothDone<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
-  await Promise.allSettled([one, other]);
-  return Promise.all([one, other]);
 }
 
 async function endLease(

@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { writeWhole } from '../../../src/client/write-whole.js';
 import { connectAsPerson } from '../connect.js';
 import { UsageError } from '../exit-codes.js';
 import { report, type CommandHost, type GlobalOptions } from '../host.js';
@@ -29,29 +26,4 @@ export function addEvidence({ program, context }: CommandHost): void {
         `It holds the policy and the directory of people whole. Check it: countersign verify ${path} --root <key>`,
       ]);
     });
-}
-
-/** Into a file that only this user can read, and that is there only once it is complete. */
-async function writeWhole(
-  source: ReadableStream<Uint8Array>,
-  path: string,
-): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      done(null, chunk);
-    },
-  });
-  const part = `${path}.part`;
-  try {
-    await pipeline(source, measure, createWriteStream(part, { flags: 'w', mode: 0o600 }));
-    await rename(part, path);
-    return { bytes, sha256: hash.digest('hex') };
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
 }
