@@ -1,12 +1,13 @@
 import { Refusal } from '../core/errors.js';
-import { digestOf, sha256Hex } from '../core/json.js';
+import { digestOf } from '../core/json.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { Policy } from '../policy/policy.js';
 import { standingAlarms } from '../record/alarms.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
 import { cleanReason } from './person-reason.js';
-import type { Refusals } from './refusals.js';
+import { recordingRefusals, type Refusals } from './refusals.js';
+import { requireUnfreezeGroup } from './unfreeze-group.js';
 
 export interface ClearingOptions {
   policy: () => Policy;
@@ -49,16 +50,9 @@ export function createClearing(options: ClearingOptions): Clearing {
   return {
     list,
     async clear(request) {
-      try {
-        await clear(request, options);
-      } catch (error) {
-        if (error instanceof Refusal) {
-          const who = `person/${options.policy().directory.canonical(request.person.id)}`;
-          const sentDigest = sha256Hex(JSON.stringify([request.alarm, request.reason]));
-          await options.refusals.put(error, { action: null, who, sentDigest, source: who });
-        }
-        throw error;
-      }
+      const person = options.policy().directory.canonical(request.person.id);
+      const asked = { person, sent: [request.alarm, request.reason] };
+      await recordingRefusals(options.refusals, asked, () => clear(request, person, options));
       const cleared = (await list()).find(({ digest }) => digest === request.alarm);
       if (cleared === undefined) throw new Error('createClearing: an alarm that was cleared is not listed');
       return cleared;
@@ -76,8 +70,8 @@ export function alarmStatesOf(statements: readonly AnyRecorded[]): AlarmState[] 
   }));
 }
 
-async function clear(request: ClearRequest, { policy, record, clock }: ClearingOptions): Promise<void> {
-  const by = requireClearer(policy(), request.person);
+async function clear(request: ClearRequest, person: string, { policy, record, clock }: ClearingOptions): Promise<void> {
+  const by = requireUnfreezeGroup(policy().directory, person, 'clear alarms');
   const reason = cleanReason(request.reason, 'Say what you found and why work may go on: it goes on record.');
   const statements = await record.alarms();
   if (!allOf(statements, 'alarm').some(({ digest }) => digest === request.alarm))
@@ -86,17 +80,4 @@ async function clear(request: ClearRequest, { policy, record, clock }: ClearingO
   const body = { alarm: request.alarm, reason, by, via: request.via, clearedAtMs: clock() };
   // Two people, or one twice: an alarm is cleared once.
   await record.append([{ kind: 'clearance', actionId: null, requestDigest: digestOf(body), body, key: request.alarm }]);
-}
-
-function requireClearer({ directory }: Policy, { id }: Person): StatementBody<'clearance'>['by'] {
-  const person = directory.canonical(id);
-  const group = directory.unfreezeGroup();
-  if (group === null) {
-    throw new Refusal(
-      'forbidden',
-      'The policy bundle lets nobody clear alarms: it must name a group (directory.yaml, unfreeze).',
-    );
-  }
-  if (directory.groupsOf(person).includes(group)) return { person, group };
-  throw new Refusal('not_an_approver', `You are not in group ${group}, whose people clear alarms.`);
 }

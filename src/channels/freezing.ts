@@ -1,5 +1,5 @@
 import { Refusal } from '../core/errors.js';
-import { digestOf, sha256Hex } from '../core/json.js';
+import { digestOf } from '../core/json.js';
 import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { OperationCatalog } from '../operations/operation.js';
@@ -7,7 +7,7 @@ import type { Policy } from '../policy/policy.js';
 import { liftersMissing, liftsOf, openFreezes, scopeOf, wordOfScope } from '../record/freezes.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
 import { cleanReason } from './person-reason.js';
-import type { Refusals } from './refusals.js';
+import { recordingRefusals, type Refusals } from './refusals.js';
 
 export interface FreezingOptions {
   policy: () => Policy;
@@ -59,17 +59,10 @@ export interface Freezing {
 export function createFreezing(options: FreezingOptions): Freezing {
   const { policy, record, refusals } = options;
   return {
-    async freeze(request) {
-      try {
-        return await freeze(request, options);
-      } catch (error) {
-        if (error instanceof Refusal) {
-          const who = `person/${policy().directory.canonical(request.person.id)}`;
-          const sentDigest = sha256Hex(JSON.stringify([request.scope, request.reason]));
-          await refusals.put(error, { action: null, who, sentDigest, source: who });
-        }
-        throw error;
-      }
+    freeze(request) {
+      const person = policy().directory.canonical(request.person.id);
+      const asked = { person, sent: [request.scope, request.reason] };
+      return recordingRefusals(refusals, asked, () => freeze(request, options));
     },
     async list() {
       const { statements, unreadable } = await record.newestFreezes();

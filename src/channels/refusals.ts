@@ -1,4 +1,4 @@
-import type { Refusal } from '../core/errors.js';
+import { Refusal } from '../core/errors.js';
 import { sha256Hex } from '../core/json.js';
 import { visibleLine } from '../core/visible-text.js';
 import type { Record as ActionRecord } from '../record/record.js';
@@ -37,6 +37,26 @@ export const REFUSALS_PER_ACTION = 100;
 
 /** Per source: this many at once, then this many a minute. Beyond it a flood would fill the record. */
 const REFUSAL_RATE = { burst: 30, perMinute: 30, sources: 10_000 } as const;
+
+/**
+ * Does what an authenticated person asked for about no single action; a refusal of it goes on record under their name.
+ * @param person canonical
+ * @param sent what they sent, as JSON
+ */
+export async function recordingRefusals<T>(
+  refusals: Refusals,
+  { person, sent }: { person: string; sent: unknown },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const who = `person/${person}`;
+    if (error instanceof Refusal)
+      await refusals.put(error, { action: null, who, sentDigest: sha256Hex(JSON.stringify(sent)), source: who });
+    throw error;
+  }
+}
 
 /** The record's side of every "no" of the gateway, rate-limited per source. */
 export function createRefusals({ record, clock, log }: RefusalsOptions): Refusals {

@@ -1,12 +1,13 @@
 import { Refusal } from '../core/errors.js';
-import { digestOf, sha256Hex } from '../core/json.js';
+import { digestOf } from '../core/json.js';
 import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { Policy } from '../policy/policy.js';
 import { liftersMissing, liftsOf, openFreezes, wordOfScope } from '../record/freezes.js';
 import type { AnyDraft, Record as ActionRecord, Recorded } from '../record/record.js';
 import { cleanReason } from './person-reason.js';
-import type { Refusals } from './refusals.js';
+import { recordingRefusals, type Refusals } from './refusals.js';
+import { requireUnfreezeGroup } from './unfreeze-group.js';
 
 export interface UnfreezingOptions {
   policy: () => Policy;
@@ -44,17 +45,10 @@ export interface Unfreezing {
 
 export function createUnfreezing(options: UnfreezingOptions): Unfreezing {
   return {
-    async unfreeze(request) {
-      try {
-        return await unfreeze(request, options);
-      } catch (error) {
-        if (error instanceof Refusal) {
-          const who = `person/${options.policy().directory.canonical(request.person.id)}`;
-          const sentDigest = sha256Hex(JSON.stringify([request.scope, request.reason]));
-          await options.refusals.put(error, { action: null, who, sentDigest, source: who });
-        }
-        throw error;
-      }
+    unfreeze(request) {
+      const person = options.policy().directory.canonical(request.person.id);
+      const asked = { person, sent: [request.scope, request.reason] };
+      return recordingRefusals(options.refusals, asked, () => unfreeze(request, options));
     },
   };
 }
@@ -112,13 +106,5 @@ function requireUnfreezer({ directory }: Policy, scope: FreezeScope, { id }: Per
     scope.kind === 'agent' ? directory.barredFor(scope.agent).find((entry) => entry.person === person) : undefined;
   if (barred !== undefined)
     throw new Refusal('self_approval', `You may not unfreeze ${wordOfScope(scope)}: ${barred.because}.`);
-  const group = directory.unfreezeGroup();
-  if (group === null) {
-    throw new Refusal(
-      'forbidden',
-      'The policy bundle lets nobody unfreeze: it must name a group (directory.yaml, unfreeze).',
-    );
-  }
-  if (directory.groupsOf(person).includes(group)) return { person, group };
-  throw new Refusal('not_an_approver', `You are not in group ${group}, whose people unfreeze.`);
+  return requireUnfreezeGroup(directory, person, 'unfreeze');
 }

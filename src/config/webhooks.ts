@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Secret } from '../core/secret.js';
+import { receiverList, receiverUrl } from './receivers.js';
 
 const ENDPOINTS = 20;
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** A key as the Standard Webhooks specification writes it: `whsec_` and 24 to 64 bytes in base64. */
 const secretSchema = z
@@ -13,46 +13,21 @@ const secretSchema = z
     return bytes >= 24 && bytes <= 64;
   }, 'must hold 24 to 64 bytes');
 
-const urlSchema = z
-  .url({ protocol: /^https?$/ })
-  .max(500)
-  .refine((text) => {
-    const url = URL.parse(text);
-    return url !== null && url.username === '' && url.password === '' && url.hash === '';
-  }, 'must hold no user name, no password and no fragment')
-  .refine((text) => {
-    const url = URL.parse(text);
-    return url !== null && (url.protocol === 'https:' || LOOPBACK.includes(url.hostname));
-  }, 'must be https, unless it is on this machine');
-
 const endpointSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
-  url: urlSchema,
+  url: receiverUrl,
   secret: z.union([secretSchema, z.array(secretSchema).min(1).max(2)]),
 });
 
-const endpointsSchema = z
-  .array(endpointSchema)
-  .max(ENDPOINTS)
-  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must have names that differ');
-
 /** Settings of the webhook channel: worker and notary. */
 export const webhooksConfigSchema = z.object({
-  COUNTERSIGN_WEBHOOKS: z
-    .string()
-    .transform((text, context) => {
-      const parsed = endpointsSchema.safeParse(jsonOrNull(text));
-      if (parsed.success) return parsed.data;
-      for (const { path, message } of parsed.error.issues)
-        // What was given holds secrets, and is not repeated.
-        context.addIssue({ code: 'custom', message: `${path.join('.') || 'the list'}: ${message}` });
-      return z.NEVER;
-    })
-    .default([])
-    .describe(
-      `Receivers of webhooks, at most ${String(ENDPOINTS)}: JSON, \`[{"name": "chat", "url": "https://…", "secret": "whsec_…"}]\`. ` +
-        'Two secrets in a list both sign, while a receiver changes from one to the other. Best given as a file.',
-    ),
+  COUNTERSIGN_WEBHOOKS: receiverList(endpointSchema, {
+    most: ENDPOINTS,
+    parse: (text) => JSON.parse(text) as unknown,
+  }).describe(
+    `Receivers of webhooks, at most ${String(ENDPOINTS)}: JSON, \`[{"name": "chat", "url": "https://…", "secret": "whsec_…"}]\`. ` +
+      'Two secrets in a list both sign, while a receiver changes from one to the other. Best given as a file.',
+  ),
 });
 export type WebhooksConfig = z.infer<typeof webhooksConfigSchema>;
 
@@ -89,12 +64,4 @@ export function webhookSettings(
     })),
     publicUrl: publicUrl.replace(/\/+$/, ''),
   };
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

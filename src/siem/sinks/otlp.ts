@@ -1,16 +1,17 @@
 import { z } from 'zod';
+import { receiverUrl } from '../../config/receivers.js';
 import type { Json, JsonObject } from '../../core/json.js';
 import { SinkFault, type OpenSink, type SiemEvent, type SinkKind } from '../sink.js';
 import { sendOrFindRejected, type BatchAnswer } from './find-rejected.js';
 import { post, type HttpAnswer, type HttpTarget } from './http-post.js';
-import { filePath, httpUrl, readIfNamed, readToken, sinkName } from './settings.js';
+import { filePath, readIfNamed, readToken, sinkName } from './settings.js';
 
 const schema = z
   .strictObject({
     kind: z.literal('otlp'),
     name: sinkName,
     /** Whole, e.g. `https://collector.example.com:4318/v1/logs`. */
-    url: httpUrl,
+    url: receiverUrl,
     /** A file with a token, sent as `Authorization: Bearer`. */
     tokenFile: filePath.optional(),
     caFile: filePath.optional(),

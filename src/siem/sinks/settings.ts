@@ -12,19 +12,6 @@ export const sinkName = z
 /** A file that holds a secret or a certificate; read anew at each connection, so that it can be replaced. */
 export const filePath = z.string().max(1_000).refine(isAbsolute, 'must be an absolute path');
 
-/** Of HTTP receivers: without credentials, and encrypted unless it stays on this machine. */
-export const httpUrl = z
-  .url({ protocol: /^https?$/ })
-  .max(500)
-  .refine((text) => {
-    const url = URL.parse(text);
-    return url !== null && url.username === '' && url.password === '' && url.hash === '';
-  }, 'must hold no user name, no password and no fragment')
-  .refine((text) => {
-    const url = URL.parse(text);
-    return url !== null && (url.protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname));
-  }, 'must be https, unless it is on this machine');
-
 /** @throws SinkFault naming the file, never its content. */
 export async function readText(file: string): Promise<string> {
   try {

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { SinkFault, type OpenSink, type SiemEvent, type SinkKind } from '../sink.js';
 import { sendOrFindRejected, type BatchAnswer } from './find-rejected.js';
 import { post, type HttpAnswer, type HttpTarget } from './http-post.js';
-import { filePath, httpUrl, readText, readToken, sinkName } from './settings.js';
+import { receiverUrl } from '../../config/receivers.js';
+import { filePath, readText, readToken, sinkName } from './settings.js';
 
 const ACK_EVERY_MS = 500;
 const ACK_WITHIN_MS = 60_000;
@@ -13,7 +14,7 @@ const schema = z.strictObject({
   kind: z.literal('splunk-hec'),
   name: sinkName,
   /** Of the collector, e.g. `https://splunk.example.com:8088`. */
-  url: httpUrl,
+  url: receiverUrl,
   /** A file with the collector's token. */
   tokenFile: filePath,
   /** Default: the token's. */
