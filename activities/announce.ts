@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { Overtaken, type AnnouncementEvent, type Channel } from '../src/channels/channel.js';
 import type { AnnounceActivities, AnnounceInput, CountedDecision } from '../src/contracts/activities.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
+import { allDone } from '../src/core/all-done.js';
 import { open, payloadDigest } from '../src/core/dsse.js';
 import { Refusal } from '../src/core/errors.js';
 import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
@@ -81,11 +82,7 @@ export async function tellChannels(
   event: AnnouncementEvent,
   number: number,
 ): Promise<void> {
-  const told = await Promise.allSettled(
-    channels.map((channel) => tellChannel(record, channel, { actionId, event, number })),
-  );
-  const failed = told.find((answer) => answer.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  await allDone(channels.map((channel) => tellChannel(record, channel, { actionId, event, number })));
 }
 
 const MAX_CROSSINGS = 5;

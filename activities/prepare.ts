@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Refusals } from '../src/channels/refusals.js';
 import type { PrepareActivities, PrepareInput, Prepared } from '../src/contracts/activities.js';
 import { actionIdIn, workflowIdOf } from '../src/contracts/workflow-id.js';
-import { bothDone } from '../src/core/both-done.js';
+import { allDone } from '../src/core/all-done.js';
 import { payloadDigest, type Envelope } from '../src/core/dsse.js';
 import { digestOf } from '../src/core/json.js';
 import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
@@ -86,7 +86,7 @@ async function prepare(dependencies: Preparing, sent: unknown): Promise<Prepared
       nowMs: clock(),
     });
     const { actionId } = answer.request;
-    const [freezes, found] = await bothDone(record.freezesOf(scopesOver(answer.request)), record.ofAction(actionId));
+    const [freezes, found] = await allDone([record.freezesOf(scopesOver(answer.request)), record.ofAction(actionId)]);
     requireNotFrozen(freezes, answer.request, policy.directory);
     if (workflowExecution?.workflowId !== workflowIdOf(actionId)) {
       throw new Refusal(
@@ -157,7 +157,7 @@ async function previewAndPlan(
     shown: { ...shown, ...withReplaced(shown, admitted.request, replaced), context },
   });
   // The record waits for no revocation, nor the other way round.
-  const [planned] = await bothDone(stating, revoked);
+  const [planned] = await allDone([stating, revoked]);
   return planned;
 }
 
@@ -250,10 +250,7 @@ async function previewUnderLease(
     const shown = { target: { kind, name, environment }, preview, flags: withTaint(request, flags) };
     return { shown, context: { owners, recent }, revoked: leases.revoke(credential) };
   } catch (error) {
-    await bothDone(
-      leases.revoke(credential),
-      credential.onRecord.catch(() => undefined),
-    );
+    await allDone([leases.revoke(credential), credential.onRecord.catch(() => undefined)]);
     throw error;
   }
 }

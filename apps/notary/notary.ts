@@ -4,6 +4,7 @@ import { concludeAction, createConcludeActivities, type ConcludeDependencies } f
 import type { NotaryConfig } from '../../src/config/notary.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { allDone } from '../../src/core/all-done.js';
 import { createLedger } from '../../src/ledger/postgres-ledger.js';
 import { openHost } from '../../src/operations/host.js';
 import type { Channel } from '../../src/channels/channel.js';
@@ -70,7 +71,11 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const deliveries = createDeliveryLog(runtime.pool);
   const webhookRetentionMs = config.COUNTERSIGN_WEBHOOK_RETENTION_DAYS * DAY_MS;
   const forgetting = loopEvery(REMOVE_EVERY_MS, () => deliveries.removeOlderThan(webhookRetentionMs), onInternal);
-  const catchingUp = loopEvery(CATCH_UP_EVERY_MS, () => catchUp(channels), onInternal);
+  const catchingUp = loopEvery(
+    CATCH_UP_EVERY_MS,
+    () => allDone(channels.map(async (channel) => channel.catchUp?.())),
+    onInternal,
+  );
   const siem = openSiem(config, runtime, createLedger(runtime.pool));
   const ledger = startLedger(config, runtime);
   const telling = startTelling(channels, runtime);
@@ -106,13 +111,6 @@ function startTelling(
       await Promise.all(loops.map((loop) => loop.stop()));
     },
   };
-}
-
-/** Each channel by itself: one that is down holds up no other. */
-async function catchUp(channels: readonly Channel[]): Promise<void> {
-  const done = await Promise.allSettled(channels.map(async (channel) => channel.catchUp?.()));
-  const failed = done.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 /** One pass: what has ended is archived, and its digests are stated. */

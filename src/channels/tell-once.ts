@@ -1,3 +1,5 @@
+import { allDone } from '../core/all-done.js';
+
 /**
  * Makes a pass that tells each channel of each thing once. A channel that was away is told again with the next pass, and holds
  * up no other.
@@ -12,7 +14,7 @@ export function createTellOnce<C, T>(
   const told = channels.map((channel) => ({ channel, known: new Set<string>() }));
   return async () => {
     const things = await read();
-    const passes = await Promise.allSettled(
+    await allDone(
       told.map(async ({ channel, known }) => {
         for (const key of known) if (!things.has(key)) known.delete(key);
         for (const [key, thing] of things) {
@@ -22,7 +24,5 @@ export function createTellOnce<C, T>(
         }
       }),
     );
-    const failed = passes.find((pass) => pass.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
   };
 }

@@ -1,3 +1,4 @@
+import { allDone } from '../core/all-done.js';
 import type { Claims, OpenLease } from '../record/claims.js';
 import { accessorSchema, keysSchema, parseAnswer } from './answers.js';
 import type { VaultClient } from './client.js';
@@ -41,11 +42,7 @@ export function createSweeper(options: SweeperOptions): () => Promise<SweepResul
     const rows = options.claims.openLeases();
     // After the rows: a token is made before its row, so that one which a row names is in the list as long as it lives.
     const listed = rows.catch(() => []).then(() => listAccessors(options.client));
-    const outcomes = await Promise.allSettled([
-      sweepRows(options, { rows, listed }, result),
-      sweepAccessors(options, { listed, foreign }, result),
-    ]);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await allDone([sweepRows(options, { rows, listed }, result), sweepAccessors(options, { listed, foreign }, result)]);
     return result;
   };
 }

@@ -1,4 +1,4 @@
-import { bothDone } from '../core/both-done.js';
+import { allDone } from '../core/all-done.js';
 import { Refusal, ServiceFault } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Secret } from '../core/secret.js';
@@ -38,10 +38,10 @@ export function createLeases(options: LeasesOptions): Leases {
       try {
         // The row first, and alone: it is refused for an action that has ended, and then nothing says that this lease is open.
         await insertLease(request, lease, options);
-        const [token] = await bothDone(
+        const [token] = await allDone([
           unwrap(options.client, accessor, wrapping, request),
           stateLease(request, lease, options),
-        );
+        ]);
         return await issue(request, token, lease, options);
       } catch (error) {
         // Best effort: the row stays open, and the sweeper goes on where Vault or the target is away now.
@@ -149,7 +149,7 @@ async function issue<C>(
     const key = index === 0 ? accessor : `${accessor}/${String(index + 1)}`;
     return { kind: 'credential' as const, actionId, requestDigest, key, body: { ...row, issuedAtMs } };
   });
-  const onRecord = bothDone(claims.insertCredentials(rows), record.append(statements)).then(() => undefined);
+  const onRecord = allDone([claims.insertCredentials(rows), record.append(statements)]).then(() => undefined);
   onRecord.catch(() => undefined); // whoever waits for it learns of it
   const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
   const leaseIds = each.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));

@@ -9,6 +9,7 @@ import { agentOf, agentSigner, PLAIN_EXPORT, until } from '../support/actors.js'
 import { makeKey, newActionId } from '../support/signing.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { applicationFailureIn } from './forger.js';
+import { startPastGateway } from './past-gateway.js';
 import { NOTHING, statementsOf, tracesOf } from './traces.js';
 
 let stack: Stack;
@@ -32,13 +33,7 @@ interface Failed {
 
 /** Starts the workflow as a Temporal client may, with any input at all, and waits until it has failed. */
 async function start(actionId: string, ...args: unknown[]): Promise<Failed> {
-  const handle = await stack.client.workflow.start(PRIVILEGED_ACTION, {
-    workflowId: workflowIdOf(actionId),
-    taskQueue: TASK_QUEUES.worker,
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    args,
-  });
-  const failure = applicationFailureIn(await handle.result().catch((error: unknown) => error));
+  const { handle, failure } = await startPastGateway(stack, actionId, ...args);
   const { events } = await stack.client.workflow
     .getHandle(handle.workflowId, handle.firstExecutionRunId)
     .fetchHistory();

@@ -4,13 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyStatements } from '../../src/evidence/verify-statements.js';
 import { createAgentToken } from '../../src/client/agent-token.js';
 import type { CountersignGateway } from '../../src/client/index.js';
-import { signRequest } from '../../src/client/requests.js';
-import { TASK_QUEUES } from '../../src/contracts/activities.js';
-import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
-import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { agentOf, agentSigner, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
 import { startStack, type Stack } from '../support/stack.js';
-import { applicationFailureIn } from '../adversarial/forger.js';
+import { askPastGateway } from '../adversarial/past-gateway.js';
 
 // No order is in this currency when its statistics are made: the planner expects next to none.
 const QUERY = "select id, total_cents from orders where currency = 'GBP'";
@@ -119,14 +115,7 @@ describe('while the agent is frozen', () => {
   });
 
   it('the worker refuses what it starts by itself', async () => {
-    const { actionId, envelope } = await signRequest({ agent: 'export-bot', ...PLAIN_EXPORT }, agentSigner(stack));
-    const handle = await stack.client.workflow.start(PRIVILEGED_ACTION, {
-      workflowId: workflowIdOf(actionId),
-      taskQueue: TASK_QUEUES.worker,
-      args: [{ request: envelope }],
-    });
-    const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
-    expect(applicationFailureIn(error)?.type).toBe('agent_frozen');
+    expect((await askPastGateway(stack, PLAIN_EXPORT)).failure?.type).toBe('agent_frozen');
   });
 
   it('the executor refuses what people approved before they knew', async () => {

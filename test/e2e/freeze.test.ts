@@ -2,21 +2,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
-import { signRequest } from '../../src/client/requests.js';
-import { TASK_QUEUES } from '../../src/contracts/activities.js';
-import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
-import { workflowIdOf } from '../../src/contracts/workflow-id.js';
-import { applicationFailureIn } from '../adversarial/forger.js';
+import { askPastGateway } from '../adversarial/past-gateway.js';
 import { LONG_EXPORT, untilExporting } from '../adversarial/long-export.js';
 import { tracesOf } from '../adversarial/traces.js';
-import {
-  agentOf,
-  agentSigner,
-  personAt,
-  PLAIN_EXPORT,
-  until as untilView,
-  type PersonAtGateway,
-} from '../support/actors.js';
+import { agentOf, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 
@@ -91,14 +80,7 @@ describe('freezing everything', () => {
       code: 'frozen',
       message: expect.stringMatching(/^Frozen by ben: everything, since .* group security can lift it/) as string,
     });
-    const { actionId, envelope } = await signRequest({ agent: 'export-bot', ...PLAIN_EXPORT }, agentSigner(stack));
-    const handle = await stack.client.workflow.start(PRIVILEGED_ACTION, {
-      workflowId: workflowIdOf(actionId),
-      taskQueue: TASK_QUEUES.worker,
-      args: [{ request: envelope }],
-    });
-    const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
-    expect(applicationFailureIn(error)?.type).toBe('frozen');
+    expect((await askPastGateway(stack, PLAIN_EXPORT)).failure?.type).toBe('frozen');
   });
 
   it('hands out no output of what ran before', async () => {

@@ -3,22 +3,9 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { cliEnvironmentSchema } from '../../../apps/cli/environment.js';
 import { EXIT } from '../../../apps/cli/exit-codes.js';
-import { createProgram } from '../../../apps/cli/program.js';
+import { program } from './program.js';
 import { run } from './run.js';
 
-const output = { isTty: false, columns: 100, write: () => undefined };
-const program = createProgram(
-  {
-    environment: cliEnvironmentSchema.parse({}),
-    stdout: output,
-    stderr: output,
-    ask: null,
-    nowMs: () => 0,
-    pause: async () => undefined,
-    signal: new AbortController().signal,
-  },
-  () => undefined,
-);
 const reference = await readFile(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
 
 /** Every command that does something, by its full name. */

@@ -1,32 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { cliEnvironmentSchema } from '../../../apps/cli/environment.js';
-import { createProgram } from '../../../apps/cli/program.js';
 import { statementBodySchemas, type StatementKind } from '../../../src/core/schemas/statements.js';
 import { PLAN_ANNOTATIONS } from '../../../src/policy/annotations.js';
 import { gatherRows } from '../../../src/reports/gather.js';
 import { buildReport, type Report } from '../../../src/reports/report.js';
+import { program } from '../cli/program.js';
 import { idOf, signedAction, verifying, type Story } from '../reports/signed-action.js';
 
 const page = async (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 const pages = [await page('compliance.md'), await page('reports.md')].join('\n');
 const quoted = [...new Set([...pages.matchAll(/`([^`\n]+)`/g)].map(([, text]) => text ?? ''))];
-
-const output = { isTty: false, columns: 100, write: () => undefined };
-const program = createProgram(
-  {
-    environment: cliEnvironmentSchema.parse({}),
-    stdout: output,
-    stderr: output,
-    ask: null,
-    nowMs: () => 0,
-    pause: async () => undefined,
-    signal: new AbortController().signal,
-  },
-  () => undefined,
-);
 
 /** A report that has everything in it. */
 async function fullReport(): Promise<Report> {
