@@ -129,8 +129,8 @@ describe('the record', () => {
   let number = 0;
   const put = async (process: TestProcess, once: AskedOnce) => {
     const request = await makeRequest(stack.installation.agent);
-    await process.record.appendAgentStatement('request', request.actionId, request.envelope, once);
-    return request;
+    const taken = await process.record.appendAgentStatement('request', request.actionId, request.envelope, once);
+    return { ...request, taken };
   };
   const onceOf = (change: { agent?: string; people?: string[] } = {}): AskedOnce => {
     const { agent: name = 'export-bot', people } = change;
@@ -163,7 +163,7 @@ describe('the record', () => {
     const second = put(gateway, onceOf(others && { people: others }));
     await (joins
       ? expect(second).rejects.toMatchObject({ code: 'already_asked', first: { actionId } })
-      : expect(second).resolves.toBeDefined());
+      : expect(second).resolves.toMatchObject({ taken: 'new' }));
   });
 
   // Another may have joined it meanwhile, and would no longer be barred.
@@ -182,13 +182,13 @@ describe('the record', () => {
   it('joins no two agents', async () => {
     number += 1;
     await put(gateway, onceOf());
-    await expect(put(gateway, onceOf({ agent: 'second-bot' }))).resolves.toBeDefined();
+    await expect(put(gateway, onceOf({ agent: 'second-bot' }))).resolves.toMatchObject({ taken: 'new' });
   });
 
   it('takes another once the first has its receipt', async () => {
     number += 1;
     const first = await put(gateway, onceOf());
     await notary.record.append([receiptDraft(first)]);
-    await expect(put(worker, onceOf())).resolves.toBeDefined();
+    await expect(put(worker, onceOf())).resolves.toMatchObject({ taken: 'new' });
   });
 });

@@ -64,6 +64,16 @@ export const reviewContextSchema = z.strictObject({
 });
 export type ReviewContext = z.infer<typeof reviewContextSchema>;
 
+/** Who says it, as a member of a group whose say this is. */
+const memberSchema = z.strictObject({
+  /** Canonical person. */
+  person: personSchema,
+  group: nameSchema,
+});
+
+/** How the gateway knows them. */
+const viaSchema = z.strictObject({ channel: nameSchema, subject: z.string().max(200) });
+
 /**
  * The body of each kind of statement. `request` and `withdrawal` are signed by the agent, or by the gateway for an agent
  * without a key; the others by a process.
@@ -226,13 +236,9 @@ export const statementBodySchemas = {
       because: z.literal('person'),
       scope: freezeScopeSchema,
       reason: z.string().min(1).max(2_000),
-      by: z.strictObject({
-        /** Canonical person. */
-        person: personSchema,
-        /** One of the groups that make them an approver. */
-        group: nameSchema,
-      }),
-      via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+      /** As a member of one of the groups that make them an approver. */
+      by: memberSchema,
+      via: viaSchema,
       frozenAtMs: timeMsSchema,
     }),
   ]),
@@ -243,13 +249,9 @@ export const statementBodySchemas = {
     /** Digest of the freeze: it lifts no other. */
     freeze: digestSchema,
     reason: z.string().min(1).max(2_000),
-    by: z.strictObject({
-      /** Canonical person. */
-      person: personSchema,
-      /** The group that the gateway's bundle lets unfreeze agents. */
-      group: nameSchema,
-    }),
-    via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+    /** As a member of the group that the gateway's bundle lets unfreeze. */
+    by: memberSchema,
+    via: viaSchema,
     unfrozenAtMs: timeMsSchema,
   }),
   /** Something about the record, the ledger or the policy is not as it must be: it concerns no single action. */
@@ -268,13 +270,9 @@ export const statementBodySchemas = {
     /** Digest of the alarm: it clears no other. */
     alarm: digestSchema,
     reason: z.string().min(1).max(2_000),
-    by: z.strictObject({
-      /** Canonical person. */
-      person: personSchema,
-      /** The group that the gateway's bundle lets clear alarms. */
-      group: nameSchema,
-    }),
-    via: z.strictObject({ channel: nameSchema, subject: z.string().max(200) }),
+    /** As a member of the group that the gateway's bundle lets clear alarms. */
+    by: memberSchema,
+    via: viaSchema,
     clearedAtMs: timeMsSchema,
   }),
   /**
