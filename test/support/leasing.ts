@@ -58,13 +58,23 @@ export async function startLeasing(): Promise<Leasing> {
     notary,
     executorOptions,
     notaryOptions,
-    executing: createLeases(executorOptions),
+    executing: recorded(createLeases(executorOptions)),
     concluding: patient(createLeases(notaryOptions)),
     leaseRequest: (change) => leaseRequest(installation, gateway, change),
     logIn: (credential) => logIn(installation, credential),
     usersOf: (actionId) => usersOf(installation, actionId),
     tokensOf: (actionId) => tokensOf(installation, actionId),
   };
+}
+
+/** As the executor hands a credential on: once its rows and statements are on record. Before, its end finds no lease to revoke. */
+function recorded(leases: Leases): Leases {
+  const open: Leases['open'] = async (request) => {
+    const opened = await leases.open(request);
+    await opened.onRecord;
+    return opened;
+  };
+  return { ...leases, open };
 }
 
 /**
