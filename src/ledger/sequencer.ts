@@ -20,7 +20,7 @@ export interface SequencerOptions extends LeadOptions {
 export interface Pace {
   /** How soon a process that stands by takes over. Default 1,000. */
   standByMs: number;
-  /** Statements that come one after the other share a batch, and so a checkpoint: how long is waited for more. Default 100. */
+  /** Statements that come one after the other share a batch, and so a checkpoint: how long is waited for more. Default 1,000. */
   gatherMs: number;
   /** When to look without being told. Default 2,000. */
   slowPollMs: number;
@@ -76,7 +76,7 @@ export function startSequencer(options: SequencerOptions): Sequencer {
   };
 }
 
-const USUAL_PACE: Pace = { standByMs: 1_000, gatherMs: 100, slowPollMs: 2_000 };
+const USUAL_PACE: Pace = { standByMs: 1_000, gatherMs: 1_000, slowPollMs: 2_000 };
 const AFTER_ERROR_MS = 1_000;
 const AFTER_FAULT_MS = 30_000;
 

@@ -159,11 +159,11 @@ function envelopeOf(candidate: unknown): Envelope {
   return parsed.data;
 }
 
+const namesAgentSchema = z.object({ predicate: z.object({ body: z.object({ agent: z.string() }) }) });
+
 /** The agent whom an unverified payload names: only that agent's key may have signed it. */
 function agentNamedIn(envelope: Envelope): string {
-  const claimed = z
-    .object({ predicate: z.object({ body: z.object({ agent: z.string() }) }) })
-    .safeParse(safePayload(envelope));
+  const claimed = namesAgentSchema.safeParse(safePayload(envelope));
   if (!claimed.success) throw invalid('it names no agent');
   return claimed.data.predicate.body.agent;
 }

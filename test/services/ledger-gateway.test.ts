@@ -53,6 +53,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+async function isInLedger(envelope: Envelope): Promise<boolean> {
+  return (await call('GET', `/v1/ledger/proofs/${payloadDigest(envelope)}`, 'ben')).status === 200;
+}
+
 async function call(
   method: string,
   path: string,
@@ -98,7 +102,7 @@ describe('the ledger, served', () => {
     expect(envelopes.length).toBeGreaterThan(4);
     for (const envelope of envelopes) {
       const path = `/v1/ledger/proofs/${payloadDigest(envelope)}`;
-      await until(async () => (await call('GET', path, 'ben')).status === 200);
+      await until(() => isInLedger(envelope));
       const proof = (await call('GET', path, 'ben')).bytes.toString('utf8');
       expect(verifyProof(proof, leafHash(entryOf(envelope)), log())).toMatchObject({ ok: true });
     }
@@ -143,6 +147,8 @@ describe('a row of the record that was changed', () => {
     const [denied, approved, old] = [await waiting(), await waiting(), await waiting()];
     await decide(old, 'deny', 'ben');
     await until(async () => (await agent.get(old.actionId)).state === 'done');
+    const listed = json(await call('GET', `/v1/actions/${old.actionId}/statements`, 'ben'));
+    for (const envelope of listed['statements'] as Envelope[]) await until(() => isInLedger(envelope));
     await notary.stop();
     await stack.installation.inRecord((admin) =>
       admin.query(
