@@ -65,7 +65,7 @@ async function decide(
   const needed = 'A denial needs a reason: the agent and the record are told why.';
   const reason = cleanReason(request.reason, request.decision === 'deny' ? needed : null);
   const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
-  if (sameEvent !== undefined) return answerAgain(request, sameEvent, statements, options);
+  if (sameEvent !== undefined) return answerAgain({ ...request, reason }, sameEvent, statements, options);
   requireNoAlarm(await options.alarms, options.policy().directory);
   const review = await openReview(request, statements, options);
   const person = options.policy().directory.canonical(request.person.id);
@@ -122,11 +122,10 @@ async function answerAgain(
   statements: readonly AnyRecorded[],
   options: Deciding,
 ): Promise<DecisionAnswer> {
-  const { approver, decision, actionDigest, runId } = decided.body;
+  const { approver, decision, actionDigest, reason, runId } = decided.body;
   const person = options.policy().directory.canonical(request.person.id);
-  if (approver.person !== person || decision !== request.decision || actionDigest !== request.actionDigest) {
-    throw eventReused();
-  }
+  const isSame = decision === request.decision && actionDigest === request.actionDigest && reason === request.reason;
+  if (approver.person !== person || !isSame) throw eventReused();
   const view = viewOf(statements);
   const isOpen = view.state === 'waiting' || view.state === 'approved';
   if (!isOpen || (await options.openRun) !== runId) return standingOf(view);
@@ -205,9 +204,10 @@ async function recordDecision(
     },
   ]);
   if (recorded?.kind !== 'decision') throw new Error('recordDecision: the record answered with something else');
-  if (recorded.body.decision !== decision) {
-    throw isSameEvent(recorded, request) ? eventReused() : alreadyDecided(recorded);
-  }
+  const isSame = recorded.body.decision === decision;
+  // Of one event that comes twice at once, with two contents, the first is on record.
+  if (isSameEvent(recorded, request) && !(isSame && recorded.body.reason === reason)) throw eventReused();
+  if (!isSame) throw alreadyDecided(recorded);
   return recorded;
 }
 

@@ -1,4 +1,5 @@
 import { Refusal } from '../../core/errors.js';
+import { sha256Hex } from '../../core/json.js';
 import type { Secret } from '../../core/secret.js';
 import type { Person } from '../../directory/directory.js';
 import type { Decisions } from '../decisions.js';
@@ -88,7 +89,8 @@ export async function deny(submission: DenySubmission, options: HandlerOptions):
           decision: 'deny',
           reason,
           person,
-          via: viaOf(submission.user, submission.viewId),
+          // Submitted again with another reason, after a fault, it is another event.
+          via: viaOf(submission.user, `${submission.viewId}/${sha256Hex(reason).slice(0, 16)}`),
         }),
       ),
   );
