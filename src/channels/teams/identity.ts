@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../core/errors.js';
 import type { Directory, Person } from '../../directory/directory.js';
 import type { TeamsUser } from './activity.js';
-import type { Place, TeamsApi } from './teams-api.js';
+import { TeamsFault, type Place, type TeamsApi } from './teams-api.js';
 
 /**
  * The directory's person for a Teams account, by exact tenant and Entra object id.
@@ -25,7 +25,13 @@ export function personOf({ tenantId, aadObjectId }: TeamsUser, directory: Direct
  * @throws TeamsFault when Teams did not answer: a failed look-up means no.
  */
 export async function checkMember(user: TeamsUser, place: Place, api: TeamsApi): Promise<void> {
-  const answer = memberSchema.safeParse(await api.member(place, user.id));
+  const answer = memberSchema.safeParse(
+    await api.member(place, user.id).catch((error: unknown) => {
+      // Who has left: Teams was asked, and knows no such member.
+      if (error instanceof TeamsFault && error.teamsCode === 'MemberNotFoundInConversation') return undefined;
+      throw error;
+    }),
+  );
   const member = answer.success ? answer.data : undefined;
   if (
     member?.id !== user.id ||
