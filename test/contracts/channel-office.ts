@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { examplePolicies, placesOfTargets } from '../../apps/devstack/place.js';
 import type { RefusalCode } from '../../src/core/errors.js';
 import type { CountersignGateway } from '../../src/client/index.js';
+import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { startFakeSlack, type FakeSlack } from '../fakes/slack/fake-slack.js';
@@ -65,10 +66,14 @@ export interface Office {
   slackSocket: FakeSocket;
   teams: FakeTeams;
   request(plan: keyof typeof QUERIES, lifetimeMs?: number): Promise<string>;
+  /** Asks for the same once more, for another reason. */
+  requestAgain(actionId: string): Promise<{ actionId: string; joined: boolean }>;
   /** Waits until people are asked. */
   waiting(actionId: string): Promise<ActionView>;
   /** Waits until a chat's message about the action is noted. */
   noted(channelName: 'slack' | 'teams', actionId: string): Promise<void>;
+  /** All of an action that a decision would change: what is on record, and what its workflow was told from outside. */
+  standing(actionId: string): Promise<Standing>;
   /** All refusals on record, oldest first. */
   refusals(): Promise<{ code: RefusalCode; message: string }[]>;
   /** What a chat's words mean: chats tell refusals in words only, and the record has the same words with their code. */
@@ -78,21 +83,39 @@ export interface Office {
   close(): Promise<void>;
 }
 
-export async function startOffice(): Promise<Office> {
+/** Equal before and after whatever changed nothing. */
+export interface Standing extends Pick<ActionView, 'state' | 'round' | 'decisions'> {
+  /** Decisions and withdrawals about anything. */
+  onRecord: number;
+  /** Updates that its workflow accepted, signals, requests to cancel. */
+  toldFromOutside: number;
+}
+
+type Asked = Parameters<CountersignGateway['request']>[0];
+
+export interface OfficeOptions {
+  /** Further settings of the gateway. */
+  gateway?: Record<string, string>;
+  /** Changes the directory, as text. */
+  arrange?: (directory: string) => string;
+}
+
+export async function startOffice({ gateway = {}, arrange = (text) => text }: OfficeOptions = {}): Promise<Office> {
   const clouds = await startClouds();
   const folder = await mkdtemp(join(tmpdir(), 'countersign-office-'));
   const chats = { ...clouds.slackSettings, ...clouds.teamsSettings };
   const stack = await startStack({
-    extra: { worker: chats, notary: chats, gateway: { ...chats, ...clouds.gatewaySettings } },
+    extra: { worker: chats, notary: chats, gateway: { ...chats, ...clouds.gatewaySettings, ...gateway } },
     prepare: async (installation) => {
       await writeBundle(examplePolicies, folder, { targets: placesOfTargets(installation) });
       await appendFile(join(folder, 'database-export.cedar'), WEB_PERMIT);
-      await arrangePeople(join(folder, 'directory.yaml'));
+      await arrangePeople(join(folder, 'directory.yaml'), arrange);
       return { policies: folder };
     },
   });
   const agent = agentOf(stack);
   const { slack, slackSocket, teams } = clouds;
+  const asked = new Map<string, Asked>();
   const inRecord = async <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
     stack.installation.inRecord(async (client) => (await client.query<T>(text, values)).rows);
   const refusals: Office['refusals'] = async () => {
@@ -113,8 +136,16 @@ export async function startOffice(): Promise<Office> {
     refusals,
     async request(plan, lifetimeMs) {
       const params = { target: 'orders', query: QUERIES[plan], format: 'csv', ...anotherExport() };
-      const asked = { operation: 'database.export', params, reason: 'Monthly report' };
-      return (await agent.request({ ...asked, ...(lifetimeMs !== undefined && { lifetimeMs }) })).actionId;
+      const request = { operation: 'database.export', params, reason: 'Monthly report' };
+      const { actionId } = await agent.request({ ...request, ...(lifetimeMs !== undefined && { lifetimeMs }) });
+      asked.set(actionId, request);
+      return actionId;
+    },
+    async requestAgain(actionId) {
+      const first = asked.get(actionId);
+      if (first === undefined) throw new Error(`${actionId} was not asked for here`);
+      const again = await agent.request({ ...first, reason: 'Impatience' });
+      return { actionId: again.actionId, joined: again.joined };
     },
     waiting: (actionId) => untilView(agent, actionId, ({ state }) => state === 'waiting', 60_000),
     noted: (channelName, actionId) =>
@@ -123,6 +154,19 @@ export async function startOffice(): Promise<Office> {
           where channel_name = $1 and action_id = $2 and slot = 'message' and state = 'posted'`;
         return (await inRecord(text, [channelName, actionId])).length === 1;
       }),
+    async standing(actionId) {
+      const { state, round, decisions } = await agent.get(actionId);
+      const text = "select count(*)::int as found from countersign.statements where kind in ('decision', 'withdrawal')";
+      const [row] = await inRecord<{ found: number }>(text);
+      const { events } = await stack.client.workflow.getHandle(workflowIdOf(actionId)).fetchHistory();
+      const fromOutside = (events ?? []).filter(
+        (event) =>
+          event.workflowExecutionUpdateAcceptedEventAttributes ??
+          event.workflowExecutionSignaledEventAttributes ??
+          event.workflowExecutionCancelRequestedEventAttributes,
+      );
+      return { state, round, decisions, onRecord: row?.found ?? 0, toldFromOutside: fromOutside.length };
+    },
     async meaningOf(words) {
       if (/^(?:Your approval counts|Denied)\b/.test(words)) return { refused: null, words };
       const same = (await refusals()).filter(({ message }) => lettersOf(words).endsWith(lettersOf(message)));
@@ -155,7 +199,7 @@ function lettersOf(words: string): string {
 }
 
 /** Hana and a prompter are DBAs here as well; Hana is away, and Gus stands in for her. Of the DBAs Carol is on call. */
-async function arrangePeople(file: string): Promise<void> {
+async function arrangePeople(file: string, arrange: (text: string) => string): Promise<void> {
   const [begins, ends] = [-1, 1].map((days) => new Date(Date.now() + days * 86_400_000).toISOString());
   const before = await readFile(file, 'utf8');
   // As the bundle is written, it may be in block or flow style.
@@ -164,7 +208,7 @@ async function arrangePeople(file: string): Promise<void> {
   const away = `delegations:\n  - { from: hana, to: gus, groups: [dba], begins: ${begins ?? ''}, ends: ${ends ?? ''} }\n`;
   const turns = `{ people: [carol], timeZone: Europe/Berlin, begins: '2026-01-05T09:00', every: 7d }`;
   const onCall = `onCall:\n  dba:\n    - kind: rotation\n      layers: [${turns}]\n`;
-  await writeFile(file, `${after}\n${away}${onCall}`);
+  await writeFile(file, arrange(`${after}\n${away}${onCall}`));
 }
 
 async function startClouds() {

@@ -29,6 +29,8 @@ export interface StartedChannel {
   decideTwice(attempt: Attempt): Promise<Answer[]>;
   /** Waits until the channel has called on people, and tells whom. Left out where nobody is called on. */
   calledOn?(shown: Shown): Promise<Who[]>;
+  /** How often it is shown to somebody in the group that is asked. */
+  showings(actionId: string): Promise<number>;
   /** Waits until the channel shows the end of an action. */
   ended(actionId: string): Promise<End>;
   stop(): Promise<void>;

@@ -21,6 +21,7 @@ const PLANS = {
   delegated: 'two',
   doubled: 'two',
   repeated: 'two',
+  joined: 'plain',
 } as const;
 
 let office: Office;
@@ -63,16 +64,12 @@ function sharedIn(kind: keyof typeof shared, name: string): Shown {
 
 /** Tries, is refused for this reason, and has changed nothing: neither this action nor the one that was really meant. */
 async function expectRefused(name: string, attempt: Attempt, code: RefusalCode, meant = attempt.shown): Promise<void> {
-  const look = async () => {
-    const { state, round, decisions } = await office.agent.get(meant.actionId);
-    return { state, round, decisions };
-  };
-  const [before, refusalsBefore] = [await look(), (await office.refusals()).length];
+  const [before, refusalsBefore] = [await office.standing(meant.actionId), (await office.refusals()).length];
   const answer = await channelOf(name).decide(attempt);
   expect(answer, JSON.stringify(attempt.who)).toMatchObject({ refused: code });
   expect(answer.words).not.toBe('');
   expect((await office.refusals()).slice(refusalsBefore).map((refusal) => refusal.code)).toEqual([code]);
-  expect(await look()).toEqual(before);
+  expect(await office.standing(meant.actionId)).toEqual(before);
 }
 
 it('covers every channel that decides', async () => {
@@ -192,6 +189,22 @@ describe.each(channels)('$name', ({ name, subject }) => {
     for (const code of codes) expect([null, 'already_decided']).toContain(code);
     expect(await office.agent.get(actionId)).toMatchObject({ state: 'waiting', decisions: [{ person: 'ben' }] });
     expect(await deciders(actionId)).toEqual([{ person: 'ben', decision: 'approve', channel: subject.channel }]);
+  });
+
+  it('the same asked for once more is shown once, and one decision is the answer to both', async () => {
+    const first = shown('joined');
+    const { actionId } = first;
+    expect(await office.requestAgain(actionId)).toEqual({ actionId, joined: true });
+    expect(await channelOf(name).showings(actionId)).toBe(1);
+    expect(await channelOf(name).decide({ shown: first, who: 'ben', decision: 'deny' })).toMatchObject({
+      refused: null,
+    });
+    expect((await office.agent.wait(actionId, { timeoutMs: 50_000 })).outcome).toMatchObject({ status: 'denied' });
+    // From now on it is another question, which people are asked anew.
+    const next = await office.requestAgain(actionId);
+    expect(next.joined).toBe(false);
+    await channelOf(name).shown(next.actionId);
+    expect(await channelOf(name).showings(next.actionId)).toBe(1);
   });
 
   it('an event that comes twice is one decision, with one answer', async () => {

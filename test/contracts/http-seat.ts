@@ -41,6 +41,11 @@ export function sitAtHttp({ stack, waiting }: Office, headersOf: HeadersOf): Sta
       const key = ulid();
       return Promise.all([send(attempt, key), send(attempt, key)]);
     },
+    async showings(actionId) {
+      const answer = await fetch(`${stack.gatewayUrl}/v1/queue`, { headers: await headersOf('carol', 'GET') });
+      const { actions } = (await answer.json()) as { actions: { actionId: string }[] };
+      return actions.filter((action) => action.actionId === actionId).length;
+    },
     async ended(actionId) {
       await until(async () => (await read(actionId)).state === 'done');
       const { outcome, decisions, ...view } = await read(actionId);

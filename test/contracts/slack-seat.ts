@@ -78,8 +78,9 @@ export function sitInSlack(
   };
   const decide = async (attempt: Attempt, send: Deliver): Promise<Answer> =>
     office.meaningOf(await (attempt.decision === 'approve' ? approve : deny)(attempt, send));
-  const messageOf = (actionId: string): FakeMessage | undefined =>
-    slack.state.messages(SLACK.channel).find(({ metadata }) => JSON.stringify(metadata ?? {}).includes(actionId));
+  const messagesOf = (actionId: string): FakeMessage[] =>
+    slack.state.messages(SLACK.channel).filter(({ metadata }) => JSON.stringify(metadata ?? {}).includes(actionId));
+  const messageOf = (actionId: string): FakeMessage | undefined => messagesOf(actionId)[0];
   return {
     async shown(actionId) {
       await office.noted('slack', actionId);
@@ -104,6 +105,7 @@ export function sitInSlack(
         () => 'nobody was asked in the thread',
       ),
     decideTwice: async (attempt) => [await decide(attempt, deliverTwice)],
+    showings: async (actionId) => messagesOf(actionId).length,
     async ended(actionId) {
       return waitFor(
         () => chatEnd(textOf(messageOf(actionId) ?? { blocks: [] })),

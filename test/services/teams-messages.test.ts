@@ -7,6 +7,8 @@ import { objectsIn, textOf, type Click } from '../fakes/teams/fake-teams.js';
 import { startTeamsGateway, type TeamsGateway } from '../fakes/teams/teams-gateway.js';
 import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
 import { ACTION_DIGEST, ACTION_ID, decisionOf, doneView, waitingView } from '../unit/slack/views.js';
+import { postRaw, type RawAnswer, type RawRequest } from '../support/raw-request.js';
+import { clickWith, TEAMS_ATTACKS, type HonestClick } from '../unit/teams/attacks.js';
 import { ADA, BO, directory, STRANGER, teamsIds } from '../unit/teams/views.js';
 
 let database: MessageDatabase;
@@ -136,23 +138,22 @@ describe('a click decides nothing when', () => {
     ['anonymous', { userRole: 'anonymous' }],
     ['somebody whose role Teams does not say', { userRole: undefined as never }],
     ['of another tenant', { tenantId: teamsIds.otherTenantId }],
+    ['no member any more', null],
     ['another account than the click says', { aadObjectId: STRANGER }],
   ])('its person is %s', async (_name, over) => {
     const activity = gateway.teams.invoke({ message, button: 'deny', aadObjectId: ADA, reason: ' ' });
-    gateway.teams.state.setMember(ADA, { id: `29:${ADA}`, ...over });
+    gateway.teams.state.setMember(ADA, over && { id: `29:${ADA}`, ...over });
     const answer = (await (await gateway.teams.send(gateway.url, activity)).json()) as CardAnswer;
     expect(answer).toMatchObject({ value: expect.stringContaining('full member') as string });
     expectNothingDecided('person_unknown');
   });
 
-  it.each<[string, Parameters<TeamsGateway['teams']['failNext']>[0] | null]>([
-    ['is no member any more', null],
+  it.each<[string, Parameters<TeamsGateway['teams']['failNext']>[0]]>([
     ['cannot be looked up', { status: 503 }],
     ['cannot be looked up in time', 'drop_request'],
   ])('its person %s', async (_name, fault) => {
     const activity = gateway.teams.invoke({ message, button: 'approve', aadObjectId: ADA });
-    if (fault === null) gateway.teams.state.setMember(ADA, null);
-    else gateway.teams.failNext(fault);
+    gateway.teams.failNext(fault);
     const answer: unknown = await (await gateway.teams.send(gateway.url, activity)).json();
     expect(answer).toMatchObject({ value: expect.stringContaining('try again') as string });
     expect(gateway.decided).toEqual([]);
@@ -183,26 +184,25 @@ function expectNothingDecided(code: string, who = ADA): void {
   expect([gateway.decided, gateway.refused]).toEqual([[], [{ code, who: `teams/${teamsIds.tenantId}/${who}` }]]);
 }
 
-/** A request with a token as it is changed, to which everything else is right. */
-async function sendWith(changes: TokenChanges, activity: unknown = invoke()): Promise<Response> {
-  const token = await gateway.teams.tokens.sign(gateway.teams.serviceUrl, changes);
-  return sendRaw(JSON.stringify(activity), { authorization: `Bearer ${token}` });
+const honest = (): HonestClick => ({
+  tokens: gateway.teams.tokens,
+  serviceUrl: gateway.teams.serviceUrl,
+  invoke: () => invoke(),
+});
+
+/** The honest click with another token, or another activity. */
+async function sendWith(token: TokenChanges, activity: unknown = invoke()): Promise<RawAnswer> {
+  return post(await clickWith(honest(), { token, activity }));
 }
 
-function sendRaw(body: string, headers: Record<string, string>): Promise<Response> {
-  return fetch(`${gateway.url}/teams/messages`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body,
-  });
-}
+const post = (sent: RawRequest): Promise<RawAnswer> => postRaw(`${gateway.url}/teams/messages`, sent);
 
 function invoke(over: Record<string, unknown> = {}): Record<string, unknown> {
   return { ...gateway.teams.invoke({ message, button: 'approve', aadObjectId: ADA }), ...over };
 }
 
-async function expectTurnedAway(answer: Response, status: number, error: string): Promise<void> {
-  expect([answer.status, await answer.json()]).toEqual([status, { error }]);
+function expectTurnedAway(answer: RawAnswer, status: number, error: string): void {
+  expect(answer).toEqual({ status, json: { error } });
   expect(gateway.decided).toEqual([]);
   expect(gateway.refused).toHaveLength(1);
   expect(gateway.refused[0]?.who).toBeNull();
@@ -211,7 +211,6 @@ async function expectTurnedAway(answer: Response, status: number, error: string)
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
-const entra = 'https://sts.windows.net/11111111-1111-4111-8111-111111111111/';
 const claims = (changed: JWTPayload): TokenChanges => ({ claims: changed });
 
 describe('a token', () => {
@@ -221,153 +220,17 @@ describe('a token', () => {
     expect((await sendWith(claims(at(-3_650)))).status).toBe(200);
     expect(gateway.decided).toHaveLength(2);
   });
+});
 
-  it.each<[string, () => TokenChanges, string]>([
-    ['of a key that the connector does not have', () => ({ key: 'stranger' }), 'key_unknown'],
-    ['that borrows the id of a key', () => ({ key: 'stranger', kid: 'connector' }), 'signature_invalid'],
-    ['without a key id', () => ({ kid: null }), 'key_unknown'],
-    ['of a key that does not speak for Teams', () => ({ key: 'webchat' }), 'endorsement_missing'],
-    ['by another algorithm', () => ({ alg: 'RS384' }), 'token_malformed'],
-    ['by yet another algorithm', () => ({ alg: 'PS256' }), 'token_malformed'],
-    ['that has expired', () => claims({ exp: seconds() - 61 }), 'token_expired'],
-    ['of the future', () => claims({ nbf: seconds() + 70 }), 'token_expired'],
-    ['that never expires', () => ({ without: ['exp'] }), 'token_expired'],
-    ['for another app', () => claims({ aud: teamsIds.otherTenantId }), 'audience_not_ours'],
-    ['for several apps', () => claims({ aud: [teamsIds.appId, teamsIds.otherTenantId] }), 'audience_not_ours'],
-    ['of Entra ID', () => claims({ iss: entra, appid: teamsIds.appId, ver: '1.0' }), 'issuer_not_allowed'],
-    [
-      'of the emulator',
-      () =>
-        claims({
-          iss: 'https://login.microsoftonline.com/f8cdef31-a31e-4b4a-93e4-5f571e91255a/v2.0',
-          azp: teamsIds.appId,
-          ver: '2.0',
-        }),
-      'issuer_not_allowed',
-    ],
-    ['of a skill', () => claims({ iss: entra, appid: teamsIds.otherTenantId, ver: '1.0' }), 'issuer_not_allowed'],
-    [
-      'of an issuer that begins like the connector',
-      () => claims({ iss: 'https://api.botframework.com/' }),
-      'issuer_not_allowed',
-    ],
-    ['for another service URL', () => claims({ serviceurl: 'https://smba.example/' }), 'service_url_mismatch'],
-    ['for no service URL', () => ({ without: ['serviceurl'] }), 'service_url_mismatch'],
-  ])('%s is refused', async (_name, changes, error) => {
-    await expectTurnedAway(await sendWith(changes()), 401, error);
-  });
-
-  it.each<[string, () => Record<string, string>, string]>([
-    ['missing', () => ({}), 'header_missing'],
-    ['not a bearer token', () => ({ authorization: 'Basic eDp4' }), 'token_malformed'],
-    ['empty', () => ({ authorization: 'Bearer ' }), 'token_malformed'],
-    ['not a JWT', () => ({ authorization: 'Bearer abc' }), 'token_malformed'],
-    ['not JSON inside', () => ({ authorization: 'Bearer YQ.YQ.YQ' }), 'token_malformed'],
-    ['unsigned', () => ({ authorization: `Bearer ${unsigned()}` }), 'token_malformed'],
-    ['unsigned, with a signature', () => ({ authorization: `Bearer ${unsigned()}AAAA` }), 'token_malformed'],
-    ['of 9 KB', () => ({ authorization: `Bearer ${'a'.repeat(9_000)}.a.a` }), 'token_malformed'],
-  ])('that is %s is refused', async (_name, headers, error) => {
-    const answer = await sendRaw(JSON.stringify(invoke()), headers());
-    await expectTurnedAway(answer, 401, error);
+describe('turned away:', () => {
+  it.each(TEAMS_ATTACKS)('$name', async ({ make, status, error }) => {
+    expectTurnedAway(await post(await make(honest())), status, error);
   });
 });
 
-function unsigned(): string {
-  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const body = { iss: 'https://api.botframework.com', aud: teamsIds.appId, serviceurl: gateway.teams.serviceUrl };
-  return `${part({ alg: 'none', kid: 'connector' })}.${part({ ...body, exp: seconds() + 600 })}.`;
-}
-
 describe('an activity', () => {
-  const tenant = (id: string | undefined): Record<string, unknown> => ({
-    channelData: { tenant: { id } },
-    conversation: { id: message.conversation, tenantId: id },
-  });
   const value = (action: Record<string, unknown>): Record<string, unknown> => ({ value: { action } });
   const data = { actionId: ACTION_ID, actionDigest: ACTION_DIGEST };
-
-  it.each<[string, () => unknown, number, string]>([
-    ['that is empty', () => ({}), 400, 'activity_malformed'],
-    ['that is a list', () => [], 400, 'activity_malformed'],
-    ['that is null', () => null, 400, 'activity_malformed'],
-    ['that is a text', () => 'x', 400, 'activity_malformed'],
-    ['without a type', () => invoke({ type: undefined }), 400, 'activity_malformed'],
-    ['without an id', () => invoke({ id: undefined }), 400, 'activity_malformed'],
-    ['of another channel', () => invoke({ channelId: 'emulator' }), 403, 'channel_not_allowed'],
-    ['of another service URL', () => invoke({ serviceUrl: 'https://smba.example/' }), 401, 'service_url_mismatch'],
-    ['of another tenant', () => invoke(tenant(teamsIds.otherTenantId)), 403, 'tenant_not_allowed'],
-    [
-      'of no tenant',
-      () => invoke({ channelData: {}, conversation: { id: message.conversation } }),
-      403,
-      'tenant_not_allowed',
-    ],
-    [
-      'of two tenants',
-      () => invoke({ channelData: { tenant: { id: teamsIds.otherTenantId } } }),
-      403,
-      'tenant_not_allowed',
-    ],
-    ['that is another invoke', () => invoke({ name: 'composeExtension/submitAction' }), 501, 'invoke_unsupported'],
-    ['that is an invoke without a name', () => invoke({ name: undefined }), 501, 'invoke_unsupported'],
-    [
-      'with an unknown verb',
-      () => invoke(value({ type: 'Action.Execute', verb: 'countersign.run', data })),
-      400,
-      'verb_unknown',
-    ],
-    ['with no verb', () => invoke(value({ type: 'Action.Execute', data })), 400, 'verb_unknown'],
-    [
-      'that names Action.Submit',
-      () => invoke(value({ type: 'Action.Submit', verb: 'countersign.approve', data })),
-      400,
-      'submit_unsupported',
-    ],
-    [
-      'that is a submitted message',
-      () => invoke({ type: 'message', name: undefined, value: { verb: 'countersign.approve', ...data } }),
-      400,
-      'submit_unsupported',
-    ],
-    [
-      'without data',
-      () => invoke(value({ type: 'Action.Execute', verb: 'countersign.approve' })),
-      400,
-      'activity_malformed',
-    ],
-    ['with a value that is null', () => invoke({ value: null }), 400, 'activity_malformed'],
-    [
-      'about no action',
-      () => invoke(value({ type: 'Action.Execute', verb: 'countersign.approve', data: { ...data, actionId: '../x' } })),
-      400,
-      'activity_malformed',
-    ],
-    ['of no message', () => invoke({ replyToId: undefined }), 400, 'activity_malformed'],
-    [
-      'without an Entra account',
-      () => invoke({ from: { id: `29:${ADA}`, name: 'Ada Fischer' } }),
-      403,
-      'sender_unproven',
-    ],
-    [
-      'with an account that is none',
-      () => invoke({ from: { id: 'x', aadObjectId: 'ada' } }),
-      400,
-      'activity_malformed',
-    ],
-  ])('%s is refused', async (_name, activity, status, error) => {
-    await expectTurnedAway(await sendWith({}, activity()), status, error);
-  });
-
-  it.each([
-    ['over 64 KiB', JSON.stringify({ type: 'x'.repeat(65_536) }), 'application/json', 413, 'body_too_large'],
-    ['that is not JSON', '{', 'application/json', 400, 'activity_malformed'],
-    ['that is not said to be JSON', '{}', 'text/plain', 415, 'content_type_unsupported'],
-  ])('%s is refused', async (_name, body, type, status, error) => {
-    const token = await gateway.teams.tokens.sign(gateway.teams.serviceUrl);
-    const answer = await sendRaw(body, { authorization: `Bearer ${token}`, 'content-type': type });
-    await expectTurnedAway(answer, status, error);
-  });
 
   it('with the id of another is refused', async () => {
     const first = invoke();
@@ -385,7 +248,7 @@ describe('an activity', () => {
       {},
       invoke(value({ type: 'Action.Execute', verb: 'countersign.approve', data: stale })),
     );
-    expect(toldBy((await answer.json()) as CardAnswer)).toBe('Not counted: You were shown another version: cdcd.');
+    expect(toldBy(answer.json as CardAnswer)).toBe('Not counted: You were shown another version: cdcd.');
   });
 
   it('that installs the app tells where the conversation is; small talk does nothing', async () => {

@@ -14,8 +14,9 @@ export const subject: ChannelSubject = {
   forged: { unknownAction: 'forbidden', anotherAction: 'forbidden' },
   async start(office) {
     const { teams, stack } = office;
-    const cardOf = (actionId: string): FakeTeamsMessage | undefined =>
-      teams.state.messages(teamsIds.channel).find(({ card }) => textOf(card).includes(actionId));
+    const cardsOf = (actionId: string): FakeTeamsMessage[] =>
+      teams.state.messages(teamsIds.channel).filter(({ card }) => textOf(card).includes(actionId));
+    const cardOf = (actionId: string): FakeTeamsMessage | undefined => cardsOf(actionId)[0];
     return {
       async shown(actionId) {
         await office.noted('teams', actionId);
@@ -45,6 +46,7 @@ export const subject: ChannelSubject = {
           },
           () => 'nobody was asked in the thread',
         ),
+      showings: async (actionId) => cardsOf(actionId).length,
       ended: (actionId) =>
         waitFor(
           () => chatEnd(textOf(cardOf(actionId)?.card ?? { body: [] })),

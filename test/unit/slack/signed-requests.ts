@@ -53,6 +53,24 @@ export const submitPayload: Payload = {
   },
 };
 
+/** What an honest person sends. */
+export interface HonestRequests {
+  secret: string;
+  nowSeconds: number;
+  /** A click on Approve in a message. */
+  click: Payload;
+  /** A submitted denial. */
+  submission: Payload;
+}
+
+export const HONEST: HonestRequests = {
+  secret: SECRET,
+  nowSeconds: NOW_SECONDS,
+  click: clickPayload,
+  submission: submitPayload,
+};
+
+/** In what a request differs from the honest click. */
 export interface Sent {
   body?: string | Uint8Array;
   payload?: unknown;
@@ -63,21 +81,19 @@ export interface Sent {
   without?: string[];
 }
 
-export function request({
-  payload = clickPayload,
-  body = payloadForm(payload),
-  timestamp = String(NOW_SECONDS),
-  signature,
-  contentType = FORM,
-  more = [],
-  without = [],
-}: Sent) {
+/** The request as it goes over the wire. */
+export function request(
+  { payload, body, timestamp, signature, contentType = FORM, more = [], without = [] }: Sent,
+  { secret, nowSeconds, click }: HonestRequests = HONEST,
+) {
+  const stamp = timestamp ?? String(nowSeconds);
+  const bytes = Buffer.from(body ?? payloadForm(payload ?? click));
   const headers = [
     ['Content-Type', contentType ?? ''],
-    ['X-Slack-Request-Timestamp', timestamp],
-    ['X-Slack-Signature', signature ?? slackSignature(SECRET, timestamp, body)],
+    ['X-Slack-Request-Timestamp', stamp],
+    ['X-Slack-Signature', signature ?? slackSignature(secret, stamp, bytes)],
   ].filter(([name]) => !without.includes(name ?? '') && (contentType !== null || name !== 'Content-Type'));
-  return { rawHeaders: [...headers.flat(), ...more], body: typeof body === 'string' ? Buffer.from(body) : body };
+  return { rawHeaders: [...headers.flat(), ...more], body: bytes };
 }
 
 export const admit = (sent: Sent): Admission => makeGuard().admit(request(sent));
