@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VaultProduct } from '../global-setup.js';
 import type { ChannelSubject } from './channel-subject.js';
+import type { ReminderSubject } from './reminder-subject.js';
 import type { Subject } from './subject.js';
 
 /** All subjects in a folder beside this file, by the name of their file. */
@@ -24,6 +25,11 @@ export function findSubjects(): Promise<Map<string, Subject>> {
 /** All channels' subjects. */
 export function findChannels(): Promise<Map<string, ChannelSubject>> {
   return subjectsIn('channels');
+}
+
+/** Channels that remind people. */
+export function findReminders(): Promise<Map<string, ReminderSubject>> {
+  return subjectsIn('reminders');
 }
 
 /** Those whose target this run's Vault can serve. */
