@@ -1,13 +1,32 @@
 export type DiffTone = 'added' | 'removed' | 'heading' | 'same';
 
-/** What each line of a diff tells; `---` and `+++` at its beginning name its sides. */
+/**
+ * What each line of a diff tells; `---` and `+++` name its sides at its beginning, and those of a file before its first hunk.
+ * Within a hunk they are lines that begin so: how many it has stands in its heading.
+ */
 export function diffTones(lines: readonly string[]): DiffTone[] {
-  const isNamed = lines[0]?.startsWith('--- ') === true && lines[1]?.startsWith('+++ ') === true;
+  // Of the hunk that is being read: lines that are still to come of each side.
+  let left = { old: 0, now: 0 };
   return lines.map((line, index) => {
-    if (line.startsWith('@@') || (isNamed && index < 2)) return 'heading';
-    if (line.startsWith('+')) return 'added';
-    return line.startsWith('-') ? 'removed' : 'same';
+    const hunk = HUNK.exec(line);
+    if (hunk !== null) left = { old: Number(hunk[1] ?? 1), now: Number(hunk[2] ?? 1) };
+    if (line.startsWith('@@')) return 'heading';
+    const isInHunk = left.old > 0 || left.now > 0;
+    if (!isInHunk && (namesSides(lines, index) || namesSides(lines, index - 1))) return 'heading';
+    const sign = line[0] ?? ' ';
+    // `\ No newline at end of file` is a line of neither side.
+    if (sign !== '+' && sign !== '\\') left.old -= 1;
+    if (sign !== '-' && sign !== '\\') left.now -= 1;
+    return sign === '+' ? 'added' : sign === '-' ? 'removed' : 'same';
   });
+}
+
+const HUNK = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/;
+
+/** Whether `---` and `+++` of a pair stand here. */
+function namesSides(lines: readonly string[], index: number): boolean {
+  const isPair = lines[index]?.startsWith('--- ') === true && lines[index + 1]?.startsWith('+++ ') === true;
+  return isPair && (index === 0 || HUNK.test(lines[index + 2] ?? ''));
 }
 
 /**

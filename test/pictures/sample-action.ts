@@ -1,4 +1,4 @@
-import type { Action, Queue } from '../../apps/console/api/types.js';
+import type { Action, Alarms, Freezes, Incidents, Queue } from '../../apps/console/api/types.js';
 import { sha256Hex } from '../../src/core/json.js';
 import type { ActionView } from '../../src/record/action-view.js';
 
@@ -125,6 +125,75 @@ export function finishedAction(action: Action): Action {
     ],
   };
 }
+
+/** Asked for once more after a denial, with what was changed; the agent read what nobody vouches for. */
+export function inThePlaceOf(action: Action): Action {
+  return {
+    ...action,
+    request: { ...action.request, replaces: '01M82BEDCBHPE39GJ5Q8ZMGYD0', tainted: true },
+    provenance: { prompters: ['paul'], schedulers: ['ana'] },
+  };
+}
+
+/** What the executor found after an export, and what it and a person froze. */
+export const INCIDENTS: Incidents = {
+  incidents: [
+    {
+      actionId: '01M82BEDCBHPE39GJ5Q8ZMGYD0',
+      agent: 'export-bot',
+      severity: 'critical',
+      code: 'effect_mismatch',
+      sentence: 'The export holds 61,204 rows, where 12,400 had been declared.',
+      openedAtMs: NIGHT_MS - 9 * MINUTE_MS,
+      digest: digest('i'),
+      frozen: true,
+    },
+  ],
+  unreadable: [],
+  next: null,
+};
+
+export const FREEZES: Freezes = {
+  freezes: [
+    {
+      digest: digest('f'),
+      scope: { kind: 'operation', operation: 'database.export' },
+      because: 'person',
+      by: 'erin',
+      reason: 'Until we know what export-bot copied, nobody exports anything.',
+      actionId: null,
+      frozenAtMs: NIGHT_MS - 6 * MINUTE_MS,
+      lifts: [{ person: 'fay', reason: 'The copy was found and deleted.', atMs: NIGHT_MS - MINUTE_MS }],
+      missing: 1,
+    },
+    {
+      digest: digest('g'),
+      scope: { kind: 'agent', agent: 'export-bot' },
+      because: 'effect_mismatch',
+      by: null,
+      reason: null,
+      actionId: '01M82BEDCBHPE39GJ5Q8ZMGYD0',
+      frozenAtMs: NIGHT_MS - 9 * MINUTE_MS,
+      lifts: [],
+      missing: 1,
+    },
+  ],
+  unreadable: [],
+};
+
+export const ALARMS: Alarms = {
+  alarms: [
+    {
+      code: 'ledger_gap',
+      severity: 'critical',
+      sentence: 'Entry 4,711 of the ledger has no row on record any more.',
+      stopsApprovals: true,
+      digest: digest('a'),
+      raisedAtMs: NIGHT_MS - 2 * MINUTE_MS,
+      cleared: null,
+    },
+  ],
+};
 
 export function summaryOf(action: Action, index: number): Queue['actions'][number] {
   const { target, risk, quorum, outcome, lease, request, preview, you, state } = action;

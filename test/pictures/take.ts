@@ -8,7 +8,8 @@ import { exportView, grantView, sshView, vaultPolicyView } from '../unit/renderi
 import { planViewForPeople } from '../unit/rendering/plan-views.js';
 import { policyViewForPeople } from '../unit/rendering/policy-views.js';
 import { openConsole, type Screen } from './open-console.js';
-import { askedAtNight, finishedAction, summaryOf } from './sample-action.js';
+import { askedAtNight, ALARMS, finishedAction, FREEZES, INCIDENTS, inThePlaceOf, summaryOf } from './sample-action.js';
+import { policyChangeView } from './sample-policy-change.js';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'pictures');
 const QUERY =
@@ -21,6 +22,7 @@ const views: Record<string, ActionView> = {
   'database-grant': grantView(),
   'vault-policy': await vaultPolicyView(),
   'ssh-command': sshView(),
+  'policy-change': await policyChangeView(),
 };
 const asked = Object.entries(views).map(([name, view]) => [name, askedAtNight(view)] as const);
 
@@ -60,6 +62,30 @@ it('the second step before something critical', async () => {
   await take('second-step', grave[1], LIGHT, async (page) => {
     await page.getByRole('button', { name: 'Approve…' }).click();
   });
+});
+
+it('an action in the place of an earlier one', async () => {
+  const [, action] = asked[3] ?? [];
+  if (action !== undefined) await take('replaces', inThePlaceOf(action));
+});
+
+it('the search', async () => {
+  const finished = asked.map(([, action], index) =>
+    summaryOf(index % 2 === 0 ? finishedAction(action) : action, index),
+  );
+  const found = finished.filter(({ target }) => target?.name === 'orders');
+  const answers = { '/v1/actions': { actions: found, unreadable: [], next: 'x' } };
+  for (const [suffix, screen] of LIGHT)
+    await shoot(`search-${suffix}`, await openConsole(browser, screen, '/actions?q=orders', answers));
+});
+
+it('incidents, and what stops work', async () => {
+  const answers = { '/v1/incidents': INCIDENTS, '/v1/freezes': FREEZES, '/v1/alarms': ALARMS };
+  for (const [suffix, screen] of [...LIGHT, ...DARK]) {
+    const page = await openConsole(browser, screen, '/actions?show=incidents', answers);
+    await page.getByRole('complementary', { name: 'What stops work now' }).waitFor();
+    await shoot(`incidents-${suffix}`, page);
+  }
 });
 
 it('the queue', async () => {

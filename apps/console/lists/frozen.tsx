@@ -47,9 +47,13 @@ export function Frozen() {
           These freezes do not verify: the record was tampered with. {list.unreadable.join(', ')}
         </Notice>
       )}
-      {list.freezes.map((freeze) => (
-        <FrozenPart key={freeze.digest} freeze={freeze} />
-      ))}
+      {list.freezes.length === 0 ? null : (
+        <div className="rows">
+          {list.freezes.map((freeze) => (
+            <FrozenPart key={freeze.digest} freeze={freeze} />
+          ))}
+        </div>
+      )}
     </>
   );
 }
@@ -75,7 +79,7 @@ export function FrozenPart({
             By <strong>{by}</strong>,{' '}
           </>
         )}
-        <When atMs={frozenAtMs} />. {missing === 1 ? 'One more person' : `${missing} more people`} can lift it:{' '}
+        <When atMs={frozenAtMs} />. {peopleWords(missing, lifts.length > 0)} can lift it:{' '}
         <code>countersign unfreeze {words}</code>
       </p>
       {reason === null || by === null ? null : (
@@ -90,4 +94,10 @@ export function FrozenPart({
       ))}
     </Section>
   );
+}
+
+/** Who is still needed to lift it. */
+function peopleWords(missing: number, isBegun: boolean): string {
+  const more = isBegun ? 'more ' : '';
+  return missing === 1 ? `One ${more}person` : `${missing} ${more}people`;
 }

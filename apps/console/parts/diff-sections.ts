@@ -12,6 +12,13 @@ export interface DiffSection {
   removed: number;
 }
 
+/** Where a section begins, how many lines are its heading, and what they say. */
+interface Heading {
+  start: number;
+  length: number;
+  title: string;
+}
+
 // Instances within a group of resources are headings too, indented: they stay with their group.
 const HEADING = /^@@ (?! )(.*?)(?: @@)?$/;
 
@@ -19,20 +26,39 @@ const HEADING = /^@@ (?! )(.*?)(?: @@)?$/;
 export function diffSections(text: string): DiffSection[] {
   const lines = text.split('\n');
   const tones = diffTones(lines);
-  const starts = lines.flatMap((line, index) => (HEADING.test(line) ? [index] : []));
-  const sections = starts.map((start, index) => sectionOf(start, starts[index + 1] ?? lines.length, lines, tones));
-  const preface = starts[0] ?? lines.length;
+  const headings = headingsOf(lines, tones);
+  const sections = headings.map((heading, index) =>
+    sectionOf(heading, headings[index + 1]?.start ?? lines.length, lines, tones),
+  );
+  const preface = headings[0]?.start ?? lines.length;
   if (preface === 0) return sections;
-  return [{ ...sectionOf(-1, preface, lines, tones), title: null }, ...sections];
+  return [{ ...sectionOf({ start: 0, length: 0, title: '' }, preface, lines, tones), title: null }, ...sections];
 }
 
-function sectionOf(start: number, end: number, lines: readonly string[], tones: readonly DiffTone[]): DiffSection {
-  const own = tones.slice(start + 1, end);
+/** The names of a file's sides belong to the heading of its first hunk; at the very beginning they are the whole diff's. */
+function headingsOf(lines: readonly string[], tones: readonly DiffTone[]): Heading[] {
+  return lines.flatMap((line, index) => {
+    const title = HEADING.exec(line)?.[1];
+    if (title === undefined) return [];
+    const [old = '', now = ''] = lines.slice(index - 2, index).map((name) => name.slice('--- '.length));
+    const isNamed = index > 2 && tones[index - 2] === 'heading' && lines[index - 2]?.startsWith('--- ') === true;
+    if (!isNamed) return [{ start: index, length: 1, title }];
+    return [{ start: index - 2, length: 3, title: `${old === now ? now : `${old} → ${now}`} ${title}` }];
+  });
+}
+
+function sectionOf(
+  { start, length, title }: Heading,
+  end: number,
+  lines: readonly string[],
+  tones: readonly DiffTone[],
+): DiffSection {
+  const own = tones.slice(start + length, end);
   return {
-    title: HEADING.exec(lines[start] ?? '')?.[1] ?? '',
-    lines: withoutLastBlank(lines.slice(start + 1, end), end === lines.length),
+    title,
+    lines: withoutLastBlank(lines.slice(start + length, end), end === lines.length),
     tones: own,
-    from: start + 2,
+    from: start + length + 1,
     added: own.filter((tone) => tone === 'added').length,
     removed: own.filter((tone) => tone === 'removed').length,
   };

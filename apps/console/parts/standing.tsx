@@ -54,7 +54,7 @@ function AlarmNotice({ alarms }: { alarms: Alarms['alarms'] }) {
     <Notice tone="bad">
       <strong>Nothing is approved or run</strong> while the alarm <code>{first.code}</code> stands, since{' '}
       <When atMs={first.raisedAtMs} />. Denials still count. {first.sentence} Who may lift freezes clears it after a
-      look: <code className="breaks">countersign clear {first.digest} --reason ‘…’</code>
+      look: <code className="breaks">countersign clear {first.digest} --reason &apos;…&apos;</code>
       {others === 0 ? null : (
         <>
           {' '}

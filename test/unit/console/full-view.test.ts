@@ -190,6 +190,16 @@ describe('a diff', () => {
     ['without headings', '--- a\n+++ b\n-x', [[null, 3]]],
     ['that begins with one', '@@ a @@\n x', [['a', 1]]],
     ['that is empty', '', [[null, 1]]],
+    [
+      'of several files, each named in the heading of its first hunk',
+      ' what it means\n--- a.cedar\n+++ a.cedar\n@@ -1 +1 @@\n-x\n+y\n@@ -9 +9,2 @@\n z\n+w\n--- b, which is not there\n+++ b\n@@ -0,0 +1 @@\n+v',
+      [
+        [null, 1],
+        ['a.cedar -1 +1', 2],
+        ['-9 +9,2', 2],
+        ['b, which is not there → b -0,0 +1', 1],
+      ],
+    ],
   ])('%s', (_name, text, expected) => {
     expect(diffSections(text).map(({ title, lines }) => [title, lines.length])).toEqual(expected);
   });
