@@ -11,7 +11,7 @@ import type { Example, LiveOperation, Provided } from './operations/live-operati
 import { examplePolicyStore } from './operations/policy-store.js';
 import { writePlace, type Place } from './place.js';
 import { startCountersign } from './processes.js';
-import { readDevstackEnvironment } from './environment.js';
+import { readDevstackEnvironment, type ChatSettings } from './environment.js';
 import { locateHashicorpVault } from './services/executables.js';
 import { createPortChooser } from './services/ports.js';
 import { stopAll } from './services/process.js';
@@ -24,6 +24,10 @@ export interface DevStackOptions {
   ports: { temporal: number; temporalUi: number; vault: number; postgres: number; oidc: number; gateway: number };
   /** Which operations can be asked for; none of them lacks anything. Default: `database.export` alone. */
   operations?: readonly LiveOperation[];
+  /** Folder of the bundle to start from, with the example's agents and targets. Default: the example. */
+  policies?: string;
+  /** Settings of Slack, Teams, PagerDuty, webhooks. Default: all are off. */
+  chats?: ChatSettings;
   /** Runs one step and says so while it takes long. */
   step<T>(what: string, work: () => Promise<T>): Promise<T>;
   say(message: string): void;
@@ -65,7 +69,7 @@ export async function startDevStack(options: DevStackOptions): Promise<DevStack>
 }
 
 async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): Promise<Omit<DevStack, 'stop'>> {
-  const { folder, ports, step, say, operations = [databaseExport] } = options;
+  const { folder, ports, step, say, operations = [databaseExport], policies, chats } = options;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const gatewayPort = await createPortChooser(say).choose('the gateway', ports.gateway);
@@ -84,6 +88,7 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
     }),
   );
   const agents = await makeAgents(folder);
+  const programs = programSettings(provided);
   const place = await writePlace({
     installation,
     folder,
@@ -93,10 +98,12 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
     agentKeys: Object.fromEntries(agents.map(({ signer }) => [signer.agentId, signer.publicKey.publicKey])),
     onlyInstalled: true,
     governsPolicy: true,
+    ...(policies !== undefined && { policies }),
     extra: {
-      ...programSettings(provided),
-      notary: { ...programSettings(provided).notary, ...(await siemSettings(folder)) },
-      gateway: { COUNTERSIGN_TEMPORAL_UI_ORIGINS: services.temporal.uiUrl },
+      ...programs,
+      worker: { ...programs.worker, ...chats?.posting },
+      notary: { ...programs.notary, ...chats?.posting, ...(await siemSettings(folder)) },
+      gateway: { ...chats?.gateway, COUNTERSIGN_TEMPORAL_UI_ORIGINS: services.temporal.uiUrl },
     },
   });
   await step('Starting gateway, worker, executor and notary', async () => {
@@ -119,9 +126,14 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
 }
 
 async function startStackServices(
-  { folder, ports, operations = [] }: DevStackOptions,
+  { folder, ports, operations = [], chats }: DevStackOptions,
   gatewayPort: number,
 ): Promise<Services> {
+  // People may reach the gateway by another address, where a chat's links lead.
+  const addresses = new Set([
+    `http://127.0.0.1:${String(gatewayPort)}`,
+    ...[chats?.gateway['COUNTERSIGN_PUBLIC_URL'] ?? []].flat(),
+  ]);
   const needsCloud = operations.some(({ needs }) => needs === 'hashicorp-vault');
   return startServices({
     logDirectory: join(folder, 'logs'),
@@ -141,7 +153,7 @@ async function startStackServices(
     oidc: {
       port: ports.oidc,
       people: await examplePeople(),
-      clients: { consoleRedirectUris: [`http://127.0.0.1:${String(gatewayPort)}/callback`] },
+      clients: { consoleRedirectUris: [...addresses].map((url) => `${url.replace(/\/+$/, '')}/callback`) },
     },
   });
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Style } from '../cli/render/style.js';
 import { startDevStack, type DevStack } from './dev-stack.js';
+import { readDevstackEnvironment } from './environment.js';
 import { EXAMPLE_AGENT } from './example.js';
 import { findOffer, type Offer } from './operations/offer.js';
 import { quoted, requestLines } from './operations/paste.js';
@@ -16,17 +17,26 @@ const CLI = fileURLToPath(new URL('../../dist/apps/cli/main.js', import.meta.url
 export interface DevOptions {
   /** Where keys, logs, bundle and outputs are put; emptied first. Default `.countersign/dev` in the working directory. */
   folder?: string;
+  /** Folder of the bundle to start from. Default: the example. */
+  policies?: string;
 }
 
 /** Keeps the whole stack up until SIGINT or SIGTERM, and prints the addresses. */
-export async function runDev({ folder = join(process.cwd(), '.countersign/dev') }: DevOptions): Promise<void> {
+export async function runDev({
+  folder = join(process.cwd(), '.countersign/dev'),
+  policies,
+}: DevOptions): Promise<void> {
   const terminal = createTerminal(false);
   const { say, step, style } = terminal;
   // From the start: what is pressed while the services come up ends them as soon as they are up.
   const interrupted = nextInterruption();
   const offer = await findOffer();
   for (const line of ['', ...offerLines(offer, style), '']) say(line === '' ? '' : `  ${line}`);
-  const stack = await startDevStack({ folder, ports: DEV_PORTS, say, step, operations: offer.on });
+  const { chats } = readDevstackEnvironment();
+  const stack = await startDevStack({
+    ...{ folder, ports: DEV_PORTS, say, step, chats, operations: offer.on },
+    ...(policies !== undefined && { policies }),
+  });
   if (!interrupted.already()) printAddresses(stack, folder, terminal);
   await interrupted.promise;
   await step('Stopping', () => stack.stop());

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createStyle } from '../../apps/cli/render/style.js';
 import { startDevStack, type DevStack } from '../../apps/devstack/dev-stack.js';
 import { offerLines, pasteableExamples, preamble } from '../../apps/devstack/dev.js';
+import { readDevstackEnvironment } from '../../apps/devstack/environment.js';
 import { findOffer, LIVE_OPERATIONS } from '../../apps/devstack/operations/offer.js';
+import { examplePolicies } from '../../apps/devstack/place.js';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
 import { createGatewayApi, type GatewayApi } from '../../src/client/api.js';
 import { createGatewayHttp } from '../../src/client/http.js';
@@ -17,22 +19,37 @@ import { checkBundle } from '../../src/policy/load-bundle.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { OCSF_CLASSES, type OcsfEvent } from '../../src/siem/ocsf/event.js';
 import { createVaultClient } from '../../src/vault/client.js';
+import { startFakeSlack, type FakeSlack } from '../fakes/slack/fake-slack.js';
 import { createOcsfJudge } from '../support/ocsf.js';
 import { until } from '../support/until.js';
 
 const offer = await findOffer();
 const names = offer.on.map(({ operation }) => operation);
 
+const SLACK = { teamId: 'T0000001', appId: 'A0000001', channel: 'C0000001', ben: 'U7777777' };
+const SIGNING_SECRET = '0123456789abcdef0123456789abcdef';
+const BOT_TOKEN = 'xoxb-dev';
+
 /** What `countersign dev` starts and prints, on ports of its own. */
 describe('the development stack', () => {
   const asked = new Map<string, string>();
   let folder: string;
   let stack: DevStack;
+  let slack: FakeSlack;
   let stop = (): Promise<void> => Promise.resolve();
   let reader: GatewayApi;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-dev-stack-'));
+    slack = await startFakeSlack({
+      ...SLACK,
+      ...{ conversations: [SLACK.channel], signingSecret: SIGNING_SECRET, botToken: BOT_TOKEN, clock: Date.now },
+    });
+    slack.state.setUser(SLACK.ben, {});
+    const policies = join(folder, 'policies');
+    await cp(examplePolicies, policies, { recursive: true });
+    const directory = await readFile(join(policies, 'directory.yaml'), 'utf8');
+    await writeFile(join(policies, 'directory.yaml'), directory.replace('U0000002', SLACK.ben));
     const { choose } = createPortChooser(() => undefined);
     stack = await startDevStack({
       folder: join(folder, 'dev'),
@@ -45,6 +62,8 @@ describe('the development stack', () => {
         gateway: await choose('the gateway'),
       },
       operations: offer.on,
+      policies,
+      chats: readDevstackEnvironment(slackEnvironment(slack)).chats,
       step: (_what, work) => work(),
       say: () => undefined,
     });
@@ -54,6 +73,7 @@ describe('the development stack', () => {
 
   afterAll(async () => {
     await stop();
+    await slack.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -91,6 +111,22 @@ describe('the development stack', () => {
     expect(plan?.stages.map(({ quorum }) => quorum)).toEqual([1]);
     const { policy } = await checkBundle(stack.place.policyDir);
     expect(policy?.directory.membersOf(plan?.stages[0]?.group ?? '')).toContain(example?.approver);
+  });
+
+  test('with an app in Slack and one’s own account in the directory, the export is decided there', async () => {
+    const { actionId } = await show('database.export');
+    const message = () =>
+      slack.state.messages(SLACK.channel).find(({ blocks }) => JSON.stringify(blocks).includes(`${actionId}.`));
+    await until(async () => message() !== undefined);
+    const ts = message()?.ts ?? '';
+    const decided = async (): Promise<boolean> => {
+      const click = { conversation: SLACK.channel, ts, button: 'countersign_approve', userId: SLACK.ben };
+      expect((await slack.click(stack.place.gatewayUrl, click)).status).toBe(200);
+      return (await show('database.export')).decisions.some(({ person }) => person === 'ben');
+    };
+    // As in a real chat: pressed again while the gateway does not know yet that the message is ours.
+    await until(decided);
+    expect((await show('database.export')).decisions).toMatchObject([{ person: 'ben', channel: 'slack' }]);
   });
 
   test('vault.policy goes to its end: approved, written, its credential gone', async () => {
@@ -140,6 +176,23 @@ describe('the development stack', () => {
     const ours = left.flat().filter((name) => name.includes(`-${String(process.pid)}-`));
     expect(ours.filter((name) => name.startsWith('countersign-dev-'))).toEqual([]);
   });
+});
+
+/** As somebody exports it who tries the smoke test of docs/channels/slack.md. */
+function slackEnvironment({ apiUrl }: FakeSlack): Record<string, string> {
+  return {
+    COUNTERSIGN_SLACK_BOT_TOKEN: BOT_TOKEN,
+    COUNTERSIGN_SLACK_TEAM_ID: SLACK.teamId,
+    COUNTERSIGN_SLACK_CHANNEL: SLACK.channel,
+    COUNTERSIGN_SLACK_APP_ID: SLACK.appId,
+    COUNTERSIGN_SLACK_SIGNING_SECRET: SIGNING_SECRET,
+    COUNTERSIGN_SLACK_API_URL: apiUrl,
+  };
+}
+
+test('of the chats each process gets what it needs: the signing secret is the gateway’s alone', () => {
+  const { posting, gateway } = readDevstackEnvironment({ COUNTERSIGN_SLACK_SIGNING_SECRET: 'x', PATH: '/bin' }).chats;
+  expect([posting, gateway]).toEqual([{}, { COUNTERSIGN_SLACK_SIGNING_SECRET: 'x' }]);
 });
 
 test('what is off is told calmly, with the command that turns it on', () => {

@@ -4,9 +4,10 @@ export function addDev({ program }: CommandHost): void {
   program
     .command('dev')
     .description('Run everything on this machine, for development: services, our processes, people to sign in as.')
-    .action(async () => {
+    .option('--policies <folder>', 'the policy bundle to start from; else the example')
+    .action(async ({ policies }: { policies?: string }) => {
       // Loaded only here: it brings along what an installation for agents and approvers does not have.
       const { runDev } = await import('../../devstack/dev.js');
-      await runDev({});
+      await runDev(policies === undefined ? {} : { policies });
     });
 }
