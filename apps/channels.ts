@@ -26,8 +26,15 @@ type ChannelsConfig = SlackConfig & TeamsConfig & OnCallConfig;
 
 /** The channels that a process posts to: those that the settings switch on. The API needs none: it is asked. */
 export async function openChannels(config: ChannelsConfig, runtime: Runtime): Promise<readonly Channel[]> {
-  const { policy, clock } = runtime;
-  const onCall = createOnCall({ directory: () => policy().directory, access: onCallAccess(config), clock });
+  const { policy, clock, logger } = runtime;
+  const onCall = createOnCall({
+    directory: () => policy().directory,
+    access: onCallAccess(config),
+    onFaults: (group, { source, faults }) => {
+      logger.warn({ group, source, faults }, 'a source of who is on call was passed over');
+    },
+    clock,
+  });
   const channels = [
     openSlack(config, runtime, onCall),
     await openTeams(config, runtime, onCall),

@@ -21,20 +21,25 @@ export interface OnCallOptions {
   /** The one in force. */
   directory: () => Directory;
   access: OnCallAccess;
+  /** Hears which sources were passed over, and why; no secret is in it. Once for each time that they are asked. */
+  onFaults: (group: string, answer: OnCallAnswer) => void;
   clock: () => number;
 }
 
 const KEPT_MS = 60_000;
 
 /** Asks the sources of a group in their order; the first that names one of its people counts, for a minute. */
-export function createOnCall({ directory, access, clock }: OnCallOptions): OnCall {
+export function createOnCall({ directory, access, onFaults, clock }: OnCallOptions): OnCall {
   const kept = new Map<string, { directory: Directory; untilMs: number; answer: Promise<OnCallAnswer> }>();
   return {
     of(group) {
       const known = kept.get(group);
       const now = directory();
       if (known?.directory === now && clock() < known.untilMs) return known.answer;
-      const answer = askSources(group, now, { atMs: clock(), access });
+      const answer = askSources(group, now, { atMs: clock(), access }).then((told) => {
+        if (told.faults.length > 0) onFaults(group, told);
+        return told;
+      });
       kept.set(group, { directory: now, untilMs: clock() + KEPT_MS, answer });
       return answer;
     },

@@ -30,11 +30,17 @@ function directoryWith(onCall: string, more = ''): Directory {
 
 const nowhere: OnCallAccess = { pagerduty: null, grafana: null, slack: null, jira: null };
 
+/** What was said about sources that were passed over, by the last `ask`. */
+let said: [group: string, answer: OnCallAnswer][] = [];
+const onFaults = (group: string, answer: OnCallAnswer): void => void said.push([group, answer]);
+
 function ask(onCall: string, at: string, access: Partial<OnCallAccess> = {}, more = ''): Promise<OnCallAnswer> {
   const directory = directoryWith(onCall, more);
+  said = [];
   return createOnCall({
     directory: () => directory,
     access: { ...nowhere, ...access },
+    onFaults,
     clock: () => Date.parse(at),
   }).of('dba');
 }
@@ -211,6 +217,7 @@ describe('outside sources', () => {
       const onCall = createOnCall({
         directory: () => loaded.value,
         access: { ...nowhere, jira: twice },
+        onFaults,
         clock: () => Date.parse(AT),
       });
       expect((await onCall.of('dba')).people).toEqual([]);
@@ -250,6 +257,7 @@ describe('outside sources', () => {
     expect(told.faults).toHaveLength(3);
     expect(told.faults[0]).toMatch(fault);
     expect(JSON.stringify(told)).not.toContain('sesame');
+    expect(said).toEqual([['dba', told]]);
   });
 
   test('when none knows, nobody is named: all of the group are asked', async () => {
@@ -265,7 +273,12 @@ describe('outside sources', () => {
   test('an answer is kept for a minute, and not beyond the directory that it was asked for', async () => {
     const pagerduty = await serve(() => oncalls('bob@example.com'));
     let [nowMs, directory] = [Date.parse(AT), directoryWith(sources)];
-    const onCall = createOnCall({ directory: () => directory, access: { ...nowhere, pagerduty }, clock: () => nowMs });
+    const onCall = createOnCall({
+      directory: () => directory,
+      access: { ...nowhere, pagerduty },
+      onFaults,
+      clock: () => nowMs,
+    });
     const asked = async (): Promise<number> => {
       await onCall.of('dba');
       return pagerduty.asked.length;
