@@ -6,6 +6,7 @@ import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
 import { agentOf, PLAIN_EXPORT, until } from '../support/actors.js';
 import { anotherExport } from '../support/another-export.js';
 import {
+  CHANNEL,
   SLACK_USERS,
   startSlackStack,
   textOf as textInSlack,
@@ -104,6 +105,9 @@ describe('a review by two people', () => {
     const { actionId, card } = await opened(PERSONAL_EXPORT);
     const slackMessage = office.message(actionId);
     if (slackMessage === undefined) throw new Error('no message in Slack');
+    const lateInSlack = office.slack.payloads.click({
+      ...{ conversation: CHANNEL, ts: slackMessage.ts, button: 'countersign_approve', userId: SLACK_USERS.erin },
+    });
     await office.click(slackMessage, 'approve', SLACK_USERS.ben);
     const half = await shown(actionId, 'Approved by Ben Berg (dba) in slack');
     expect(half.id).toBe(card.id);
@@ -122,9 +126,19 @@ describe('a review by two people', () => {
       ['ben', 'slack', 'approve'],
       ['carol', 'teams', 'approve'],
     ]);
+    // On the message as it was before: it was closed, and what they have before them now says by whom.
+    const closed = /^Not counted: The review of this action is closed/;
     const late = await press(half, 'approve', 'erin');
-    expect(late.words).toMatch(/^Not counted: /);
+    expect(late.words).toMatch(closed);
     expect(late.text).toContain('approved by Ben Berg and Carol Chen');
+    const told = office.toldTo(SLACK_USERS.erin).length;
+    await office.slack.send(office.stack.gatewayUrl, lateInSlack);
+    const lateTold = await waitFor(
+      () => office.toldTo(SLACK_USERS.erin)[told],
+      () => 'nothing told',
+    );
+    expect(lateTold).toMatch(closed);
+    expect(textInSlack(office.message(actionId) ?? slackEnd)).toContain('approved by Ben Berg and Carol Chen');
     expect((await agent.get(actionId)).decisions).toHaveLength(2);
   });
 });
