@@ -2,7 +2,7 @@
 // Makes a fresh checkout ready: npm packages, the real services (.services/), the build. Quick when nothing is to do.
 // usage: setup.mjs [--with=NAME,…]: also what some operations and the tests need: `tofu`, `vault` (HashiCorp's), `aws` (moto), `ssh` (OpenSSH),
 // `chromium`, `playground` (Microsoft's client for the tests of Teams), `siem` (OCSF's schema, rsyslog, the OpenTelemetry Collector),
-// `verifiers` (of evidence and ledger, by others: securesystemslib, Go's sumdb).
+// `verifiers` (by others: of evidence and ledger securesystemslib and Go's sumdb, of messages Slack's SDK).
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ const WHEELS = {
   },
   verifiers: {
     requirements: join(root, 'scripts', 'verifiers.requirements.txt'),
-    title: 'fetching securesystemslib (about 10 MB)',
+    title: "fetching securesystemslib and Slack's SDK (about 10 MB)",
     finish: async () => undefined,
   },
   ocsf: {

@@ -56,6 +56,13 @@ export function locateSecuresystemslib(): string {
   throw new Error(`securesystemslib is not at ${folder}. Run: node scripts/setup.mjs --with=verifiers`);
 }
 
+/** The folder of Python packages with Slack's own SDK in it, whose models judge our messages in the tests. */
+export function locateSlackSdk(): string {
+  const folder = join(repositoryRoot(), '.services', 'verifiers');
+  if (existsSync(join(folder, 'slack_sdk'))) return folder;
+  throw new Error(`slack_sdk is not at ${folder}. Run: node scripts/setup.mjs --with=verifiers`);
+}
+
 /** The verifier over Go's `sumdb` that `setup --with=verifiers` built: scripts/go-programs/ledger-check/. */
 export function locateLedgerCheck(): string {
   return builtFromGo('ledger-check');
