@@ -88,11 +88,10 @@ const sent: Sent[] = [
 async function faultsOf(all: readonly Sent[]): Promise<string[]> {
   const child = execFile('python3', [check], { env: { ...process.env, PYTHONPATH: locateSlackSdk() } });
   child.stdin?.end(JSON.stringify(all));
-  const [said, complaint] = await Promise.all(
-    [child.stdout, child.stderr].map((stream) => (stream === null ? '' : text(stream))),
-  );
+  const output = [child.stdout, child.stderr].map(async (stream) => (stream === null ? '' : text(stream)));
+  const [said = '', complaint] = await Promise.all(output);
   expect(complaint).toBe('');
-  return JSON.parse(said ?? '') as string[];
+  return JSON.parse(said) as string[];
 }
 
 it("Slack's own SDK finds nothing wrong with any message or form of ours", async () => {

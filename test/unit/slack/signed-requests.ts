@@ -3,7 +3,7 @@ import { Secret } from '../../../src/core/secret.js';
 import { payloadForm, slackSignature } from '../../fakes/slack/signatures.js';
 import { ACTION_DIGEST, ACTION_ID, slackIds } from './views.js';
 
-export const SECRET = '0123456789abcdef0123456789abcdef';
+const SECRET = '0123456789abcdef0123456789abcdef';
 export const NOW_SECONDS = 1_795_348_800;
 export const FORM = 'application/x-www-form-urlencoded';
 
@@ -36,7 +36,7 @@ export const clickPayload: Payload = {
     },
   ],
 };
-export const [clickAction] = clickPayload['actions'] as [Payload];
+const [clickAction] = clickPayload['actions'] as [Payload];
 
 export const submitPayload: Payload = {
   type: 'view_submission',
