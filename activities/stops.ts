@@ -1,10 +1,11 @@
 import { scopesOver, type FreezeSubject } from '../src/record/freezes.js';
+import type { AlarmState } from '../src/record/alarms.js';
 import type { AnyRecorded, Record } from '../src/record/record.js';
 
 /** What may stop an action whatever was decided. */
 interface Stops {
   freezes: readonly AnyRecorded[];
-  alarms: readonly AnyRecorded[];
+  alarms: readonly AlarmState[];
 }
 
 /** Reads them anew, side by side. @param subject undefined: there is no request that could be under a freeze. */

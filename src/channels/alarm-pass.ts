@@ -1,6 +1,5 @@
 import type { Record as ActionRecord } from '../record/record.js';
 import type { Channel } from './channel.js';
-import { alarmStatesOf } from './clearing.js';
 import { createTellOnce } from './tell-once.js';
 
 export interface AlarmPassOptions {
@@ -17,7 +16,7 @@ export function createAlarmPass({ record, channels }: AlarmPassOptions): () => P
   return createTellOnce(
     channels,
     async () => {
-      const alarms = alarmStatesOf(await record.alarms());
+      const alarms = await record.alarms();
       return new Map(
         alarms.map((alarm) => [`${alarm.digest}/${alarm.cleared === null ? 'stands' : 'cleared'}`, alarm]),
       );

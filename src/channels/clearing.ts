@@ -3,8 +3,9 @@ import { digestOf } from '../core/json.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { Policy } from '../policy/policy.js';
-import { standingAlarms } from '../record/alarms.js';
-import { allOf, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
+import type { AlarmState } from '../record/alarms.js';
+import { appendUnder } from '../record/append-under.js';
+import type { AnyRecorded, Record as ActionRecord } from '../record/record.js';
 import { cleanReason } from './person-reason.js';
 import { recordingRefusals, type Refusals } from './refusals.js';
 import { requireUnfreezeGroup } from './unfreeze-group.js';
@@ -25,13 +26,7 @@ export interface ClearRequest {
   via: StatementBody<'clearance'>['via'];
 }
 
-/** One alarm as it is listed. */
-export interface AlarmState {
-  digest: string;
-  body: StatementBody<'alarm'>;
-  /** Null while it stands. */
-  cleared: StatementBody<'clearance'> | null;
-}
+export type { AlarmState } from '../record/alarms.js';
 
 export interface Clearing {
   /** Alarms that stand, and those that were cleared within a week, newest first. */
@@ -46,7 +41,7 @@ export interface Clearing {
 }
 
 export function createClearing(options: ClearingOptions): Clearing {
-  const list = async (): Promise<AlarmState[]> => alarmStatesOf(await options.record.alarms()).reverse();
+  const list = async (): Promise<AlarmState[]> => [...(await options.record.alarms())].reverse();
   return {
     list,
     async clear(request) {
@@ -60,24 +55,16 @@ export function createClearing(options: ClearingOptions): Clearing {
   };
 }
 
-/** Alarms and who cleared them, oldest first. @param statements as `Record.alarms` reads them. */
-export function alarmStatesOf(statements: readonly AnyRecorded[]): AlarmState[] {
-  const clearances = new Map(allOf(statements, 'clearance').map(({ body }) => [body.alarm, body]));
-  return allOf(statements, 'alarm').map(({ digest, body }) => ({
-    digest,
-    body,
-    cleared: clearances.get(digest) ?? null,
-  }));
-}
-
 async function clear(request: ClearRequest, person: string, { policy, record, clock }: ClearingOptions): Promise<void> {
   const by = requireUnfreezeGroup(policy().directory, person, 'clear alarms');
   const reason = cleanReason(request.reason, 'Say what you found and why work may go on: it goes on record.');
-  const statements = await record.alarms();
-  if (!allOf(statements, 'alarm').some(({ digest }) => digest === request.alarm))
+  const alarm = (await record.alarms()).find(({ digest }) => digest === request.alarm);
+  if (alarm === undefined)
     throw new Refusal('alarm_unknown', 'There is no such alarm, or it was cleared more than a week ago.', 'digest');
-  if (!standingAlarms(statements).some(({ digest }) => digest === request.alarm)) return;
-  const body = { alarm: request.alarm, reason, by, via: request.via, clearedAtMs: clock() };
+  if (alarm.cleared !== null) return;
+  const body = { alarm: alarm.digest, reason, by, via: request.via, clearedAtMs: clock() };
   // Two people, or one twice: an alarm is cleared once.
-  await record.append([{ kind: 'clearance', actionId: null, requestDigest: digestOf(body), body, key: request.alarm }]);
+  const keys = [alarm.digest, `${alarm.digest}/${String(body.clearedAtMs)}`];
+  const isOfThis = (stated: AnyRecorded): boolean => stated.kind === 'clearance' && stated.body.alarm === alarm.digest;
+  await appendUnder(record, { kind: 'clearance', actionId: null, requestDigest: digestOf(body), body }, keys, isOfThis);
 }

@@ -5,6 +5,7 @@ import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import { requireNoAlarm } from '../enforcement/alarmed.js';
 import type { Policy } from '../policy/policy.js';
+import type { AlarmState } from '../record/alarms.js';
 import { viewAction, type ActionView } from '../record/action-view.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
 import type { ActionWorkflows } from './action-workflows.js';
@@ -55,7 +56,7 @@ export function createDecisions(options: DecisionsOptions): Decisions {
 }
 
 /** With the newest run, and for an approval the alarms, asked for while the record was read. */
-type Deciding = DecisionsOptions & { openRun: Promise<string | null>; alarms: Promise<readonly AnyRecorded[]> };
+type Deciding = DecisionsOptions & { openRun: Promise<string | null>; alarms: Promise<readonly AlarmState[]> };
 
 async function decide(
   request: DecisionRequest,

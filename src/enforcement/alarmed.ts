@@ -1,18 +1,17 @@
 import { Refusal } from '../core/errors.js';
 import type { Directory } from '../directory/directory.js';
-import { standingAlarms } from '../record/alarms.js';
-import type { AnyRecorded } from '../record/record.js';
+import { standingAlarms, type AlarmState } from '../record/alarms.js';
 
 /**
  * Lets nothing through while an alarm stands that stops approvals: what people decide on may not be what is on record.
- * @param statements as `Record.alarms` reads them, just now.
+ * @param alarms as `Record.alarms` reads them, just now.
  * @throws Refusal `alarm_stands` saying since when, why, and who can clear it.
  */
 export function requireNoAlarm(
-  statements: readonly AnyRecorded[],
+  alarms: readonly AlarmState[],
   { unfreezeGroup }: Pick<Directory, 'unfreezeGroup'>,
 ): void {
-  const alarm = standingAlarms(statements).find(({ body }) => body.stopsApprovals);
+  const alarm = standingAlarms(alarms).find(({ body }) => body.stopsApprovals);
   if (alarm === undefined) return;
   const { code, sentence, raisedAtMs } = alarm.body;
   const since = new Date(raisedAtMs).toISOString();

@@ -5,6 +5,7 @@ import type { Target } from '../targets/targets.js';
 import type { Operation, OperationCatalog } from '../operations/operation.js';
 import type { Policy } from '../policy/policy.js';
 import type { Provenance } from '../directory/directory.js';
+import type { AlarmState } from '../record/alarms.js';
 import type { RecentEffects } from '../record/effects.js';
 import { provenanceOf } from '../record/provenance.js';
 import { allOf, type AnyRecorded, type Recorded } from '../record/record.js';
@@ -19,7 +20,7 @@ export interface Evidence {
   /** Of the agent, of the operation and of everything: as `Record.freezesOf` reads them. */
   freezes: readonly AnyRecorded[];
   /** As `Record.alarms` reads them. */
-  alarms: readonly AnyRecorded[];
+  alarms: readonly AlarmState[];
   /** What budgets of the plan count, as `effectsFor` reads it. */
   effects: RecentEffects;
   policy: Policy;

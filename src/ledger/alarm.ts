@@ -1,5 +1,6 @@
 import { digestOf, sha256Hex } from '../core/json.js';
-import { allOf, type Record as ActionRecord } from '../record/record.js';
+import { appendUnder } from '../record/append-under.js';
+import type { AnyRecorded, Record as ActionRecord } from '../record/record.js';
 import type { LedgerFault } from './faults.js';
 
 /**
@@ -22,10 +23,13 @@ export async function raiseLedgerAlarm(
   };
   const draft = { kind: 'alarm' as const, actionId: null, requestDigest: digestOf(body), body };
   const key = `${code}/${what}`.slice(0, 220);
-  const stated = allOf(await record.append([{ ...draft, key }]), 'alarm')[0]?.body;
-  // Nobody signed under which key a row is: an alarm that was cleared must not be moved to where this one would stand.
-  const isTold = stated?.code === code && (stated.sentence === body.sentence || code === 'ledger_truncated');
-  if (!isTold) await record.append([{ ...draft, key: `${key}/${sha256Hex(body.sentence)}` }]);
+  const keys = [key, `${key}/${sha256Hex(body.sentence)}`, `${key}/${sha256Hex(body.sentence)}/${String(raisedAtMs)}`];
+  // An alarm that was cleared must not be moved to where this one would stand.
+  const isTold = (stated: AnyRecorded): boolean =>
+    stated.kind === 'alarm' &&
+    stated.body.code === code &&
+    (stated.body.sentence === body.sentence || code === 'ledger_truncated');
+  await appendUnder(record, draft, keys, isTold);
 }
 
 const WHAT_TO_DO = 'What to do is in docs/ledger.md.';

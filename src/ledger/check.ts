@@ -105,6 +105,7 @@ interface EntryRow {
   sequence: string;
   leaf_hash: Buffer;
   entry: Buffer;
+  alarm_digest: string | null;
   envelope: string | null;
   digest: string;
   kind: string;
@@ -121,7 +122,7 @@ const ENTRIES = {
   name: 'ledger-check-entries',
   text: `select * from (
       select page.*, sum(coalesce(octet_length(envelope), 0)) over (order by entry_index) as bytes from (
-        select entry_index, e.sequence, leaf_hash, entry, envelope, digest, kind, action_id, process, number, previous, key
+        select entry_index, e.sequence, leaf_hash, entry, alarm_digest, envelope, digest, kind, action_id, process, number, previous, key
         from countersign.ledger_entries e left join countersign.statements using (sequence)
         where entry_index >= $1 order by entry_index limit 500) page) measured
     where bytes <= ${String(PAGE_BYTES)} or bytes = octet_length(envelope) order by entry_index`,
@@ -169,6 +170,8 @@ function rowFault(row: EntryRow, envelope: string): string | null {
     row.number === (chain === null ? null : String(chain.number)) &&
     row.previous === (chain?.previous ?? null);
   if (!isSame) return 'its row says other than what was signed: another action, kind, digest or place in a chain.';
+  if (row.alarm_digest !== (row.kind === 'alarm' ? row.digest : null))
+    return 'what the ledger notes of it, whether it is an alarm, was changed.';
   return isFoundBy(row, predicate.body)
     ? null
     : 'its row is not under the key that it is found by: who asks for it does not see it.';
@@ -177,7 +180,7 @@ function rowFault(row: EntryRow, envelope: string): string | null {
 /** Whether a statement that is looked for by its key has the one that what was signed demands: a freeze, and what lifts it. */
 function isFoundBy({ kind, action_id: actionId, key }: EntryRow, body: Payload['predicate']['body']): boolean {
   const first = (words: number): string => (key ?? '').split('/', words).join('/');
-  if (kind === 'clearance') return key === body?.alarm;
+  if (kind === 'clearance') return first(1) === body?.alarm;
   if (kind === 'unfreeze' && actionId === null) return first(1) === body?.freeze;
   if (kind !== 'freeze') return true;
   return body?.scope == null ? key === body?.agent : first(2) === wordOfScope(body.scope);

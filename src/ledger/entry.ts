@@ -37,6 +37,12 @@ export function entryOfText(text: string): Uint8Array {
   return new TextEncoder().encode(canonicalJson({ envelopeSha256 }));
 }
 
+/** The lower-case hex SHA-256 of the payload that an entry commits to; null for one of what is no envelope. */
+export function payloadDigestIn(entry: Uint8Array): string | null {
+  const { payloadSha256 } = JSON.parse(new TextDecoder().decode(entry)) as { payloadSha256?: string };
+  return payloadSha256 ?? null;
+}
+
 // What a row may hold of them: more would not fit into a tile's entry.
 const MAX_SIGNATURES_CHARS = 10_000;
 

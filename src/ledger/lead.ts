@@ -2,14 +2,14 @@ import type pg from 'pg';
 import type { Signer } from '../core/dsse.js';
 import type { VerifyEd25519 } from '../core/ed25519.js';
 import { formatCheckpoint, openCheckpoint, type Checkpoint } from './checkpoint.js';
-import { entryOfText } from './entry.js';
+import { entryOfText, payloadDigestIn } from './entry.js';
 import { LedgerFaultError, type LedgerFault } from './faults.js';
 import { openGrowingTree, type FullTile, type GrowingTree } from './growing.js';
 import { createHoles, type Holes } from './holes.js';
 import { equalHashes, leafHash } from './merkle.js';
 import { signNote, type NoteKey } from './note.js';
 import { createTileReader, readCheckpoint } from './postgres/ledger-rows.js';
-import type { NewEntry, SequencingSession } from './postgres/sequencing.js';
+import type { InsertedEntry, SequencingSession } from './postgres/sequencing.js';
 
 export interface LeadOptions {
   pool: pg.Pool;
@@ -79,12 +79,12 @@ async function sequence(
   const found = await session.unsequenced(holes.high(), holes.all(), limit);
   if (found.length === 0) return 0;
   const tiles: FullTile[] = [];
-  const entries = found.map(({ sequence, envelope }): NewEntry => {
+  const entries = found.map(({ sequence, kind, envelope }): InsertedEntry => {
     const entry = entryOfText(envelope);
     const hash = leafHash(entry);
     const index = tree.size();
     tiles.push(...tree.append(hash));
-    return { index, sequence, leafHash: hash, entry };
+    return { index, sequence, leafHash: hash, entry, alarmDigest: kind === 'alarm' ? payloadDigestIn(entry) : null };
   });
   await session.insert(entries, tiles);
   holes.fill(

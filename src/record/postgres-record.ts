@@ -19,7 +19,7 @@ import {
 } from './postgres/append-statements.js';
 import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
-import { readAlarms } from './postgres/read-alarms.js';
+import { createAlarmReader } from './postgres/read-alarms.js';
 import { readAdoptions } from './postgres/read-adoptions.js';
 import { readEffects } from './postgres/read-effects.js';
 import { readFreezes, readIncidents, readNewestFreezes } from './postgres/read-freezes.js';
@@ -73,11 +73,13 @@ export function createRecord(options: RecordOptions): PostgresRecord {
 
   const writeAll = createGroupCommit<AnyDraft, AnyRecorded>(createAppender(pool, appending), MAX_GROUP);
 
+  const append: ActionRecord['append'] = async (drafts) => {
+    for (const draft of drafts) checkDraft(draft, options);
+    return drafts.length === 0 ? [] : writeAll(drafts);
+  };
+
   return {
-    async append(drafts) {
-      for (const draft of drafts) checkDraft(draft, options);
-      return drafts.length === 0 ? [] : writeAll(drafts);
-    },
+    append,
     async appendAgentStatement(kind, actionId, envelope, once) {
       // Verified once more: one false statement under an action's id would make the whole action unreadable.
       const verified = verify(kind, actionId, envelope);
@@ -94,7 +96,7 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     listActions: (filter) => listActions(pool, filter),
     freezesOf: (scopes) => readFreezes(pool, scopes, verify),
     newestFreezes: () => readNewestFreezes(pool, verify),
-    alarms: () => readAlarms(pool, verify),
+    alarms: createAlarmReader(pool, verify, { append }),
     effectsWithin: (windowMs) => readEffects(pool, windowMs, verify),
     listIncidents: (filter) => readIncidents(pool, filter, verify),
     verifyChain: (name) => verifyChain(pool, name),

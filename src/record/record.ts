@@ -1,5 +1,6 @@
 import type { Envelope } from '../core/dsse.js';
 import type { Refusal } from '../core/errors.js';
+import type { AlarmState } from './alarms.js';
 import type { AskedOnce } from './asked-once.js';
 import type { RecentEffects } from './effects.js';
 import type { FreezeScope, Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
@@ -111,8 +112,11 @@ export interface Record {
   freezesOf(scopes: readonly FreezeScope[]): Promise<AnyRecorded[]>;
   /** The newest 1,000 freezes of whatever scope, and what lifts them. */
   newestFreezes(): Promise<FreezeList>;
-  /** Alarms that stand, those that were cleared within a week, and what cleared them, oldest first; as `freezesOf`. */
-  alarms(): Promise<AnyRecorded[]>;
+  /**
+   * Alarms that stand, and those that were cleared within a week, oldest first; every signature verified, asked anew each
+   * time. One that is not on record as it was stated is among them, and stops approvals.
+   */
+  alarms(): Promise<AlarmState[]>;
   /**
    * All effects that began within this long, or may have; asked anew each time.
    * @throws as `ofAction`, also when what ran is not on record or does not verify: then nobody can count it.

@@ -14,7 +14,7 @@ import { startSequencer } from '../../src/ledger/sequencer.js';
 import { decodeBundle } from '../../src/ledger/tiles.js';
 import { splitHashes } from '../../src/ledger/tree.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
-import { makeLedgerKey, ORIGIN, sequencerOptions } from '../support/ledger.js';
+import { makeLedgerKey, ORIGIN, sequenceAll, sequencerOptions, whileTampered as tampered } from '../support/ledger.js';
 import { decisionDraft, recordRequest, refusalDraft } from '../support/statements.js';
 import { until } from '../support/until.js';
 
@@ -45,39 +45,14 @@ async function record(count: number): Promise<void> {
   const request = await recordRequest(gateway.record, installation.agent);
   const drafts = Array.from({ length: count - 2 }, (_, at) => refusalDraft(request, `No ${String(at)}.`));
   await gateway.record.append([decisionDraft(request), ...drafts]);
-  const sequencer = startSequencer(sequencerOptions(pool, key));
-  await until(async () => {
-    const { rows } = await pool.query<{ left: string }>(`select (select count(*) from countersign.statements)
-      - coalesce((select max(size) from countersign.ledger_checkpoints), 0) as left`);
-    return rows[0]?.left === '0';
-  });
-  await sequencer.close();
+  await sequenceAll(pool, key);
 }
 
 const trusted = () => ({ pool, origin: ORIGIN, keys: () => [key] });
 const mirrorIn = (name: string) =>
   createMirror({ ...trusted(), folder: join(folder, name), ledger: createLedger(pool) });
 
-/** Changes rows as who administers the database can, looks, and puts them back. */
-async function whileTampered<T>(sql: string, look: () => Promise<T>): Promise<T> {
-  const tables = ['statements', 'ledger_entries', 'ledger_tiles', 'ledger_checkpoints'];
-  const all = (statement: (table: string) => string): string => tables.map(statement).join(';');
-  return installation.inRecord(async (admin) => {
-    await admin.query('set session_replication_role = replica');
-    await admin.query(all((table) => `create temporary table kept_${table} as select * from countersign.${table}`));
-    await admin.query(sql);
-    try {
-      return await look();
-    } finally {
-      await admin.query(
-        all((table) => {
-          const overriding = table === 'statements' ? 'overriding system value' : '';
-          return `delete from countersign.${table}; insert into countersign.${table} ${overriding} select * from kept_${table}`;
-        }),
-      );
-    }
-  });
-}
+const whileTampered = <T>(sql: string, look: () => Promise<T>): Promise<T> => tampered(installation, sql, look);
 
 describe('a check of the whole ledger', () => {
   it('finds nothing where nothing is wrong', async () => {
@@ -108,6 +83,11 @@ describe('a check of the whole ledger', () => {
         insert into countersign.ledger_entries select 21 - entry_index, sequence, leaf_hash, entry
         from kept_ledger_entries where entry_index in (10, 11)`,
       'ledger_forked',
+    ],
+    [
+      'an entry that goes for an alarm and is none',
+      `update countersign.ledger_entries set alarm_digest = encode(leaf_hash, 'hex') where entry_index = 12`,
+      'ledger_row_changed',
     ],
     ['an entry that was removed', 'delete from countersign.ledger_entries where entry_index = 12', 'ledger_gap'],
     ['the last entries cut off', 'delete from countersign.ledger_entries where entry_index > 280', 'ledger_truncated'],

@@ -1,9 +1,8 @@
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
-import { createRecord } from '../../src/record/postgres-record.js';
 import { createRecordPool, query } from '../../src/record/postgres/pool.js';
+import { countingReader } from '../support/counting-reader.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { newActionId } from '../support/signing.js';
 import { recordRequest, refusalDraft } from '../support/statements.js';
@@ -48,22 +47,10 @@ describe('who reads the record', () => {
     const requests = [await freshRequest(), await freshRequest(), await freshRequest()];
     await gateway.record.append(requests.map((request) => refusalDraft(request)));
     const ids = [...requests.map(({ actionId }) => actionId).reverse(), newActionId()];
-    let queries = 0;
-    const query = (config: pg.QueryConfig): Promise<pg.QueryResult> => {
-      queries += 1;
-      return notary.pool.query(config);
-    };
-    const { keys, agent } = installation;
-    const reader = createRecord({
-      pool: Object.create(notary.pool, { query: { value: query } }) as pg.Pool,
-      process: 'notary',
-      signers: {},
-      keyring: () => keys,
-      agentKeys: () => [agent.publicKey],
-    });
-    const read = await reader.ofActions(ids);
-    expect(queries).toBe(1);
+    const reader = countingReader(installation, notary);
+    const read = await reader.record.ofActions(ids);
+    expect(reader.queries()).toBe(1);
     expect(read).toEqual(await Promise.all(ids.map((id) => notary.record.ofAction(id))));
-    expect([read.at(-1), await reader.ofActions([])]).toEqual([[], []]);
+    expect([read.at(-1), await reader.record.ofActions([])]).toEqual([[], []]);
   });
 });

@@ -7,8 +7,10 @@ import { openCheckpoint } from '../../src/ledger/checkpoint.js';
 import { entryOfText } from '../../src/ledger/entry.js';
 import { createFrontier, leafHash } from '../../src/ledger/merkle.js';
 import type { NoteKey } from '../../src/ledger/note.js';
-import type { SequencerOptions } from '../../src/ledger/sequencer.js';
+import { startSequencer, type SequencerOptions } from '../../src/ledger/sequencer.js';
+import type { TestInstallation } from './installation.js';
 import { newActionId } from './signing.js';
+import { until } from './until.js';
 
 export const ORIGIN = 'ledger.test/countersign';
 
@@ -49,6 +51,42 @@ export function sequencerOptions(pool: pg.Pool, key: LedgerKey): SequencerOption
     clock: Date.now,
     pace: { standByMs: 5, gatherMs: 0, slowPollMs: 5 },
   };
+}
+
+/** Puts all that is on record into the ledger. */
+export async function sequenceAll(pool: pg.Pool, key: LedgerKey): Promise<void> {
+  const sequencer = startSequencer(sequencerOptions(pool, key));
+  await until(async () => {
+    const { rows } = await pool.query<{ left: string }>(`select (select count(*) from countersign.statements)
+      - coalesce((select max(size) from countersign.ledger_checkpoints), 0) as left`);
+    return rows[0]?.left === '0';
+  });
+  await sequencer.close();
+}
+
+/** Changes rows as who administers the database can, looks, and puts them back. */
+export async function whileTampered<T>(
+  { inRecord }: TestInstallation,
+  sql: string,
+  look: () => Promise<T>,
+): Promise<T> {
+  const tables = ['statements', 'ledger_entries', 'ledger_tiles', 'ledger_checkpoints'];
+  const all = (statement: (table: string) => string): string => tables.map(statement).join(';');
+  return inRecord(async (admin) => {
+    await admin.query('set session_replication_role = replica');
+    await admin.query(all((table) => `create temporary table kept_${table} as select * from countersign.${table}`));
+    await admin.query(sql);
+    try {
+      return await look();
+    } finally {
+      await admin.query(
+        all((table) => {
+          const overriding = table === 'statements' ? 'overriding system value' : '';
+          return `delete from countersign.${table}; insert into countersign.${table} ${overriding} select * from kept_${table}`;
+        }),
+      );
+    }
+  });
 }
 
 /** Puts statements on record that nobody signed: the ledger holds what there is. */

@@ -10,36 +10,21 @@ import { When } from './when.js';
 export function Standing() {
   const alarms = useLookedAt<Alarms>('/v1/alarms');
   const freezes = useLookedAt<Freezes>('/v1/freezes');
-  return (
-    <StandingNotices
-      alarms={alarms.value?.alarms ?? []}
-      freezes={freezes.value ?? null}
-      isTampered={alarms.trouble?.code === 'statement_invalid'}
-    />
-  );
+  return <StandingNotices alarms={alarms.value?.alarms ?? []} freezes={freezes.value ?? null} />;
 }
 
 interface StandingNoticesProps {
   alarms: Alarms['alarms'];
   freezes: Freezes | null;
-  /** Whether the alarms on record do not verify. */
-  isTampered: boolean;
 }
 
-export function StandingNotices({ alarms, freezes, isTampered }: StandingNoticesProps) {
+export function StandingNotices({ alarms, freezes }: StandingNoticesProps) {
   const stopping = alarms.filter(({ stopsApprovals, cleared }) => stopsApprovals && cleared === null);
   const isFrozen = freezes !== null && freezes.freezes.length + freezes.unreadable.length > 0;
-  if (stopping.length === 0 && !isFrozen && !isTampered) return null;
+  if (stopping.length === 0 && !isFrozen) return null;
   return (
     <aside className="standing" aria-label="What stops work now">
-      {isTampered ? (
-        <Notice tone="bad">
-          Nothing is approved or run: an alarm on record does not verify, so the record was tampered with. It cannot be
-          cleared; its row must be put back. Denials still count. See <code>docs/ledger.md</code>.
-        </Notice>
-      ) : (
-        <AlarmNotice alarms={stopping} />
-      )}
+      <AlarmNotice alarms={stopping} />
       {freezes === null || !isFrozen ? null : <FrozenNotice {...freezes} />}
     </aside>
   );

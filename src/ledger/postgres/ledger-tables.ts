@@ -1,6 +1,22 @@
 import type { RecordRoles } from '../../record/postgres/migrations.js';
 
 /**
+ * Which entries are alarms, so that one whose row was removed is missed by whoever asks whether one stands. For the
+ * record's migrations.
+ */
+export function ledgerAlarmsSql({ notary }: RecordRoles): string {
+  return `
+  -- Of an alarm, the digest of its payload. Not signed: the check of the ledger compares it with the statement.
+  alter table countersign.ledger_entries add column alarm_digest text collate "C" check (alarm_digest ~ '^[0-9a-f]{64}$');
+  alter table countersign.ledger_entries disable trigger append_only;
+  update countersign.ledger_entries e set alarm_digest = s.digest
+    from countersign.statements s where s.sequence = e.sequence and s.kind = 'alarm';
+  alter table countersign.ledger_entries enable trigger append_only;
+  create index ledger_alarms on countersign.ledger_entries (sequence) where alarm_digest is not null;
+  grant insert (alarm_digest) on countersign.ledger_entries to ${notary};`;
+}
+
+/**
  * The ledger, for the record's migrations: nobody may change or remove a row, and only the notary adds some. An entry
  * names its statement without a reference, so that what the ledger says outlives a statement that was removed.
  */

@@ -4,6 +4,7 @@ import type { FullTile } from '../growing.js';
 /** A statement that no entry names yet. */
 export interface Unsequenced {
   sequence: number;
+  kind: string;
   envelope: string;
 }
 
@@ -14,6 +15,9 @@ export interface NewEntry {
   leafHash: Uint8Array;
   entry: Uint8Array;
 }
+
+/** One that is inserted; of an alarm, the digest of its payload. */
+export type InsertedEntry = NewEntry & { alarmDigest: string | null };
 
 /** The one session that may sequence. It ends with its connection, and all that it had not committed with it. */
 export interface SequencingSession {
@@ -28,7 +32,7 @@ export interface SequencingSession {
   missed(high: number): Promise<number[]>;
   /** Entries from an index on, with their statements' envelopes as they are now. */
   entriesFrom(index: number): Promise<(NewEntry & { envelope: string | null })[]>;
-  insert(entries: readonly NewEntry[], tiles: readonly FullTile[]): Promise<void>;
+  insert(entries: readonly InsertedEntry[], tiles: readonly FullTile[]): Promise<void>;
   insertCheckpoint(size: number, note: string): Promise<void>;
   /** Lets another one sequence. */
   close(): void;
@@ -67,12 +71,12 @@ const BATCH_BYTES = 32 * 1_024 * 1_024;
 // One scan: all its rows are of one moment, so that what came of a statement is never before it.
 const UNSEQUENCED = {
   name: 'ledger-unsequenced',
-  text: `select sequence, envelope from (
-      select sequence, envelope, sum(octet_length(envelope)) over (order by sequence) as bytes from (
-        select sequence, envelope from countersign.statements s where sequence = any($2::bigint[])
+  text: `select sequence, kind, envelope from (
+      select sequence, kind, envelope, sum(octet_length(envelope)) over (order by sequence) as bytes from (
+        select sequence, kind, envelope from countersign.statements s where sequence = any($2::bigint[])
           and not exists (select from countersign.ledger_entries e where e.sequence = s.sequence)
         union all
-        (select sequence, envelope from countersign.statements where sequence > $1 order by sequence limit $3)) found) measured
+        (select sequence, kind, envelope from countersign.statements where sequence > $1 order by sequence limit $3)) found) measured
     where bytes <= ${String(BATCH_BYTES)} or bytes = octet_length(envelope)`,
 };
 
@@ -99,8 +103,8 @@ const INSERT = {
   name: 'ledger-insert',
   text: `with tiles as (insert into countersign.ledger_tiles (level, tile_index, root, hashes)
       select * from unnest($5::smallint[], $6::bigint[], $7::bytea[], $8::bytea[]))
-    insert into countersign.ledger_entries (entry_index, sequence, leaf_hash, entry)
-    select * from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])`,
+    insert into countersign.ledger_entries (entry_index, sequence, leaf_hash, entry, alarm_digest)
+    select * from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $9::text[])`,
 };
 
 // Each keeps under the time that a statement may take.
@@ -122,9 +126,12 @@ function createSession(client: pg.PoolClient, close: () => void): SequencingSess
   return {
     async unsequenced(high, holes, limit) {
       const values = [high, holes, limit];
-      const { rows } = await client.query<{ sequence: string; envelope: string }>({ ...UNSEQUENCED, values });
+      const { rows } = await client.query<{ sequence: string; kind: string; envelope: string }>({
+        ...UNSEQUENCED,
+        values,
+      });
       return rows
-        .map(({ sequence, envelope }) => ({ sequence: Number(sequence), envelope }))
+        .map((row) => ({ ...row, sequence: Number(row.sequence) }))
         .sort((one, other) => one.sequence - other.sequence);
     },
     async high() {
@@ -163,6 +170,7 @@ function createSession(client: pg.PoolClient, close: () => void): SequencingSess
         tiles.map(({ index }) => index),
         tiles.map(({ root }) => root),
         tiles.map(({ hashes }) => hashes),
+        entries.map(({ alarmDigest }) => alarmDigest),
       ];
       await client.query({ ...INSERT, values });
     },

@@ -3,7 +3,7 @@ import { heldRemindersSql, reminderDigestsSql } from '../../channels/message/dig
 import { adoptMessagesSql, channelMessagesSql } from '../../channels/message/message-store.js';
 import { teamsConversationsSql } from '../../channels/teams/conversation-store.js';
 import { webhookAlarmsSql, webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
-import { ledgerSql } from '../../ledger/postgres/ledger-tables.js';
+import { ledgerAlarmsSql, ledgerSql } from '../../ledger/postgres/ledger-tables.js';
 import { siemCursorsSql } from '../../siem/cursors.js';
 import { alarmsSql } from './alarms-table.js';
 import { archiveSql } from './archive-table.js';
@@ -248,6 +248,7 @@ export const migrations: readonly Migration[] = [
   { number: 22, name: 'siem cursors', sql: siemCursorsSql },
   { number: 23, name: 'governed policy', sql: governedPolicySql },
   { number: 25, name: 'freezes by people', sql: freezesByPeopleSql },
+  { number: 26, name: 'alarms of the ledger', sql: ledgerAlarmsSql },
   { number: 27, name: 'archive', sql: archiveSql },
   { number: 29, name: 'joining', sql: joiningSql },
   { number: 30, name: 'effects by time', sql: effectTimesSql },

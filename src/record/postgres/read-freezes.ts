@@ -5,7 +5,7 @@ import { wordOfScope } from '../freezes.js';
 import type { AnyRecorded, FreezeList, IncidentFilter, IncidentPage, Recorded } from '../record.js';
 import { FROZEN_WORD, LIFTED_WORD } from './freezes-by-people-table.js';
 import { query } from './pool.js';
-import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './statement-rows.js';
+import { readOrRefuse, recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './statement-rows.js';
 
 /** Freezes that come from an expression called `frozen`, and what was stated to lift them. */
 const WITH_LIFTS = `
@@ -59,16 +59,6 @@ export async function readNewestFreezes(pool: pg.Pool, verify: Verify): Promise<
     else list.statements.push(read);
   }
   return list;
-}
-
-/** One that was tampered with must not hide the others. */
-function readOrRefuse(row: StatementRow, verify: Verify): AnyRecorded | Refusal {
-  try {
-    return recordedFrom(row, verify);
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'statement_invalid') return error;
-    throw error;
-  }
 }
 
 const INCIDENTS = {

@@ -1,4 +1,5 @@
 import type { Envelope } from '../../core/dsse.js';
+import { Refusal } from '../../core/errors.js';
 import type { ProcessName, StatementKind } from '../../core/schemas/statements.js';
 import type { AnyRecorded } from '../record.js';
 import { invalid, isStatementKind, type VerifiedStatement } from '../verify-statement.js';
@@ -51,6 +52,16 @@ export function recordedFrom(row: StatementRow, verify: Verify): AnyRecorded {
     key: row.key,
     recordedAtMs: Number(row.recorded_at_ms),
   } as AnyRecorded;
+}
+
+/** The same, of rows of which one that was tampered with must not hide the others. */
+export function readOrRefuse(row: StatementRow, verify: Verify): AnyRecorded | Refusal {
+  try {
+    return recordedFrom(row, verify);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'statement_invalid') return error;
+    throw error;
+  }
 }
 
 /** The envelope of a row; not yet verified. */

@@ -19,12 +19,12 @@ function alarmed(policy: Policy) {
   const clearing = createClearing({
     policy: () => policy,
     record: {
-      alarms: async () => evidenceOf(facts).alarms as AnyRecorded[],
+      alarms: async () => evidenceOf(facts).alarms as AlarmState[],
       append: async (drafts) => {
         appended.push(...drafts);
         for (const draft of drafts)
           if (draft.kind === 'clearance') facts.alarms.push({ kind: draft.kind, body: draft.body });
-        return [];
+        return drafts as unknown as AnyRecorded[];
       },
     },
     refusals: {
@@ -89,7 +89,7 @@ describe('people who are woken by alarms', () => {
       alarmCleared: async ({ digest, cleared }: AlarmState) =>
         void told.push(`cleared ${digest} by ${cleared?.by.person ?? 'nobody'}`),
     };
-    const record = { alarms: async () => evidenceOf(facts).alarms as AnyRecorded[] };
+    const record = { alarms: async () => evidenceOf(facts).alarms as AlarmState[] };
     const pass = createAlarmPass({ record, channels: [channel, {}] });
     await expect(pass()).rejects.toThrow('away');
     isAway = false;

@@ -116,11 +116,7 @@ describe('the full view of an action', () => {
     const NOTHING = { freezes: [], unreadable: [] };
     const banner = (part: Partial<Parameters<typeof StandingNotices>[0]>): string =>
       renderToStaticMarkup(
-        createElement(
-          RoutingProvider,
-          null,
-          createElement(StandingNotices, { alarms: [], freezes: NOTHING, isTampered: false, ...part }),
-        ),
+        createElement(RoutingProvider, null, createElement(StandingNotices, { alarms: [], freezes: NOTHING, ...part })),
       );
     const alarmed = banner({ alarms: [{ ...alarm, digest: 'c'.repeat(64) }, alarm] });
     expect(alarmed).not.toContain('<b>');
@@ -131,7 +127,6 @@ describe('the full view of an action', () => {
       'Frozen: everything. Nothing of it',
     );
     expect(seenOn(banner({ freezes: { ...NOTHING, unreadable: [frozen.digest] } }))).toContain('does not verify');
-    expect(seenOn(banner({ isTampered: true }))).toContain('Nothing is approved or run');
     // What was cleared, or stops nothing, is no one's worry here.
     expect(
       banner({

@@ -9,6 +9,7 @@ import { operations } from '../../../src/operations/catalog.gen.js';
 import { bundleFilesOf, bundleInvalid, readBundleFiles } from '../../../src/policy/bundle-files.js';
 import { checkBundleFiles } from '../../../src/policy/load-bundle.js';
 import type { Policy } from '../../../src/policy/policy.js';
+import { alarmStatesOf, type AlarmState } from '../../../src/record/alarms.js';
 import type { BegunEffect } from '../../../src/record/effects.js';
 import type { AnyRecorded } from '../../../src/record/record.js';
 import { makeAgentKey, sealedBy } from './agent-key.js';
@@ -395,6 +396,6 @@ export function clearAlarm(facts: Facts, alarm: string): void {
   facts.alarms.push({ kind: 'clearance', body });
 }
 
-function alarmsOf({ alarms }: Facts): AnyRecorded[] {
-  return recordedAs(null, OTHER_REQUEST, alarms);
+function alarmsOf({ alarms }: Facts): AlarmState[] {
+  return alarmStatesOf(recordedAs(null, OTHER_REQUEST, alarms));
 }
