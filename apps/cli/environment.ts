@@ -34,6 +34,9 @@ export const cliEnvironmentSchema = z.object({
   COUNTERSIGN_VAULT_TOKEN: text.describe('For `doctor`: a token that may read the transit keys.'),
   COUNTERSIGN_VAULT_TRANSIT_MOUNT: text.describe('For `doctor`: mount of the transit engine.'),
   COUNTERSIGN_RECORD_URL: text.describe('For `doctor`: PostgreSQL URL of the record.'),
+  COUNTERSIGN_LEDGER_MIRROR_DIR: text.describe(
+    'For `doctor`: the folder of the ledger’s mirror, as the notary has it.',
+  ),
   COUNTERSIGN_POLICY_DIR: text.describe('For `doctor` and `verify`: folder of the policy bundle.'),
   COUNTERSIGN_POLICY_DIGEST: text.describe('For `doctor`: digest of the only bundle that may load.'),
   ...teamsTexts,

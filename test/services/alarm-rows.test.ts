@@ -69,7 +69,7 @@ const clearByPerson = (alarm: string) =>
         },
       }) as never,
     record: gateway.record,
-    refusals: { put: () => Promise.reject(new Error('refused')) } as never,
+    refusals: { put: () => Promise.reject(new Error('refused')) },
     clock: () => 1_795_000_000_000,
   }).clear({ alarm, reason: 'A drill.', person: { id: 'erin' } as Person, via: { channel: 'api', subject: 'erin' } });
 
@@ -159,7 +159,9 @@ describe('an alarm', () => {
     const tampering = sql.replaceAll('$1', `'${fork.digest}'`).replaceAll('$2', `'${drill.digest}'`);
     const lost = await whileTampered(installation, tampering, lookAgain);
     expect([lost?.body.code, lost?.cleared, reader.queries()]).toEqual([code, null, 1]);
-    expect(() => requireNoAlarm(lost === undefined ? [] : [lost], { unfreezeGroup: () => null })).toThrow(Refusal);
+    expect(() => {
+      requireNoAlarm(lost === undefined ? [] : [lost], { unfreezeGroup: () => null });
+    }).toThrow(Refusal);
     // Put back, it is what it was. Cleared, it is cleared whatever is done to its row.
     expect(await lookAgain()).toMatchObject({ body: { sentence: what }, cleared: null });
     await clear(fork);
@@ -170,7 +172,7 @@ describe('an alarm', () => {
     await sequenceAll(notary.pool, key);
     const known = () =>
       installation.inRecord(async (admin) => {
-        const { rows } = await admin.query(
+        const { rows } = await admin.query<{ alarm_digest: string | null }>(
           'select entry_index, alarm_digest from countersign.ledger_entries order by entry_index',
         );
         return rows;

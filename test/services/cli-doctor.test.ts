@@ -1,9 +1,13 @@
 import { randomInt } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Finding } from '../../apps/cli/doctor/finding.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
+import { formatCheckpoint } from '../../src/ledger/checkpoint.js';
 import { bundleDigest } from '../../src/policy/bundle-files.js';
 import { installForTest, type TestInstallation } from '../support/installation.js';
 import { startTeams } from '../fakes/teams/teams-gateway.js';
@@ -16,9 +20,11 @@ const EXAMPLE = fileURLToPath(new URL('../../policies/example', import.meta.url)
 
 let gateway: LocalGateway;
 let installation: TestInstallation;
+let mirrors: string;
 let whole: Record<string, string>;
 
 beforeAll(async () => {
+  mirrors = await mkdtemp(join(tmpdir(), 'countersign-doctor-'));
   gateway = await startLocalGateway({ agents: [], acceptsPerson: async () => false });
   installation = await installForTest();
   whole = {
@@ -29,12 +35,23 @@ beforeAll(async () => {
     COUNTERSIGN_VAULT_TOKEN: vault.adminToken,
     COUNTERSIGN_VAULT_TRANSIT_MOUNT: installation.vault.mounts.transit,
     COUNTERSIGN_RECORD_URL: installation.recordUrls.gateway.reveal(),
+    COUNTERSIGN_LEDGER_MIRROR_DIR: await mirrorOf(0),
     COUNTERSIGN_POLICY_DIR: EXAMPLE,
     COUNTERSIGN_POLICY_DIGEST: await bundleDigest(EXAMPLE),
   };
 });
 
+/** A folder with a checkpoint of so many entries. */
+async function mirrorOf(entries: number): Promise<string> {
+  const folder = join(mirrors, String(entries));
+  await mkdir(folder, { recursive: true });
+  const checkpoint = formatCheckpoint({ origin: 'ledger.test', size: entries, root: new Uint8Array(32) });
+  await writeFile(join(folder, 'checkpoint'), `${checkpoint}\n— ledger.test AAAA\n`);
+  return folder;
+}
+
 afterAll(async () => {
+  await rm(mirrors, { recursive: true, force: true });
   await gateway.stop();
   await installation.close();
 });
@@ -45,6 +62,8 @@ async function doctor(
   const { exitCode, stdout, stderr } = await run(['doctor', '--json'], { environment: { ...whole, ...change } });
   return { exitCode, findings: (JSON.parse(stdout) as { findings: Finding[] }).findings, text: stdout + stderr };
 }
+
+type Change = Record<string, string>;
 
 describe('doctor', () => {
   it('finds all that an installation needs, and prints no secret', async () => {
@@ -63,6 +82,7 @@ describe('doctor', () => {
       'PostgreSQL',
       'PostgreSQL: migrations',
       'PostgreSQL: role',
+      'Ledger: mirror',
       'Policy',
       'Policy: pin',
     ]);
@@ -71,7 +91,7 @@ describe('doctor', () => {
     expect(text).not.toContain(password);
   });
 
-  it.each<[what: string, status: Finding['status'], advice: RegExp, change: () => Record<string, string>]>([
+  it.each<[what: string, status: Finding['status'], advice: RegExp, change: () => Change | Promise<Change>]>([
     ['Gateway', 'unreachable', /Start it/, () => ({ COUNTERSIGN_GATEWAY_URL: 'http://127.0.0.1:1' })],
     ['Gateway', 'failed', /COUNTERSIGN_GATEWAY_URL/, () => ({ COUNTERSIGN_GATEWAY_URL: vault.address })],
     ['Temporal', 'unreachable', /Start it/, () => ({ COUNTERSIGN_TEMPORAL_ADDRESS: '127.0.0.1:1' })],
@@ -92,8 +112,17 @@ describe('doctor', () => {
     ['PostgreSQL: role', 'failed', /own role/, () => ({ COUNTERSIGN_RECORD_URL: asSuperuser() })],
     ['Policy', 'failed', /COUNTERSIGN_POLICY_DIR/, () => ({ COUNTERSIGN_POLICY_DIR: '/nowhere' })],
     ['Policy: pin', 'failed', /pin the new digest/, () => ({ COUNTERSIGN_POLICY_DIGEST: '0'.repeat(64) })],
+    ['Ledger: mirror', 'warned', /COUNTERSIGN_LEDGER_MIRROR_DIR/, () => ({ COUNTERSIGN_LEDGER_MIRROR_DIR: '' })],
+    ['Ledger: mirror', 'failed', /a notary runs/, () => ({ COUNTERSIGN_LEDGER_MIRROR_DIR: '/nowhere' })],
+    [
+      'Ledger: mirror',
+      'failed',
+      /ledger_truncated/,
+      async () => ({ COUNTERSIGN_LEDGER_MIRROR_DIR: await mirrorOf(9) }),
+    ],
+    ['Ledger: mirror', 'skipped', /^$/, () => ({ COUNTERSIGN_RECORD_URL: '' })],
   ])('%s: %s', async (what, status, advice, change) => {
-    const { findings, exitCode } = await doctor(change());
+    const { findings, exitCode } = await doctor(await change());
     const finding = findings.find((each) => each.what === what);
     expect(finding).toMatchObject({ status });
     expect(finding?.advice ?? '').toMatch(advice);

@@ -15,7 +15,7 @@ export function addDoctor({ program, context, exit }: CommandHost): void {
       // Loaded only here: the drivers of four services would slow down every other command.
       const { examine } = await import('../doctor/examine.js');
       const findings = await examine(context, options);
-      const ok = findings.every(({ status }) => status === 'ok' || status === 'skipped');
+      const ok = findings.every(({ status }) => status !== 'failed' && status !== 'unreachable');
       report(context, options, { ok, findings }, () => renderFindings(findings, lookOf(context)));
       if (findings.some(({ status }) => status === 'unreachable')) exit(EXIT.unreachable);
       else if (!ok) exit(EXIT.refused);
@@ -25,7 +25,13 @@ export function addDoctor({ program, context, exit }: CommandHost): void {
 
 function renderFindings(findings: readonly Finding[], { width, style }: Look): string[] {
   const column = Math.max(...findings.map(({ what }) => what.length)) + 2;
-  const signs = { ok: style.green('✓'), failed: style.red('✗'), unreachable: style.red('✗'), skipped: style.dim('-') };
+  const signs = {
+    ok: style.green('✓'),
+    warned: style.yellow('!'),
+    failed: style.red('✗'),
+    unreachable: style.red('✗'),
+    skipped: style.dim('-'),
+  };
   return findings.flatMap(({ what, status, found, advice }) => {
     const margin = ' '.repeat(column + 2);
     const [first = '', ...rest] = block(visibleLine(found), { margin, width });

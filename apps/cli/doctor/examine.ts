@@ -3,6 +3,7 @@ import type { CliContext } from '../context.js';
 import type { GlobalOptions } from '../host.js';
 import type { Finding } from './finding.js';
 import { checkGateway } from './gateway.js';
+import { checkMirror } from './ledger.js';
 import { checkPolicy } from './policy.js';
 import { checkPostgres } from './postgres.js';
 import { checkTeams } from './teams.js';
@@ -21,6 +22,7 @@ export async function examine(context: CliContext, options: GlobalOptions): Prom
       transitMount: environment.COUNTERSIGN_VAULT_TRANSIT_MOUNT ?? 'transit',
     }),
     checkPostgres(environment.COUNTERSIGN_RECORD_URL),
+    checkMirror(environment.COUNTERSIGN_LEDGER_MIRROR_DIR, environment.COUNTERSIGN_RECORD_URL),
     checkPolicy(environment.COUNTERSIGN_POLICY_DIR, environment.COUNTERSIGN_POLICY_DIGEST),
     checkTeams(environment),
   ]);

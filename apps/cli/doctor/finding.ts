@@ -2,8 +2,8 @@
 export interface Finding {
   /** What was looked at, e.g. `Vault: transit keys`. */
   what: string;
-  /** `skipped`: not configured. */
-  status: 'ok' | 'failed' | 'unreachable' | 'skipped';
+  /** `warned`: it works, and something should be otherwise. `skipped`: not configured. */
+  status: 'ok' | 'warned' | 'failed' | 'unreachable' | 'skipped';
   /** What was found, in a sentence. */
   found: string;
   /** What to do; null where there is nothing to do. */
@@ -12,6 +12,10 @@ export interface Finding {
 
 export function ok(what: string, found: string): Finding {
   return { what, status: 'ok', found, advice: null };
+}
+
+export function warned(what: string, found: string, advice: string): Finding {
+  return { what, status: 'warned', found, advice };
 }
 
 export function failed(what: string, found: string, advice: string): Finding {

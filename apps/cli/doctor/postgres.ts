@@ -7,13 +7,7 @@ const TIMEOUT_MS = 10_000;
 /** The record: reachable, migrated, and as a role that can append but neither change nor delete. */
 export async function checkPostgres(url: string | undefined): Promise<Finding[]> {
   if (url === undefined) return [skipped('PostgreSQL', 'COUNTERSIGN_RECORD_URL')];
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
-    application_name: 'countersign-doctor',
-  });
-  client.on('error', () => undefined); // reported by the query that meets it
+  const client = recordClient(url);
   try {
     await client.connect();
   } catch (error) {
@@ -31,6 +25,18 @@ export async function checkPostgres(url: string | undefined): Promise<Finding[]>
   } finally {
     await client.end();
   }
+}
+
+/** Not yet connected. */
+export function recordClient(url: string): pg.Client {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+    application_name: 'countersign-doctor',
+  });
+  client.on('error', () => undefined); // reported by the query that meets it
+  return client;
 }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -352,9 +352,8 @@ export function unfreeze(facts: Facts, digest: string, change: Partial<Statement
 
 /** What the executor judges from. */
 export function evidenceOf(facts: Facts): Evidence {
-  const { actionId, runId, round, nowMs, policy } = facts;
+  const { actionId, runId, round, nowMs, policy, assurance } = facts;
   const statements = statementsOf(facts);
-  const { assurance } = facts;
   return {
     actionId,
     runId,
