@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { DecisionAnswer } from '../contracts/workflow.js';
 import type { Envelope } from '../core/dsse.js';
+import { Refusal, ServiceFault } from '../core/errors.js';
 import type { ActionRequest } from '../core/schemas/action.js';
 import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { ActionView } from '../record/action-view.js';
@@ -87,6 +88,10 @@ export interface GatewayApi {
   withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<Withdrawn>;
   output(actionId: string): Promise<ReadableStream<Uint8Array>>;
   statements(actionId: string): Promise<Envelope[]>;
+  /** The `.tlog-proof` of the statement whose payload has this digest; null where no checkpoint covers it. */
+  proof(digest: string): Promise<string | null>;
+  /** The bytes of a tile of the ledger, e.g. `tile/0/000`. */
+  tile(path: string): Promise<Uint8Array>;
   /** The evidence bundle, byte for byte as it is verified. For people. */
   evidence(actionId: string): Promise<ReadableStream<Uint8Array>>;
   /** Incidents, newest first: of all agents, or of one. For people. */
@@ -182,6 +187,8 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const path = `/webhooks/deliveries/${encodeURIComponent(id)}/replay`;
       return http.json({ method: 'POST', path }, webhookDeliverySchema);
     },
+    proof: (digest) => proofOf(http, digest),
+    tile: async (path) => readTile(await http.stream({ method: 'GET', path: `/ledger/${path}`, atRoot: true })),
     logs: async (actionId) => http.text({ method: 'GET', path: `${pathOf(actionId)}/logs` }),
     output: async (actionId) => http.stream({ method: 'GET', path: `${pathOf(actionId)}/output` }),
     evidence: async (actionId) =>
@@ -190,6 +197,29 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       (await http.json({ method: 'GET', path: `${pathOf(actionId)}/statements` }, statementsSchema)).statements,
   };
 }
+
+async function proofOf(http: GatewayHttp, digest: string): Promise<string | null> {
+  try {
+    return await http.text({ method: 'GET', path: `/ledger/proofs/${encodeURIComponent(digest)}` });
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'not_found') return null;
+    throw error;
+  }
+}
+
+/** As much of it as a tile of hashes may have, and no more. */
+async function readTile(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > TILE_BYTES) throw new ServiceFault('gateway', 'The gateway answered with more than a tile has.', false);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const TILE_BYTES = 8_192;
 
 function freezingOver(http: GatewayHttp): Pick<GatewayApi, 'freeze' | 'freezes' | 'unfreeze'> {
   return {

@@ -7,6 +7,8 @@ export interface Call {
   method: 'GET' | 'POST' | 'PUT';
   /** Below `/v1`, e.g. `/actions`. */
   path: string;
+  /** The path is not below `/v1`: the ledger lies where its format has it. */
+  atRoot?: true;
   query?: Record<string, string | undefined>;
   headers?: Record<string, string>;
   /** Sent as JSON. */
@@ -56,7 +58,7 @@ export function createGatewayHttp(options: GatewayHttpOptions): GatewayHttp {
   const base = normaliseBaseUrl(options.baseUrl, options);
 
   const send = async (call: Call): Promise<Response> => {
-    const url = new URL(`${base}/v1${call.path}`);
+    const url = new URL(`${base}${call.atRoot === true ? '' : '/v1'}${call.path}`);
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
     }

@@ -15,7 +15,7 @@ import { decodeEvidence, type Evidence } from './format.js';
 import { judgeAgain } from './judge-again.js';
 import { notProvenBy } from './not-proven.js';
 import { verifyHistories } from './verify-histories.js';
-import { verifyLedgerProofs } from './verify-ledger-proofs.js';
+import { checkOrigin, verifyLedgerProofs, whichLedger } from './verify-ledger-proofs.js';
 import { judgeStatements, verifyEach, type StatementCheck } from './verify-statements.js';
 
 /** What a person or program is told of a bundle. */
@@ -38,6 +38,8 @@ export interface EvidenceTrust {
   agentPublicKey?: string;
   /** Least number that the bundle's keyring must have: in an older one, a key that was given up still counts. Default: 1. */
   leastKeyringNumber?: number;
+  /** The name of the ledger that the statements must be in; absent: any that a checkpoint key of the keyring signed. */
+  origin?: string;
 }
 
 /** The statements of a bundle that holds, for who shows them. */
@@ -92,6 +94,7 @@ async function verifyDecoded(
     ...judgeStatements(envelopes, found, verifying).checks,
     ...(judged === null ? [] : [judged]),
     ...proofs.checks,
+    ...checkOrigin(proofs.checkpoint, trust.origin),
     ...checkShown(evidence, recorded),
     ...checkPolicies(evidence, recorded, loaded.faults),
     ...checkContents(evidence, recorded),
@@ -104,6 +107,7 @@ async function verifyDecoded(
     isJudged: judged !== null,
     unreadable: loaded.unreadable,
   });
+  notProven.push(...whichLedger(proofs.checkpoint, trust.origin));
   const ok = checks.every((check) => check.ok);
   return { verdict: { actionId: evidence.actionId, ok, checks, notProven }, opened: { evidence, recorded } };
 }

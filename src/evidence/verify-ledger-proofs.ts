@@ -64,6 +64,20 @@ export function verifyLedgerProofs({ checkpoint, entries }: Proven, keyring: Key
   };
 }
 
+/** Whether it is the ledger that was asked for. @param origin absent: any will do. */
+export function checkOrigin(checkpoint: Checkpoint | null, origin: string | undefined): StatementCheck[] {
+  if (origin === undefined) return [];
+  if (checkpoint?.origin === origin) return [{ ok: true, what: `It is the ledger ${origin}` }];
+  const found = checkpoint === null ? 'no ledger' : `the ledger ${checkpoint.origin}`;
+  return [{ ok: false, what: `This is of ${found}, not of ${origin}` }];
+}
+
+/** What is left open where nobody said which ledger it must be. */
+export function whichLedger(checkpoint: Checkpoint | null, origin: string | undefined): string[] {
+  if (origin !== undefined || checkpoint === null) return [];
+  return [`That ${checkpoint.origin} is the ledger that you mean: give its name by --origin.`];
+}
+
 /** A checkpoint of any ledger whose key is in the keyring, with one signature and nothing that is not signed. */
 export function openOwnCheckpoint(
   note: string,

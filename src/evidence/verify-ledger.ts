@@ -4,7 +4,7 @@ import type { Keyring } from '../core/keyring.js';
 import type { Checkpoint } from '../ledger/checkpoint.js';
 import { createFrontier, equalHashes, HASH_BYTES, leafHash, nodeHash } from '../ledger/merkle.js';
 import { decodeBundle, TILE_WIDTH, tilePath, tileWidth } from '../ledger/tiles.js';
-import { openOwnCheckpoint } from './verify-ledger-proofs.js';
+import { checkOrigin, openOwnCheckpoint, whichLedger } from './verify-ledger-proofs.js';
 import type { StatementCheck } from './verify-statements.js';
 
 export interface LedgerVerdict {
@@ -19,13 +19,15 @@ export interface LedgerTrust {
   keyring: Keyring;
   /** A checkpoint of this ledger that the verifier kept from before: a signed note. */
   kept?: string;
+  /** The ledger's name; absent: any that a checkpoint key of the keyring signed. */
+  origin?: string;
 }
 
 /**
  * Checks a mirror of the ledger (C2SP tlog-tiles: `checkpoint`, `tile/…`): computes the whole tree anew from its entries.
  * Never throws for what the folder holds.
  */
-export async function verifyLedger(folder: string, { keyring, kept }: LedgerTrust): Promise<LedgerVerdict> {
+export async function verifyLedger(folder: string, { keyring, kept, origin }: LedgerTrust): Promise<LedgerVerdict> {
   const note = (await readIfThere(join(folder, 'checkpoint')))?.toString('utf8');
   const newest = note === undefined ? null : openOwnCheckpoint(note, keyring);
   if (newest === null) {
@@ -39,6 +41,7 @@ export async function verifyLedger(folder: string, { keyring, kept }: LedgerTrus
   const tree = await growTree(folder, newest.size, before?.size ?? null);
   const checks = [
     { ok: true, what: `The checkpoint of ${newest.origin} is signed: ${count(newest.size)} entries` },
+    ...checkOrigin(newest, origin),
     checkRoot(tree, newest),
     ...(await checkTiles(folder, tree)),
     ...tree.faults.map((what) => ({ ok: false, what })),
@@ -47,7 +50,7 @@ export async function verifyLedger(folder: string, { keyring, kept }: LedgerTrus
   return {
     ok: checks.every((check) => check.ok),
     checks,
-    notProven: [...always, ...(kept === undefined ? [NO_KEPT] : [])],
+    notProven: [...always, ...(kept === undefined ? [NO_KEPT] : []), ...whichLedger(newest, origin)],
     ledger: { origin: newest.origin, size: newest.size },
   };
 }

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { signInByDevice } from '../../apps/devstack/services/oidc-device-sign-in.js';
 import { createGatewayAgent, type CountersignGateway } from '../../src/client/gateway.js';
+import { createGatewayApi } from '../../src/client/api.js';
+import { createGatewayHttp } from '../../src/client/http.js';
 import { payloadDigest, type Envelope } from '../../src/core/dsse.js';
+import { verifyAction } from '../../src/evidence/verify-action.js';
 import { openCheckpoint } from '../../src/ledger/checkpoint.js';
 import { entryOf } from '../../src/ledger/entry.js';
 import { leafHash, rootOf } from '../../src/ledger/merkle.js';
@@ -95,6 +98,8 @@ const log = () => {
 describe('the ledger, served', () => {
   it('proves every statement of an action, with tiles from which anyone makes its root', async () => {
     const action = await waiting();
+    await until(async () => (await call('GET', '/ledger/checkpoint', 'ben')).status === 200);
+    const kept = (await call('GET', '/ledger/checkpoint', 'ben')).bytes.toString('utf8');
     expect((await decide(action, 'deny', 'ben')).status).toBe(200);
     await until(async () => (await agent.get(action.actionId)).state === 'done');
     const listed = json(await call('GET', `/v1/actions/${action.actionId}/statements`, 'ben'));
@@ -106,6 +111,13 @@ describe('the ledger, served', () => {
       const proof = (await call('GET', path, 'ben')).bytes.toString('utf8');
       expect(verifyProof(proof, leafHash(entryOf(envelope)), log())).toMatchObject({ ok: true });
     }
+    const authorize = async (): Promise<string> => `Bearer ${tokens.get('ben') ?? ''}`;
+    const api = createGatewayApi(createGatewayHttp({ baseUrl: stack.gatewayUrl, authorize }));
+    const { agent: asking, keys: keyring } = stack.installation;
+    const trust = { actionId: action.actionId, keyring, agentKeys: () => [asking.publicKey], origin: ORIGIN, kept };
+    const { checks } = await verifyAction(api, trust);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.at(-1)?.what).toContain('The ledger goes on from the checkpoint that was kept');
     const note = (await call('GET', '/ledger/checkpoint', 'ben')).bytes.toString('utf8');
     const opened = openCheckpoint(note, ORIGIN, log().keys);
     const { size, root } = opened.ok ? opened.checkpoint : { size: 0, root: new Uint8Array() };

@@ -89,14 +89,32 @@ export async function sealAs(
 export async function proveAll(
   yard: SigningYard,
   envelopes: readonly Envelope[],
-  { origin = ORIGIN, signer = yard.keys.checkpoint }: { origin?: string; signer?: TestKey } = {},
+  by: LedgerOptions = {},
 ): Promise<Pick<Evidence, 'checkpoint' | 'entries'>> {
-  const before = [1, 2, 3].map((number) => leafHash(new TextEncoder().encode(`another statement ${String(number)}`)));
+  const { checkpoint, entries } = await ledgerOver(yard.keys.checkpoint, envelopes, by);
+  return { checkpoint, entries };
+}
+
+export interface LedgerOptions {
+  origin?: string;
+  signer?: TestKey;
+  /** Whose statements those before are: of another name, the ledger is another. */
+  others?: string;
+}
+
+/** The same with the hashes of all entries. @param listed the key whose name the note has. */
+export async function ledgerOver(
+  listed: TestKey,
+  envelopes: readonly Envelope[],
+  { origin = ORIGIN, signer = listed, others = 'another statement' }: LedgerOptions = {},
+) {
+  const before = [1, 2, 3].map((number) => leafHash(new TextEncoder().encode(`${others} ${String(number)}`)));
   const leaves = [...before, ...envelopes.map((envelope) => leafHash(entryOf(envelope)))];
   const text = formatCheckpoint({ origin, size: leaves.length, root: rootOf(leaves) });
-  const key = { name: origin, publicKey: yard.keys.checkpoint.publicKey.publicKey };
+  const key = { name: origin, publicKey: listed.publicKey.publicKey };
   const checkpoint = await signNote(text, key, signer.signer);
   return {
+    leaves,
     checkpoint,
     entries: envelopes.map((envelope, at) => {
       const index = before.length + at;

@@ -4,7 +4,7 @@ import type { Envelope } from '../../../src/core/dsse.js';
 import { openKeyring, type Keyring } from '../../../src/core/keyring.js';
 import { actionIdSchema } from '../../../src/core/schemas/primitives.js';
 import { rememberSigners, type AgentSigners } from '../../../src/directory/agent-signers.js';
-import { verifyStatements } from '../../../src/evidence/verify-statements.js';
+import { verifyAction as verifyHandedOut } from '../../../src/evidence/verify-action.js';
 import { bundleUsage } from '../bundle-usage.js';
 import { connectAsEither, readBytes, readTextFile, type AgentOptions } from '../connect.js';
 import type { CliContext } from '../context.js';
@@ -19,6 +19,7 @@ interface VerifyOptions extends GlobalOptions, AgentOptions {
   policy?: string[];
   agentPublicKey?: string;
   checkpoint?: string;
+  origin?: string;
   keyringNumber?: string;
 }
 
@@ -27,7 +28,7 @@ export function addVerify(host: CommandHost): void {
     .command('verify')
     .description(
       'Check an evidence bundle or a mirror of the ledger, offline: what holds, and what is not proven. Or an action, by its ' +
-        'id: its statements as the gateway hands them out; what it keeps back is noticed as far as the receipt lists it.',
+        'id: that each statement that the gateway hands out stands in the ledger; the gateway itself is not believed.',
     )
     .argument('<what>', "an evidence bundle's file, a ledger's folder, or an action's id")
     .option('--root <key>', "the offline root's public key: in base64, or a file with it; else COUNTERSIGN_ROOT_KEY")
@@ -36,7 +37,11 @@ export function addVerify(host: CommandHost): void {
       'of a ledger or an action: the keyring, signed by the root; else COUNTERSIGN_KEYRING_FILE',
     )
     .option('--keyring-number <n>', 'of a bundle: least number that its keyring must have')
-    .option('--checkpoint <file>', 'of a ledger: a checkpoint that you kept, which it must go on from')
+    .option('--origin <name>', 'the name of the ledger that it must be: the first line of its checkpoints')
+    .option(
+      '--checkpoint <file>',
+      'of a ledger or an action: a checkpoint that you kept, which the ledger must go on from',
+    )
     .option(
       '--policy <dir>',
       'of an action: bundle whose directory lists the agent, again for each further one; else COUNTERSIGN_POLICY_DIR',
@@ -75,6 +80,7 @@ async function verify(what: string, root: string, context: CliContext, options: 
   const verifyEvidence = createEvidenceVerifier({
     root,
     operations,
+    ...ledgerOf(options),
     ...(agentPublicKey !== undefined && { agentPublicKey }),
     ...(options.keyringNumber !== undefined && { leastKeyringNumber: numberOf(options.keyringNumber) }),
   });
@@ -90,9 +96,7 @@ async function verifyMirror(
 ): Promise<Verdict> {
   const { verifyLedger } = await import('../../../src/evidence/verify-ledger.js');
   const keyring = await loadKeyring(context, options, root);
-  const { checkpoint } = options;
-  const kept = checkpoint === undefined ? undefined : await readTextFile(checkpoint, '--checkpoint');
-  const shown = await verifyLedger(folder, { keyring, ...(kept !== undefined && { kept }) });
+  const shown = await verifyLedger(folder, { keyring, ...ledgerOf(options), ...(await keptBy(options)) });
   return { shown, words: { holds: 'The ledger holds.', fails: 'It does not hold.' } };
 }
 
@@ -105,8 +109,17 @@ async function verifyAction(
   const keyring = await loadKeyring(context, options, root);
   const agents = await loadAgents(context, options);
   const api = await connectAsEither(context, options);
-  const shown = verifyStatements(await api.statements(actionId), { actionId, keyring, ...agents });
+  const trust = { actionId, keyring, ...agents, ...ledgerOf(options), ...(await keptBy(options)) };
+  const shown = await verifyHandedOut(api, trust);
   return { shown, words: { holds: 'All that the gateway handed out holds.', fails: 'It does not hold.' } };
+}
+
+function ledgerOf({ origin }: VerifyOptions): { origin?: string } {
+  return origin === undefined ? {} : { origin };
+}
+
+async function keptBy({ checkpoint }: VerifyOptions): Promise<{ kept?: string }> {
+  return checkpoint === undefined ? {} : { kept: await readTextFile(checkpoint, '--checkpoint') };
 }
 
 /** The keyring that the command line or the environment names. @throws UsageError */

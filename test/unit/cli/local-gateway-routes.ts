@@ -63,6 +63,8 @@ export async function answer(gateway: LocalGateway, exchange: Exchange): Promise
   if (url.pathname === '/v1/incidents') return { status: 200, body: await incidents(gateway, exchange) };
   if (url.pathname === '/v1/siem') return { status: 200, body: await siem(gateway, exchange) };
   if (url.pathname === '/v1/webhooks/deliveries') return { status: 200, body: await deliveries(gateway, exchange) };
+  if (url.pathname.startsWith('/v1/ledger/proofs/') || url.pathname.startsWith('/ledger/tile/'))
+    return { status: 200, body: await ofLedger(gateway, exchange) };
   const [, replayed] = /^\/v1\/webhooks\/deliveries\/([^/]+)\/replay$/.exec(url.pathname) ?? [];
   if (replayed !== undefined) return { status: 202, body: await replay(gateway, exchange, replayed) };
   if (url.pathname === '/v1/unfreezes') return { status: 200, body: await unfreeze(gateway, exchange) };
@@ -194,6 +196,15 @@ async function freeze(gateway: LocalGateway, exchange: Exchange): Promise<unknow
   const frozen = { because: 'person' as const, by: 'erin', actionId: null, frozenAtMs: 0, lifts: [], missing: 2 };
   gateway.frozen.push({ ...frozen, digest, scope, reason });
   return freezeSchema.parse(gateway.frozen.at(-1));
+}
+
+async function ofLedger(gateway: LocalGateway, exchange: Exchange): Promise<Buffer> {
+  await authenticate(gateway, exchange, 'either');
+  const { pathname } = exchange.url;
+  const proof = gateway.proofs.get(pathname.split('/').at(-1) ?? '');
+  const found = pathname.startsWith('/v1/') ? proof : gateway.tiles.get(pathname.slice('/ledger/'.length));
+  if (found === undefined) throw new Refusal('not_found', 'The newest checkpoint covers no such thing.');
+  return Buffer.from(found);
 }
 
 function openAs<K extends StatementKind>(gateway: LocalGateway, { body }: Exchange, kind: K) {

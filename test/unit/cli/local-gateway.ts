@@ -40,6 +40,10 @@ export class LocalGateway {
   /** Logs, by action; the real gateway leaves secrets out. */
   readonly logs = new Map<string, string>();
   readonly statements = new Map<string, Envelope[]>();
+  /** Proofs of the ledger, by digest of the statement. */
+  readonly proofs = new Map<string, string>();
+  /** The ledger's tiles, by path. */
+  readonly tiles = new Map<string, Buffer>();
   readonly decisions: Arrived[] = [];
   readonly withdrawals: string[] = [];
   readonly incidents: IncidentPage['incidents'] = [];

@@ -10,6 +10,7 @@ import type { ActionSnapshot } from '../../../src/core/schemas/action.js';
 import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
 import { Secret } from '../../../src/core/secret.js';
 import { buildStatement } from '../../../src/core/statement.js';
+import { ledgerOver, ORIGIN, type LedgerOptions } from '../../support/evidence.js';
 import { makeKey, type TestKey } from '../../support/signing.js';
 import { NOW_MS, waitingAction } from './action-fixture.js';
 import { startLocalGateway, type LocalGateway } from './local-gateway.js';
@@ -21,7 +22,7 @@ const requestDigest = digestOf(request);
 const agent = makeKey('agent/export-bot');
 const root = makeKey('root/1');
 const keys = Object.fromEntries(
-  (['decision', 'intake', 'worker', 'executor', 'receipt'] as const).map((purpose) => [
+  (['decision', 'intake', 'worker', 'executor', 'receipt', 'checkpoint'] as const).map((purpose) => [
     purpose,
     makeKey(`${purpose}/1`),
   ]),
@@ -127,7 +128,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Serves a ledger in which these statements stand. @returns its checkpoint, in a file. */
+async function serveLedger(statements: readonly Envelope[], by: LedgerOptions = {}): Promise<string> {
+  const { checkpoint, entries, leaves } = await ledgerOver(keys.checkpoint, statements, by);
+  for (const { envelope, proof } of entries) gateway.proofs.set(payloadDigest(envelope), proof);
+  gateway.tiles.set(`tile/0/000.p/${String(leaves.length)}`, Buffer.concat(leaves));
+  const file = join(folder, `${String(leaves.length)}-${by.others ?? ''}.checkpoint`);
+  await writeFile(file, checkpoint);
+  return file;
+}
+
 async function verify(statements: Envelope[], change: string[] = []): Promise<Ran> {
+  if (gateway.tiles.size === 0) await serveLedger(statements);
   gateway.statements.set(actionId, statements);
   const given = ['--root', root.publicKey.publicKey, '--keyring', join(folder, 'keyring.json')];
   const environment = { COUNTERSIGN_GATEWAY_URL: gateway.url, XDG_CONFIG_HOME: folder };
@@ -202,6 +214,93 @@ describe('verify', () => {
     const { exitCode, stdout } = await verify(await tell());
     expect(stdout.replace(/\n +/g, ' ')).toContain(complaint);
     expect(stdout).toContain('It does not hold.');
+    expect(exitCode).toBe(3);
+  });
+
+  it('says what is proven by the ledger, and what is not', async () => {
+    const told = await withReceipt(await story());
+    const kept = await serveLedger(told.slice(0, 2));
+    await serveLedger(told);
+    const { exitCode, stdout } = await verify(told, ['--origin', ORIGIN, '--checkpoint', kept]);
+    const said = stdout.replace(/\n +/g, ' ');
+    expect(said).toMatch(
+      /✓ 6 of 6 statements are proven to be in the ledger, in this order.*✓ It is the ledger ledger\.example/s,
+    );
+    expect(said).toContain('✓ The ledger goes on from the checkpoint that was kept, of 5 entries');
+    expect(said).toMatch(/Not proven:\n- That the gateway handed out all there is/);
+    expect(exitCode).toBe(0);
+    const open = (await verify(told)).stdout.replace(/\n +/g, ' ');
+    expect(open).toMatch(/give a checkpoint that you kept, by --checkpoint.*give its name by --origin/s);
+  });
+
+  it.each<[what: string, complaint: RegExp, serve: (told: Envelope[]) => Promise<string[]>]>([
+    [
+      'a statement that is not in the ledger',
+      /✗ 1 of the statements are not in the ledger/,
+      async (told) => {
+        await serveLedger(told.slice(0, -1));
+        return [];
+      },
+    ],
+    [
+      'the proof of another statement',
+      /✗ Statement 4: its proof does not hold \(proof_invalid\)/,
+      async (told) => {
+        await serveLedger(told);
+        const [, , third, fourth] = told.map(payloadDigest);
+        gateway.proofs.set(fourth ?? '', gateway.proofs.get(third ?? '') ?? '');
+        return [];
+      },
+    ],
+    [
+      'a ledger that another key signed',
+      /✗ The checkpoint is not a signed note of the ledger by a checkpoint key/,
+      async (told) => {
+        await serveLedger(told, { signer: keys.receipt });
+        return [];
+      },
+    ],
+    [
+      'a ledger of another name',
+      /✗ This is of the ledger ledger\.example\S+, not of ledger\.elsewhere/,
+      async (told) => {
+        await serveLedger(told);
+        return ['--origin', 'ledger.elsewhere'];
+      },
+    ],
+    [
+      'proofs of two ledgers',
+      /✗ The proofs are of different ledgers/,
+      async (told) => {
+        await serveLedger(told);
+        await serveLedger(told.slice(0, 3), { others: 'fork' });
+        return [];
+      },
+    ],
+    [
+      'a ledger that does not go on from what was kept',
+      /✗ The ledger was forked/,
+      async (told) => {
+        const kept = await serveLedger(told.slice(0, 3), { others: 'fork' });
+        await serveLedger(told);
+        return ['--checkpoint', kept];
+      },
+    ],
+    [
+      'a ledger that was cut off',
+      /✗ The ledger is cut off: it had 9 entries/,
+      async (told) => {
+        const kept = await serveLedger(told);
+        gateway.proofs.clear();
+        await serveLedger(told.slice(0, 4));
+        return ['--checkpoint', kept];
+      },
+    ],
+  ])('does not take %s', async (_what, complaint, serve) => {
+    const told = await withReceipt(await story());
+    const change = await serve(told);
+    const { exitCode, stdout } = await verify(told, change);
+    expect(stdout.replace(/\n +/g, ' ')).toMatch(complaint);
     expect(exitCode).toBe(3);
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { verifyLedger, type LedgerVerdict } from '../../../src/evidence/verify-ledger.js';
 import { encodeBundle } from '../../../src/ledger/tiles.js';
-import { openYard, type SigningYard } from '../../support/evidence.js';
+import { openYard, ORIGIN, type SigningYard } from '../../support/evidence.js';
 import { signCheckpoint, someEntries, writeLedger } from '../../support/ledger-folder.js';
 
 // Two full tiles and a partial one.
@@ -21,8 +21,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function judge(kept?: string): Promise<LedgerVerdict> {
-  return verifyLedger(folder, { keyring: yard.keyring, ...(kept !== undefined && { kept }) });
+async function judge(kept?: string, origin?: string): Promise<LedgerVerdict> {
+  const asked = { ...(kept !== undefined && { kept }), ...(origin !== undefined && { origin }) };
+  return verifyLedger(folder, { keyring: yard.keyring, ...asked });
 }
 
 const faultsOf = ({ checks }: LedgerVerdict): string => checks.flatMap(({ ok, what }) => (ok ? [] : [what])).join('\n');
@@ -36,6 +37,15 @@ describe('a mirror of the ledger', () => {
     expect(verdict.checks.map(({ what }) => what)).toContain(
       'It goes on from the checkpoint that was kept, of 300 entries',
     );
+  });
+
+  it('is of the ledger that was asked for, or does not hold', async () => {
+    await writeLedger(folder, entries, await signCheckpoint(yard, entries));
+    const open = await judge();
+    expect([open.ok, open.notProven.at(-1)]).toEqual([true, expect.stringContaining(`That ${ORIGIN} is the ledger`)]);
+    const asked = await judge(undefined, ORIGIN);
+    expect([asked.ok, asked.notProven.join()]).toEqual([true, expect.not.stringContaining('--origin')]);
+    expect(faultsOf(await judge(undefined, 'ledger.elsewhere'))).toContain('not of ledger.elsewhere');
   });
 
   it('of a tree that is a whole number of tiles holds', async () => {
