@@ -86,13 +86,13 @@ async function rateOf(count: number, work: () => Promise<unknown>): Promise<numb
 function makeKey() {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64');
+  const signer = {
+    keyid: 'checkpoint/1',
+    sign: async (all: Uint8Array[]) => all.map((one) => new Uint8Array(sign(null, one, privateKey))),
+  };
   return {
-    publicKey: raw,
     keys: () => [{ name: ORIGIN, publicKey: raw }],
-    signer: {
-      keyid: 'checkpoint/1',
-      sign: async (all: Uint8Array[]) => all.map((one) => new Uint8Array(sign(null, one, privateKey))),
-    },
+    signing: () => ({ publicKey: raw, signer }),
   };
 }
 

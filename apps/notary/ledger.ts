@@ -3,7 +3,7 @@ import { raiseLedgerAlarm } from '../../src/ledger/alarm.js';
 import { checkLedger } from '../../src/ledger/check.js';
 import type { Checkpoint } from '../../src/ledger/checkpoint.js';
 import { LedgerFaultError, type LedgerFault } from '../../src/ledger/faults.js';
-import { faultAgainst } from '../../src/ledger/lead.js';
+import { faultAgainst, type LeadOptions } from '../../src/ledger/lead.js';
 import { createMirror } from '../../src/ledger/mirror.js';
 import type { NoteKey } from '../../src/ledger/note.js';
 import { createLedger } from '../../src/ledger/postgres-ledger.js';
@@ -28,6 +28,9 @@ export function startLedger(config: NotaryConfig, runtime: Runtime): { stop(): P
   const trusted = { pool, origin, keys, verify: createNativeVerifier() };
   const folder = config.COUNTERSIGN_LEDGER_MIRROR_DIR;
   const mirror = folder === undefined ? null : createMirror({ ...trusted, folder, ledger: createLedger(pool) });
+  const signing = () => signingKeyIn(runtime);
+  // Who could not sign must not start.
+  signing();
   const closing = new AbortController();
   let seen: Checkpoint | null = null;
   const see = (checkpoint: Checkpoint): void => {
@@ -58,7 +61,7 @@ export function startLedger(config: NotaryConfig, runtime: Runtime): { stop(): P
   const changes = listenForChanges({ pool });
   const sequencer = startSequencer({
     ...trusted,
-    ...signerOf(origin, runtime),
+    signing,
     changes,
     highestSeen: async () => {
       see((await mirror?.highestSeen()) ?? NOTHING);
@@ -99,10 +102,11 @@ function checkpointKeys(origin: string, { keyring }: Runtime): NoteKey[] {
     .map(({ publicKey }) => ({ name: origin, publicKey }));
 }
 
-function signerOf(origin: string, runtime: Runtime) {
-  const signer = runtime.signers.checkpoint;
-  const listed = runtime.keyring().keys.find(({ keyid }) => keyid === signer?.keyid);
+/** By the keyring in force, which may be another one a moment later. */
+function signingKeyIn({ signers, keyring }: Runtime): ReturnType<LeadOptions['signing']> {
+  const signer = signers.checkpoint;
+  const listed = keyring().keys.find(({ keyid }) => keyid === signer?.keyid);
   if (signer === undefined || listed === undefined)
     throw new Error('The keyring does not list the notary’s key "checkpoint": seal one that does, and start again.');
-  return { origin, signer, publicKey: listed.publicKey };
+  return { signer, publicKey: listed.publicKey };
 }

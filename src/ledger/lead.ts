@@ -15,9 +15,11 @@ export interface LeadOptions {
   pool: pg.Pool;
   /** The ledger's name: the first line of its checkpoints and the name of its key. */
   origin: string;
-  /** The notary's key `checkpoint`, and its public half in base64. */
-  signer: Signer;
-  publicKey: string;
+  /**
+   * The version of the notary's key `checkpoint` that signs by now, and its public half in base64; asked anew for each
+   * checkpoint.
+   */
+  signing: () => { signer: Signer; publicKey: string };
   /** All versions of that key. */
   keys: () => readonly NoteKey[];
   verify?: VerifyEd25519;
@@ -95,7 +97,8 @@ async function sequence(
 }
 
 async function sign(tree: GrowingTree, session: SequencingSession, options: LeadOptions): Promise<void> {
-  const { origin, publicKey, signer, onCheckpoint } = options;
+  const { origin, signing, onCheckpoint } = options;
+  const { publicKey, signer } = signing();
   const checkpoint = { origin, size: tree.size(), root: tree.root() };
   const note = await signNote(formatCheckpoint(checkpoint), { name: origin, publicKey }, signer);
   await session.insertCheckpoint(checkpoint.size, note);

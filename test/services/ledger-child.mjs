@@ -5,11 +5,11 @@ import { createRecordPool } from '../../dist/src/record/postgres/pool.js';
 
 const { url, origin, publicKey, privateKey } = JSON.parse(process.argv[2]);
 const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
+const signer = { keyid: 'checkpoint/1', sign: async (all) => all.map((one) => new Uint8Array(sign(null, one, key))) };
 const sequencer = startSequencer({
   pool: createRecordPool({ url: { reveal: () => url } }),
   origin,
-  publicKey,
-  signer: { keyid: 'checkpoint/1', sign: async (all) => all.map((one) => new Uint8Array(sign(null, one, key))) },
+  signing: () => ({ publicKey, signer }),
   keys: () => [{ name: origin, publicKey }],
   changes: { subscribe: () => () => undefined },
   highestSeen: async () => null,

@@ -40,8 +40,7 @@ export function sequencerOptions(pool: pg.Pool, key: LedgerKey): SequencerOption
   return {
     pool,
     origin: ORIGIN,
-    signer: key.signer,
-    publicKey: key.publicKey,
+    signing: () => key,
     keys: () => [key],
     changes: { subscribe: () => () => undefined },
     highestSeen: async () => null,
