@@ -317,3 +317,13 @@ export const decisionAnswerSchema = z.looseObject({
 });
 
 export const statementsSchema = z.looseObject({ statements: z.array(recordedEnvelopeSchema) });
+
+export const statementsPageSchema = z.looseObject({
+  actions: z.array(z.looseObject({ actionId: actionIdSchema, statements: z.array(recordedEnvelopeSchema) })),
+  /** Ids of actions whose statements do not verify: somebody tampered with the record. */
+  unreadable: z.array(actionIdSchema),
+  /** `before` for the next page; null on the last. */
+  next: actionIdSchema.nullable(),
+});
+/** Statements of actions, newest action first. */
+export type StatementsPage = z.infer<typeof statementsPageSchema>;

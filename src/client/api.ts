@@ -16,7 +16,9 @@ import {
   budgetListSchema,
   incidentPageSchema,
   pageSchema,
+  statementsPageSchema,
   statementsSchema,
+  type StatementsPage,
   unfrozenSchema,
   waitSchema,
   siemStatusSchema,
@@ -88,6 +90,8 @@ export interface GatewayApi {
   withdraw(actionId: string, withdrawal: Envelope | StatementBody<'withdrawal'>): Promise<Withdrawn>;
   output(actionId: string): Promise<ReadableStream<Uint8Array>>;
   statements(actionId: string): Promise<Envelope[]>;
+  /** Of all actions, newest first, a page at a time. For people. */
+  statementsBefore(before: string): Promise<StatementsPage>;
   /** The `.tlog-proof` of the statement whose payload has this digest; null where no checkpoint covers it. */
   proof(digest: string): Promise<string | null>;
   /** The bytes of a tile of the ledger, e.g. `tile/0/000`. */
@@ -187,6 +191,8 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const path = `/webhooks/deliveries/${encodeURIComponent(id)}/replay`;
       return http.json({ method: 'POST', path }, webhookDeliverySchema);
     },
+    statementsBefore: async (before) =>
+      http.json({ method: 'GET', path: '/statements', query: { before }, timeoutMs: UPLOAD_MS }, statementsPageSchema),
     proof: (digest) => proofOf(http, digest),
     tile: async (path) => readTile(await http.stream({ method: 'GET', path: `/ledger/${path}`, atRoot: true })),
     logs: async (actionId) => http.text({ method: 'GET', path: `${pathOf(actionId)}/logs` }),

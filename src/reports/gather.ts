@@ -1,19 +1,17 @@
 import { decodeTime, encodeTime } from 'ulid';
 import type { Envelope } from '../core/dsse.js';
-import { Refusal } from '../core/errors.js';
 import { judgeStatements, verifyEach, type Verifying } from '../evidence/verify-statements.js';
 import { rowOf, type ReportRow } from './report-row.js';
 
 /** What is asked of the gateway. */
 export interface ReportSource {
-  /** Actions, newest first; `next` is `before` of the next page. */
-  list(filter: { limit: number; before?: string }): Promise<{
-    actions: readonly { actionId: string }[];
+  /** The statements of actions older than this id, newest first; `next` is `before` of the next page. */
+  statementsBefore(before: string): Promise<{
+    actions: readonly { actionId: string; statements: readonly Envelope[] }[];
     /** Ids of actions whose statements the gateway itself does not take. */
     unreadable: readonly string[];
     next: string | null;
   }>;
-  statements(actionId: string): Promise<Envelope[]>;
 }
 
 export interface Gathering extends Omit<Verifying, 'actionId'> {
@@ -24,9 +22,6 @@ export interface Gathering extends Omit<Verifying, 'actionId'> {
   onProgress?: (looked: number) => void;
 }
 
-/** As many as the gateway lists at once. */
-const PAGE = 100;
-const AT_ONCE = 4;
 const DAY_MS = 86_400_000;
 
 /**
@@ -45,31 +40,25 @@ export async function gatherRows(source: ReportSource, gathering: Gathering): Pr
   const rows: ReportRow[] = [];
   let before: string | null = `${encodeTime(toMs + AHEAD_MS, 10)}${'Z'.repeat(16)}`;
   while (before !== null) {
-    const page = await source.list({ limit: PAGE, before });
-    const ids = [...page.actions.map(({ actionId }) => actionId), ...page.unreadable].filter(
-      (id) => decodeTime(id) >= oldest,
-    );
-    for (let index = 0; index < ids.length; index += AT_ONCE) {
-      const some = ids.slice(index, index + AT_ONCE);
-      rows.push(...(await Promise.all(some.map(async (id) => readRow(source, id, gathering)))));
-      onProgress?.(rows.length);
-    }
+    const page = await source.statementsBefore(before);
+    const found = [
+      ...page.actions.map(({ actionId, statements }) => ({ actionId, statements })),
+      ...page.unreadable.map((actionId) => ({ actionId, statements: null })),
+    ].filter(({ actionId }) => decodeTime(actionId) >= oldest);
+    for (const { actionId, statements } of found) rows.push(readRow(actionId, statements, gathering));
+    onProgress?.(rows.length);
     before = page.next !== null && decodeTime(page.next) >= oldest ? page.next : null;
   }
   return rows;
 }
 
-async function readRow(source: ReportSource, actionId: string, gathering: Gathering): Promise<ReportRow> {
+/** @param envelopes null for a tampered action, which the gateway does not hand out: the report must say so, not stop. */
+function readRow(actionId: string, envelopes: readonly Envelope[] | null, gathering: Gathering): ReportRow {
   const { nowMs } = gathering;
-  try {
-    const envelopes = await source.statements(actionId);
-    const read = verifyEach(envelopes, { ...gathering, actionId });
-    const verdict = judgeStatements(envelopes, read, { actionId });
-    return rowOf(actionId, { statements: read.recorded, verdict, nowMs });
-  } catch (error) {
-    // The gateway does not hand out a tampered action: the report must say so, not stop.
-    if (!(error instanceof Refusal) || error.code !== 'statement_invalid') throw error;
-    const checks = [{ ok: false, what: `The gateway does not hand it out: ${error.message}` }];
+  if (envelopes === null) {
+    const checks = [{ ok: false, what: 'The gateway does not hand it out: its statements do not verify.' }];
     return rowOf(actionId, { statements: [], verdict: { actionId, ok: false, checks }, nowMs });
   }
+  const read = verifyEach(envelopes, { ...gathering, actionId });
+  return rowOf(actionId, { statements: read.recorded, verdict: judgeStatements(envelopes, read, { actionId }), nowMs });
 }

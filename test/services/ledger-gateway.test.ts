@@ -105,6 +105,13 @@ describe('the ledger, served', () => {
     const listed = json(await call('GET', `/v1/actions/${action.actionId}/statements`, 'ben'));
     const envelopes = listed['statements'] as Envelope[];
     expect(envelopes.length).toBeGreaterThan(4);
+    // A page of the newest one, and the next behind it.
+    const page = json(await call('GET', '/v1/statements?limit=1', 'ben'));
+    const { actionId } = action;
+    expect(page).toEqual({ actions: [{ actionId, statements: envelopes }], unreadable: [], next: actionId });
+    const behind = json(await call('GET', `/v1/statements?before=${actionId}`, 'ben'));
+    expect(behind).toEqual({ actions: [], unreadable: [], next: null });
+    expect((await call('GET', '/v1/statements')).status).toBe(401);
     for (const envelope of envelopes) {
       const path = `/v1/ledger/proofs/${payloadDigest(envelope)}`;
       await until(() => isInLedger(envelope));
@@ -169,6 +176,10 @@ describe('a row of the record that was changed', () => {
          where kind = 'decision' and action_id = '${old.actionId}'; commit`,
       ),
     );
+    // One action that was tampered with hides none of the others from who checks them all.
+    const all = json(await call('GET', '/v1/statements', 'ben'));
+    expect(all).toMatchObject({ unreadable: [old.actionId], next: null });
+    expect(all['actions']).toContainEqual(expect.objectContaining({ actionId: approved.actionId }));
     notary = await stack.start('notary');
     const alarms = async () =>
       json(await call('GET', '/v1/alarms', 'ben'))['alarms'] as { digest: string; code: string }[];

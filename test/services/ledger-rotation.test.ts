@@ -24,6 +24,7 @@ let installation: TestInstallation;
 let notary: TestProcess;
 let gateway: TestProcess;
 let folder: string;
+const running: { stop(): Promise<void> }[] = [];
 
 beforeAll(async () => {
   installation = await installForTest();
@@ -31,6 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'countersign-rotation-'));
 });
 afterAll(async () => {
+  for (const { stop } of running) await stop();
   await installation.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -81,7 +83,11 @@ describe('the sequencer, when the key for checkpoints is rotated while it sequen
       COUNTERSIGN_LEDGER_MIRROR_DIR: join(folder, 'mirror'),
       COUNTERSIGN_LEDGER_CHECK_MINUTES: 60,
     } as NotaryConfig;
-    const ledger = startLedger(config, runtime);
+    const start = (): void => {
+      running.push(startLedger(config, runtime));
+    };
+    const stop = async (): Promise<void> => running.pop()?.stop();
+    start();
     const request = await recordRequest(gateway.record, installation.agent);
     const insert = (count: number) =>
       gateway.record.append(Array.from({ length: count }, (_, at) => refusalDraft(request, `No ${String(at)}.`)));
@@ -98,13 +104,13 @@ describe('the sequencer, when the key for checkpoints is rotated while it sequen
     expect([signerOf(rotated, keyring), signerOf(old, keyring)]).toEqual(['checkpoint/2', 'checkpoint/1']);
     expect(await foreignVerdict(keyring)).toBe('310 entries are in the ledger, in this order\n');
     expect(await foreignVerdict({ ...first, number: 3 })).not.toContain('in this order');
-    await ledger.stop();
+    await stop();
 
     // Who takes over then finds nothing wrong with what either version signed.
-    const next = startLedger(config, runtime);
+    start();
     await insert(1);
     expect(signerOf(await mirrored(311), keyring)).toBe('checkpoint/2');
-    await next.stop();
+    await stop();
     expect([errors, await record.alarms()]).toEqual([[], []]);
   });
 });

@@ -39,7 +39,7 @@ import { healthRoutes, type HealthRoutesOptions } from './routes/health.js';
 import { budgetsRoute, type BudgetRouteOptions } from './routes/budgets.js';
 import { incidentRoutes } from './routes/incidents.js';
 import { ledgerProofRoute, ledgerRoutes } from './routes/ledger.js';
-import { listRoute } from './routes/list.js';
+import { listRoute, statementsRoute } from './routes/list.js';
 import { attachRoute, logsRoute } from './routes/logs.js';
 import { outputRoutes } from './routes/outputs.js';
 import { queueRoute } from './routes/queue.js';
@@ -172,6 +172,7 @@ async function apiRoutes(
     attachRoute(raw, options);
   });
   listRoute(scope, { record, identify });
+  statementsRoute(scope, { record, identify });
   actionRoutes(scope, { ...options, watch, identify, closing });
   queueRoute(scope, { ...options, identify });
   eventRoutes(scope, { ...options, watch, sessions, identify, streams: createEventStreams({ closing, clock }) });

@@ -125,6 +125,16 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
   getAction: { answers: { 200: shown } },
   waitForAction: { answers: { 200: { revision, action: shown } } },
   getStatements: { answers: { 200: { statements: exampleStatements.map(({ envelope }) => envelope) } } },
+  listStatements: {
+    parameters: { before: actionId },
+    answers: {
+      200: {
+        actions: [{ actionId, statements: exampleStatements.map(({ envelope }) => envelope) }],
+        unreadable: [],
+        next: null,
+      },
+    },
+  },
   getQueue: {
     answers: {
       200: { revision: '5f1c0b7a92d4e836', actions: [{ ...summary, you }], unreadable: [], truncated: false },

@@ -243,6 +243,17 @@ export const statementsSchema = z.object({
     .describe('Oldest first; each is a DSSE envelope around an in-toto statement.'),
 });
 
+export const statementsQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(25).default(25),
+  before: actionIdSchema.optional().describe('Only of actions older than this id.'),
+});
+
+export const statementsPageSchema = z.object({
+  actions: z.array(z.object({ actionId: actionIdSchema, ...statementsSchema.shape })),
+  unreadable: z.array(actionIdSchema).describe('Actions whose statements do not verify: the record was tampered with.'),
+  next: actionIdSchema.nullable().describe('`before` for the next page; null on the last.'),
+});
+
 /** The view, as the schema types it: the same fields, read-only there. */
 export function toActionBody(view: ActionView): ActionBody {
   return view as unknown as ActionBody;

@@ -7,6 +7,8 @@ import {
   decisionHeadersSchema,
   listQuerySchema,
   listSchema,
+  statementsPageSchema,
+  statementsQuerySchema,
   statementsSchema,
   toActionBody,
   toSummary,
@@ -60,6 +62,7 @@ export async function answer(gateway: LocalGateway, exchange: Exchange): Promise
     const route = ROUTES[part];
     if (route !== undefined) return { status: 200, body: await route(gateway, exchange, actionId) };
   }
+  if (url.pathname === '/v1/statements') return { status: 200, body: await statementsPage(gateway, exchange) };
   if (url.pathname === '/v1/incidents') return { status: 200, body: await incidents(gateway, exchange) };
   if (url.pathname === '/v1/siem') return { status: 200, body: await siem(gateway, exchange) };
   if (url.pathname === '/v1/webhooks/deliveries') return { status: 200, body: await deliveries(gateway, exchange) };
@@ -196,6 +199,16 @@ async function freeze(gateway: LocalGateway, exchange: Exchange): Promise<unknow
   const frozen = { because: 'person' as const, by: 'erin', actionId: null, frozenAtMs: 0, lifts: [], missing: 2 };
   gateway.frozen.push({ ...frozen, digest, scope, reason });
   return freezeSchema.parse(gateway.frozen.at(-1));
+}
+
+async function statementsPage(gateway: LocalGateway, exchange: Exchange): Promise<unknown> {
+  await authenticate(gateway, exchange, 'person');
+  const { before = '~', limit } = parseOrRefuse(statementsQuerySchema, queryOf(exchange));
+  const ids = [...gateway.statements.keys()].sort().reverse();
+  const page = ids.filter((id) => id < before).slice(0, limit);
+  const actions = page.map((actionId) => ({ actionId, statements: gateway.statements.get(actionId) ?? [] }));
+  const next = page.length < limit ? null : (page.at(-1) ?? null);
+  return statementsPageSchema.parse({ actions, unreadable: [], next });
 }
 
 async function ofLedger(gateway: LocalGateway, exchange: Exchange): Promise<Buffer> {

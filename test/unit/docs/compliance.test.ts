@@ -26,8 +26,11 @@ async function fullReport(): Promise<Report> {
   };
   const period = { fromMs: story.requestedAtMs, toMs: story.requestedAtMs + 86_400_000 };
   const source = {
-    list: async () => ({ actions: [{ actionId: idOf(story) }], unreadable: [], next: null }),
-    statements: async () => signedAction(story),
+    statementsBefore: async () => ({
+      actions: [{ actionId: idOf(story), statements: await signedAction(story) }],
+      unreadable: [],
+      next: null,
+    }),
   };
   return buildReport(await gatherRows(source, { ...verifying, ...period, nowMs: period.toMs }), {
     ...period,

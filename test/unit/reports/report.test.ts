@@ -15,23 +15,20 @@ const DAY_MS = 86_400_000;
 /** A gateway that holds these, and lists a few at a time. */
 function sourceOf(held: ReadonlyMap<string, Envelope[] | Refusal>): ReportSource {
   return {
-    async list({ before = '~' }) {
+    async statementsBefore(before) {
       const ids = [...held.keys()]
         .sort()
         .reverse()
         .filter((id) => id < before);
       const page = ids.slice(0, 3);
-      const isTampered = (id: string): boolean => held.get(id) instanceof Refusal;
       return {
-        actions: page.filter((id) => !isTampered(id)).map((actionId) => ({ actionId })),
-        unreadable: page.filter(isTampered),
+        actions: page.flatMap((actionId) => {
+          const statements = held.get(actionId);
+          return statements === undefined || statements instanceof Refusal ? [] : [{ actionId, statements }];
+        }),
+        unreadable: page.filter((id) => held.get(id) instanceof Refusal),
         next: page.length < 3 ? null : (page.at(-1) ?? null),
       };
-    },
-    async statements(actionId) {
-      const found = held.get(actionId);
-      if (found === undefined || found instanceof Refusal) throw found ?? new Error('unknown');
-      return found;
     },
   };
 }
