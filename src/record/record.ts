@@ -110,7 +110,7 @@ export interface Record {
    * @throws as `ofAction`.
    */
   freezesOf(scopes: readonly FreezeScope[]): Promise<AnyRecorded[]>;
-  /** The newest 1,000 freezes of whatever scope, and what lifts them. */
+  /** The newest 1,000 freezes of whatever scope, of older ones those that are not lifted (1,000 of them), and what lifts them. */
   newestFreezes(): Promise<FreezeList>;
   /**
    * Alarms that stand, and those that were cleared within a week, oldest first; every signature verified, asked anew each

@@ -162,6 +162,26 @@ describe('what people freeze', () => {
     await changes.close();
   });
 
+  it('are listed as long as they stand, however many came since', async () => {
+    const agent = newAgent();
+    const [standing, byExecutor] = [await freezeAsPerson({ kind: 'agent', agent }), (await freeze(agent)).frozen];
+    const lifted = await freezeAsPerson({ kind: 'agent', agent: newAgent() });
+    await liftAsPerson(lifted, 'erin');
+    await liftAsPerson(lifted, 'fay');
+    await liftAsPerson(standing, 'erin');
+    const listed = async () => (await worker.record.newestFreezes()).statements.map(({ digest }) => digest);
+    expect(await listed()).toEqual(expect.arrayContaining([standing.digest, byExecutor.digest, lifted.digest]));
+    const madeUp = `kind = 'freeze' and envelope = '{}'`;
+    await installation.inRecord(async (admin) => {
+      await admin.query(`set session_replication_role = replica; insert into countersign.statements (kind, digest, process, number, previous, envelope)
+        select 'freeze', encode(sha256(n::text::bytea), 'hex'), 'gateway', 100000 + n, repeat('0', 64), '{}' from generate_series(1, 1000) n`);
+      const since = await listed();
+      await admin.query(`delete from countersign.statements where ${madeUp}`);
+      expect(since).toEqual(expect.arrayContaining([standing.digest, byExecutor.digest]));
+      expect(since).not.toContain(lifted.digest);
+    });
+  });
+
   it('touch nothing beside', async () => {
     const agent = newAgent();
     await freezeAsPerson({ kind: 'agent', agent: newAgent() });

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Refusal } from '../../core/errors.js';
 import type { FreezeScope } from '../../core/schemas/statements.js';
-import { wordOfScope } from '../freezes.js';
+import { LIFTERS_OF_A_PERSONS_FREEZE, wordOfScope } from '../freezes.js';
 import type { AnyRecorded, FreezeList, IncidentFilter, IncidentPage, Recorded } from '../record.js';
 import { FROZEN_WORD, LIFTED_WORD } from './freezes-by-people-table.js';
 import { query } from './pool.js';
@@ -43,14 +43,28 @@ export async function readFreezes(
 // Each costs a look at a signature; whoever lists them wants those that are not lifted.
 const MAX_LISTED = 1_000;
 
+// Of older ones, those that fewer people lifted than must: by columns that nobody signed, which narrow what is listed, not
+// what is frozen.
 const NEWEST_FREEZES = {
   name: 'newest-freezes',
-  text: `with frozen as materialized (
+  text: `with newest as materialized (
       select * from countersign.statements where kind = 'freeze' order by sequence desc limit ${String(MAX_LISTED)}
+    ), frozen as materialized (
+      select * from newest
+      union all
+      (select * from countersign.statements f where kind = 'freeze' and sequence < (select min(sequence) from newest)
+        and case when action_id is null
+          then (select count(distinct split_part(key, '/', 2)) from countersign.statements u
+            where kind = 'unfreeze' and action_id is null and ${LIFTED_WORD} = f.digest) < ${String(LIFTERS_OF_A_PERSONS_FREEZE)}
+          else not exists (select from countersign.statements u where kind = 'unfreeze' and u.action_id = f.action_id) end
+        order by sequence desc limit ${String(MAX_LISTED)})
     )${WITH_LIFTS}`,
 };
 
-/** The newest 1,000 freezes of whatever scope, and what was stated to lift them, oldest first. */
+/**
+ * The newest 1,000 freezes of whatever scope, of older ones the newest 1,000 that are not lifted, and what was stated to
+ * lift them, oldest first.
+ */
 export async function readNewestFreezes(pool: pg.Pool, verify: Verify): Promise<FreezeList> {
   const list: FreezeList = { statements: [], unreadable: [] };
   for (const row of await query<StatementRow>(pool, NEWEST_FREEZES, [])) {
