@@ -1,3 +1,4 @@
+import { EXPORT_PLAN } from '../../support/export-plan.js';
 import type { ActionView, DecisionView } from '../../../src/record/action-view.js';
 
 /** A fixed instant, so that spans in snapshots stay. */
@@ -77,15 +78,7 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
     ],
     risk: 'high',
     round: 1,
-    plan: {
-      stages: [{ group: 'dba', quorum: 2 }],
-      escalations: [],
-      remindAfterMs: null,
-      expireAfterMs: 7_200_000,
-      leaseTtlSeconds: 300,
-      assurance: 'any',
-      policies: ['prod-export'],
-    },
+    plan: { ...EXPORT_PLAN, stages: [{ group: 'dba', quorum: 2 }] },
     policy: { digest: digest('3'), number: 1 },
     actionDigest: digest('4'),
     barred: [{ person: 'olga', because: 'owner of the agent' }],

@@ -8,7 +8,7 @@ import { sealKeyring } from '../../../src/core/keyring.js';
 import { Secret } from '../../../src/core/secret.js';
 import { writeBundle } from '../../../src/policy/write-bundle.js';
 import { makeKey } from '../../support/signing.js';
-import { agentKey, idOf, keyring, signedAction, type Story } from '../reports/signed-action.js';
+import { agentKey, idOf, keyring, signedAction, type Story } from '../../support/signed-action.js';
 import { NOW_MS, waitingAction } from './action-fixture.js';
 import { startLocalGateway, type LocalGateway } from './local-gateway.js';
 import { run, type Ran } from './run.js';

@@ -5,12 +5,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCredentialStore } from '../../../apps/cli/credentials.js';
 import { payloadDigest, seal, type Envelope } from '../../../src/core/dsse.js';
 import { digestOf } from '../../../src/core/json.js';
-import { sealKeyring, type KeyPurpose } from '../../../src/core/keyring.js';
+import { sealKeyring } from '../../../src/core/keyring.js';
 import type { ActionSnapshot } from '../../../src/core/schemas/action.js';
 import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
 import { Secret } from '../../../src/core/secret.js';
 import { buildStatement } from '../../../src/core/statement.js';
 import { ledgerOver, ORIGIN, type LedgerOptions } from '../../support/evidence.js';
+import { agentKey as agent, keyring, keys } from '../../support/signed-action.js';
 import { makeKey, type TestKey } from '../../support/signing.js';
 import { NOW_MS, waitingAction } from './action-fixture.js';
 import { startLocalGateway, type LocalGateway } from './local-gateway.js';
@@ -19,14 +20,7 @@ import { run, type Ran } from './run.js';
 const { request, actionId, plan } = waitingAction();
 if (plan === null) throw new Error('the fixture has a plan');
 const requestDigest = digestOf(request);
-const agent = makeKey('agent/export-bot');
 const root = makeKey('root/1');
-const keys = Object.fromEntries(
-  (['decision', 'intake', 'worker', 'executor', 'receipt', 'checkpoint'] as const).map((purpose) => [
-    purpose,
-    makeKey(`${purpose}/1`),
-  ]),
-) as Record<KeyPurpose, TestKey>;
 
 const digest = (digit: string): string => digit.repeat(64);
 const snapshot: ActionSnapshot = {
@@ -116,11 +110,7 @@ beforeEach(async () => {
     expiresAtMs: NOW_MS + 1,
     issuer: 'https://id.example.com',
   });
-  const listed = Object.entries(keys).map(([purpose, key]) => ({ ...key.publicKey, purpose: purpose as KeyPurpose }));
-  await writeFile(
-    join(folder, 'keyring.json'),
-    JSON.stringify(await sealKeyring({ number: 1, keys: listed }, root.signer)),
-  );
+  await writeFile(join(folder, 'keyring.json'), JSON.stringify(await sealKeyring(keyring, root.signer)));
 });
 
 afterEach(async () => {

@@ -6,7 +6,7 @@ import { PLAN_ANNOTATIONS } from '../../../src/policy/annotations.js';
 import { gatherRows } from '../../../src/reports/gather.js';
 import { buildReport, type Report } from '../../../src/reports/report.js';
 import { program } from '../cli/program.js';
-import { idOf, signedAction, verifying, type Story } from '../reports/signed-action.js';
+import { idOf, signedAction, verifying, type Story } from '../../support/signed-action.js';
 
 const page = async (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');

@@ -5,7 +5,7 @@ import { gatherRows, type ReportSource } from '../../../src/reports/gather.js';
 import { CSV_COLUMNS, renderCsv } from '../../../src/reports/render-csv.js';
 import { renderHtml } from '../../../src/reports/render-html.js';
 import { buildReport, type Report } from '../../../src/reports/report.js';
-import { idOf, keys, signedAction, verifying, type Story } from './signed-action.js';
+import { idOf, keys, signedAction, verifying, type Story } from '../../support/signed-action.js';
 import { seal } from '../../../src/core/dsse.js';
 
 const FROM_MS = Date.UTC(2026, 10, 1);

@@ -1,15 +1,16 @@
 import { encodeTime } from 'ulid';
-import { payloadDigest, seal, type Envelope } from '../../../src/core/dsse.js';
-import { digestOf } from '../../../src/core/json.js';
-import type { Keyring, KeyPurpose } from '../../../src/core/keyring.js';
-import type { ActionRequest, ActionSnapshot, Flag, Outcome, ReviewPlan } from '../../../src/core/schemas/action.js';
-import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
-import { buildStatement } from '../../../src/core/statement.js';
-import type { Verifying } from '../../../src/evidence/verify-statements.js';
-import { makeKey, type TestKey } from '../../support/signing.js';
+import { payloadDigest, seal, type Envelope } from '../../src/core/dsse.js';
+import { digestOf } from '../../src/core/json.js';
+import type { Keyring, KeyPurpose } from '../../src/core/keyring.js';
+import type { ActionRequest, ActionSnapshot, Flag, Outcome, ReviewPlan } from '../../src/core/schemas/action.js';
+import type { StatementBody, StatementKind } from '../../src/core/schemas/statements.js';
+import { buildStatement } from '../../src/core/statement.js';
+import type { Verifying } from '../../src/evidence/verify-statements.js';
+import { EXPORT_PLAN } from './export-plan.js';
+import { makeKey, type TestKey } from './signing.js';
 
 export const agentKey = makeKey('agent/export-bot');
-const purposes = ['decision', 'intake', 'worker', 'executor', 'receipt'] as const;
+const purposes = ['decision', 'intake', 'worker', 'executor', 'receipt', 'checkpoint'] as const;
 export const keys = Object.fromEntries(purposes.map((purpose) => [purpose, makeKey(`${purpose}/1`)])) as Record<
   KeyPurpose,
   TestKey
@@ -62,16 +63,7 @@ export async function signedAction(story: Story): Promise<Envelope[]> {
     requestedAtMs: at(0),
     expiresAtMs: at(86_400_000),
   };
-  const plan: ReviewPlan = {
-    stages: [{ group: 'dba', quorum: 1 }],
-    escalations: [],
-    remindAfterMs: null,
-    expireAfterMs: 7_200_000,
-    leaseTtlSeconds: 300,
-    assurance: 'any',
-    policies: ['prod-export'],
-    ...story.plan,
-  };
+  const plan: ReviewPlan = { ...EXPORT_PLAN, ...story.plan };
   const snapshot: ActionSnapshot = {
     ...{ actionId: request.actionId, operation: request.operation, params: request.params, agent: request.agent },
     ...{ fingerprint: digest('2'), previewDigest: digest('3'), planDigest: digestOf(plan) },
