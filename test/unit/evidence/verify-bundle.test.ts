@@ -191,6 +191,20 @@ it('an older keyring, in which a stolen key still counts, is refused by who asks
   expect(faultsOf(verdict)).toEqual(["The bundle's keyring has number 1; at least 2 was asked for."]);
 });
 
+it('another ledger than was asked for is refused; without a name, it is told that any was taken', async () => {
+  const verdictOf = async (origin?: string) => {
+    const trust = { root: yard.root.publicKey.publicKey, operations, ...(origin !== undefined && { origin }) };
+    return (await createEvidenceVerifier(trust)(encodeEvidence(honest))).verdict;
+  };
+  expect(faultsOf(await verdictOf('ledger.elsewhere'))).toEqual([
+    `This is of the ledger ${ORIGIN}, not of ledger.elsewhere`,
+  ]);
+  expect((await verdictOf(ORIGIN)).notProven.join()).not.toContain('--origin');
+  expect((await verdictOf()).notProven.at(-1)).toBe(
+    `That ${ORIGIN} is the ledger that you mean: give its name by --origin.`,
+  );
+});
+
 describe('a bundle that was forged is refused:', () => {
   it.each(FORGERIES)('%s', async (_what, says, forge) => {
     const verdict = await verify(encodeEvidence(await forge()));
