@@ -151,7 +151,7 @@ export async function startOffice({ gateway = {}, arrange = (text) => text }: Of
     noted: (channelName, actionId) =>
       until(async () => {
         const text = `select 1 from countersign.channel_messages
-          where channel_name = $1 and action_id = $2 and slot = 'message' and state = 'posted'`;
+          where channel_name = $1 and subject = $2 and slot = 'message' and state = 'posted'`;
         return (await inRecord(text, [channelName, actionId])).length === 1;
       }),
     async standing(actionId) {

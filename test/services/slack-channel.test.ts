@@ -22,7 +22,7 @@ import {
   waitingView,
 } from '../unit/slack/views.js';
 
-const KEY = { channelName: 'slack', actionId: ACTION_ID, slot: 'message' };
+const KEY = { channelName: 'slack', subject: ACTION_ID, slot: 'message' };
 let database: MessageDatabase;
 let store: MessageStore;
 let slack: FakeSlack;

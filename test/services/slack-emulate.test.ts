@@ -83,7 +83,7 @@ describe('with an independent Slack and the scopes of our manifest', () => {
     await channel.announce('opened', waitingView(), 1);
     await channel.announce('reminded', waitingView({ timeline: timeline(4) }), 2);
     await channel.announce('concluded', doneView(), 0);
-    const posted = await store.posted({ channelName: 'slack', actionId: ACTION_ID, slot: 'message' });
+    const posted = await store.posted({ channelName: 'slack', subject: ACTION_ID, slot: 'message' });
     const found = await api.find(
       conversation,
       Date.now() - 60_000,

@@ -64,7 +64,7 @@ it('a Slack that is down for an hour loses nothing and doubles nothing; the acti
       await fails('lose_answer', 10);
       await fails('drop_request', 1);
     },
-    afterwards(actionId) {
+    async afterwards(actionId) {
       const messages = slack.state.messages(slackIds.channel);
       expect(messages.map(({ metadata }) => metadata)).toMatchObject([{ event_payload: { action_id: actionId } }]);
       expect(JSON.stringify(messages[0]?.blocks)).toContain('✅ Done');

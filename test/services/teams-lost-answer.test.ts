@@ -1,26 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type pg from 'pg';
+import { describe, expect, it } from 'vitest';
 import { createMessageStore } from '../../src/channels/message/message-store.js';
-import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { textOf } from '../fakes/teams/fake-teams.js';
-import { startTeamsGateway, type TeamsGateway } from '../fakes/teams/teams-gateway.js';
+import { openTeamsForEach } from '../fakes/teams/each-gateway.js';
+import type { TeamsGateway } from '../fakes/teams/teams-gateway.js';
 import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
 import { ACTION_ID, doneView } from '../unit/slack/views.js';
 import { ADA, teamsIds } from '../unit/teams/views.js';
 
-let database: MessageDatabase;
+let pool: pg.Pool;
 let gateway: TeamsGateway;
 let message: FakeTeamsMessage;
 
-beforeAll(async () => {
-  database = await createMessageDatabase(inject('services').postgres.adminUrl);
-});
-afterAll(() => database.stop());
-beforeEach(async () => {
-  await database.pool.query('truncate countersign.channel_messages, countersign.teams_conversations');
-  gateway = await startTeamsGateway(database.pool);
+openTeamsForEach(async (opened, itsPool) => {
+  gateway = opened;
+  pool = itsPool;
   message = await gateway.post();
 });
-afterEach(() => gateway.stop());
 
 /** What whoever clicked reads first. */
 async function press(): Promise<string> {
@@ -31,7 +27,7 @@ async function press(): Promise<string> {
 
 describe('a click on a message whose post got no answer', () => {
   const forget = (sql: string): Promise<unknown> =>
-    database.pool.query(`update countersign.channel_messages set ${sql} where action_id = $1`, [ACTION_ID]);
+    pool.query(`update countersign.channel_messages set ${sql} where subject = $1`, [ACTION_ID]);
 
   it('counts, and that message is kept from now on', async () => {
     await forget("state = 'unclear', message_ts = null");
@@ -50,7 +46,7 @@ describe('a click on a message whose post got no answer', () => {
     expect(await press()).toContain('Your approval counts');
     expect(gateway.decided).toHaveLength(1);
     expect(textOf(gateway.teams.state.message(teamsIds.channel, id).card)).toContain('posted twice');
-    const posted = await createMessageStore(database.pool).shown('teams', ACTION_ID, 'message');
+    const posted = await createMessageStore(pool).shown('teams', ACTION_ID, 'message');
     expect(posted).toMatchObject([{ ts: kept.id }]);
   });
 });

@@ -1,30 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type pg from 'pg';
+import { describe, expect, it } from 'vitest';
 import type { JWTPayload } from 'jose';
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
-import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import type { TokenChanges } from '../fakes/teams/connector-tokens.js';
 import { objectsIn, textOf, type Click } from '../fakes/teams/fake-teams.js';
-import { startTeamsGateway, type TeamsGateway } from '../fakes/teams/teams-gateway.js';
+import { openTeamsForEach } from '../fakes/teams/each-gateway.js';
+import type { TeamsGateway } from '../fakes/teams/teams-gateway.js';
 import type { Card, FakeTeamsMessage } from '../fakes/teams/teams-state.js';
 import { ACTION_DIGEST, ACTION_ID, decisionOf, doneView, waitingView } from '../unit/slack/views.js';
 import { postRaw, type RawAnswer, type RawRequest } from '../support/raw-request.js';
 import { clickWith, TEAMS_ATTACKS, type HonestClick } from '../unit/teams/attacks.js';
 import { ADA, BO, directory, STRANGER, teamsIds } from '../unit/teams/views.js';
 
-let database: MessageDatabase;
 let gateway: TeamsGateway;
 let message: FakeTeamsMessage;
+let pool: pg.Pool;
 
-beforeAll(async () => {
-  database = await createMessageDatabase(inject('services').postgres.adminUrl);
-});
-afterAll(() => database.stop());
-beforeEach(async () => {
-  await database.pool.query('truncate countersign.channel_messages, countersign.teams_conversations');
-  gateway = await startTeamsGateway(database.pool);
+openTeamsForEach(async (opened, itsPool) => {
+  gateway = opened;
+  pool = itsPool;
   message = await gateway.post();
+  gateway.teams.calls.length = 0;
 });
-afterEach(() => gateway.stop());
 
 interface CardAnswer {
   statusCode: number;
@@ -256,7 +253,7 @@ describe('an activity', () => {
     expect((await gateway.teams.send(gateway.url, install)).status).toBe(200);
     const talk = invoke({ type: 'message', name: undefined, value: undefined, text: 'approve it' });
     expect((await gateway.teams.send(gateway.url, talk)).status).toBe(200);
-    const { rows } = await database.pool.query('select conversation, service_url from countersign.teams_conversations');
+    const { rows } = await pool.query('select conversation, service_url from countersign.teams_conversations');
     expect(rows).toEqual([{ conversation: teamsIds.channel, service_url: gateway.teams.serviceUrl }]);
     expect([gateway.decided, gateway.refused]).toEqual([[], []]);
   });

@@ -124,7 +124,7 @@ async function writeImpatientPolicy(policyDir: string): Promise<Record<string, s
 async function isNoted({ installation }: Stack, actionId: string): Promise<boolean> {
   return installation.inRecord(async (client) => {
     const { rowCount } = await client.query(
-      `select 1 from countersign.channel_messages where channel_name = 'slack' and action_id = $1 and slot = 'message' and state = 'posted'`,
+      `select 1 from countersign.channel_messages where channel_name = 'slack' and subject = $1 and slot = 'message' and state = 'posted'`,
       [actionId],
     );
     return rowCount === 1;

@@ -21,7 +21,7 @@ export interface Away<Fault> {
   /** While it fails in its own way; the requests were dropped and refused for twenty minutes before. */
   meanwhile(fails: (fault: Fault | 'drop_request', minutes: number) => Promise<void>): Promise<void>;
   /** Once it is back and the workflow has ended. */
-  afterwards(actionId: string): void;
+  afterwards(actionId: string): Promise<void>;
 }
 
 const remindsEveryTenMinutes = (base: Prepared): Prepared => ({
@@ -85,7 +85,7 @@ export async function withChatAwayForAnHour<Fault>(
 
       chat.failAll(null);
       expect(await running.result()).toMatchObject({ outcome: { status: 'succeeded' } });
-      afterwards(running.actionId);
+      await afterwards(running.actionId);
     },
   );
 }

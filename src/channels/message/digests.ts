@@ -171,7 +171,7 @@ async function trySendDigest(
   { mail, digests, store, clock }: DigestOptions,
 ): Promise<void> {
   const { channelName } = mail;
-  const key = { channelName, actionId, slot: `digest/${reminder}/${person}` };
+  const key = { channelName, subject: actionId, slot: `digest/${reminder}/${person}` };
   if ((await store.posted(key)) !== undefined) return;
   // First, because it tells who cannot be written to, whatever they were sent before.
   const conversation = await open();

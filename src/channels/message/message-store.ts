@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Json } from '../../core/json.js';
 import { query } from '../../record/postgres/pool.js';
 
 /** Where a message is. */
@@ -8,11 +9,23 @@ export interface MessageAddress {
   ts: string;
 }
 
-/** Names one message: of a channel, about an action, in a slot such as `message` or `reminder/1/2`. */
+/** Names one message: of a channel, about something, in a slot such as `message` or `reminder/1/2`. */
 export interface MessageKey {
   channelName: string;
-  actionId: string;
+  /** What it is about: an action's id, or `alarm/…` and `freeze/…` with the statement's digest. */
+  subject: string;
   slot: string;
+}
+
+/** What is known of one message. */
+export interface KnownMessage {
+  state: 'absent' | 'posting' | 'unclear' | 'posted';
+  /** Where it is, or where the last attempt went. */
+  conversation: string;
+  /** Null while it is not known. */
+  ts: string | null;
+  /** What it says, of a message that is not drawn from an action's view; null where that was not kept. */
+  said: Json | null;
 }
 
 /** A message that is there, or may be. */
@@ -36,20 +49,27 @@ export type Reservation =
 export interface MessageStore {
   posted(key: MessageKey): Promise<MessageAddress | undefined>;
   /** Messages that are, or may be, there: in this slot or in one below it (`slot/…`). `ts` null: not known. */
-  shown(channelName: string, actionId: string, slot: string): Promise<ShownMessage[]>;
-  /** Actions about which a channel may have something standing, oldest first; at most 500. */
+  shown(channelName: string, subject: string, slot: string): Promise<ShownMessage[]>;
+  /** Subjects about which a channel may have something standing, oldest first; at most 500. */
   standing(channelName: string): Promise<string[]>;
-  /** Whether a message is one that is kept, about whatever action. */
-  isKept(channelName: string, address: MessageAddress): Promise<boolean>;
+  /** The message that is kept at an address, about whatever it is. */
+  keptAt(channelName: string, address: MessageAddress): Promise<MessageKey | undefined>;
+  /** Undefined: none was ever begun. */
+  known(key: MessageKey): Promise<KnownMessage | undefined>;
   /** Takes the right to post a message for a minute. */
   reserve(key: MessageKey, conversation: string, nowMs: number): Promise<Reservation>;
-  /** It is posted. */
-  settle(key: MessageKey, address: MessageAddress): Promise<void>;
+  /**
+   * It is posted.
+   * @returns where the message that is kept is: elsewhere when an earlier one was adopted meanwhile, so that this is a second one.
+   */
+  settle(key: MessageKey, address: MessageAddress): Promise<MessageAddress>;
+  /** Keeps what a message is about to say. */
+  say(key: MessageKey, said: Json): Promise<void>;
   /** `absent`: certainly not posted. `unclear`: nobody knows. */
   release(key: MessageKey, as: 'absent' | 'unclear'): Promise<void>;
   /** The message at this address is gone: the next `reserve` may post anew. */
   forget(key: MessageKey, address: MessageAddress): Promise<void>;
-  /** A message whose post ended unclearly was found: it is the one that is kept. False when another is by now. */
+  /** A message whose post has not ended clearly was found: it is the one that is kept. False when another is by now. */
   adopt(key: MessageKey, address: MessageAddress): Promise<boolean>;
   /** Notes that `revision` is about to be shown; false when a later one already was. */
   advance(key: MessageKey, revision: number): Promise<boolean>;
@@ -79,7 +99,16 @@ export function channelMessagesSql(roles: { gateway: string; worker: string; not
   grant insert, update on countersign.channel_messages to ${roles.worker}, ${roles.notary};`;
 }
 
-/** The gateway adopts a message that a click tells of. */
+/** Messages about alarms and freezes besides actions, and what a message says that is drawn from no action's view. */
+export function messageSubjectsSql(): string {
+  return `
+  alter table countersign.channel_messages drop constraint channel_messages_action_id_check;
+  alter table countersign.channel_messages rename column action_id to subject;
+  alter table countersign.channel_messages add constraint channel_messages_subject_check check (length(subject) between 26 and 100);
+  alter table countersign.channel_messages add column said jsonb;`;
+}
+
+/** The gateway adopts a message that a click or a look tells of. */
 export function adoptMessagesSql({ gateway }: { gateway: string }): string {
   return `grant update (state, conversation, message_ts) on countersign.channel_messages to ${gateway};`;
 }
@@ -92,7 +121,16 @@ interface Row {
   unsure_since_ms: string;
 }
 
-const WHERE_KEY = 'where channel_name = $1 and action_id = $2 and slot = $3';
+interface KeptRow {
+  subject: string;
+  slot: string;
+}
+
+interface KnownRow extends Pick<Row, 'state' | 'conversation' | 'message_ts'> {
+  said: Json | null;
+}
+
+const WHERE_KEY = 'where channel_name = $1 and subject = $2 and slot = $3';
 
 /** The store in PostgreSQL. It is no record: losing it costs a second message, never a decision. */
 export function createMessageStore(pool: pg.Pool): MessageStore {
@@ -116,7 +154,7 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
     async reserve(key, conversation, nowMs) {
       const inserted = await query(
         pool,
-        `insert into countersign.channel_messages (channel_name, action_id, slot, state, conversation, attempted_at_ms, unsure_since_ms)
+        `insert into countersign.channel_messages (channel_name, subject, slot, state, conversation, attempted_at_ms, unsure_since_ms)
          values ($1, $2, $3, 'posting', $4, $5, $5) on conflict do nothing returning 1`,
         [...values(key), conversation, nowMs],
       );
@@ -138,13 +176,18 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
       if (taken.length === 0) return { kind: 'held' };
       return absent ? { kind: 'post' } : { kind: 'search', conversation: place, sinceMs: unsureSinceMs };
     },
-    async settle(key, { conversation, ts }) {
-      await change(key, `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY}`, [conversation, ts]);
+    async settle(key, address) {
+      const settled = `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY} and state <> 'posted'`;
+      if ((await change(key, settled, [address.conversation, address.ts])).length > 0) return address;
+      const row = await read(key);
+      return (row === undefined ? undefined : addressOf(row)) ?? address;
+    },
+    async say(key, said) {
+      await change(key, `set said = $4 ${WHERE_KEY}`, [JSON.stringify(said)]);
     },
     async adopt(key, { conversation, ts }) {
-      const change = `update countersign.channel_messages set state = 'posted', conversation = $4, message_ts = $5
-        ${WHERE_KEY} and state = 'unclear' returning 1`;
-      return (await query(pool, change, [...values(key), conversation, ts])).length > 0;
+      const adopted = `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY} and state in ('posting', 'unclear')`;
+      return (await change(key, adopted, [conversation, ts])).length > 0;
     },
     async release(key, as) {
       await change(key, `set state = $4 ${WHERE_KEY} and state = 'posting'`, [as]);
@@ -162,42 +205,52 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
   };
 }
 
-function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'standing' | 'isKept'> {
+function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'standing' | 'keptAt' | 'known'> {
   return {
-    async shown(channelName, actionId, slot) {
+    async shown(channelName, subject, slot) {
       const rows = await query<{ slot: string; conversation: string; message_ts: string | null }>(
         pool,
         `select slot, conversation, message_ts from countersign.channel_messages
-         where channel_name = $1 and action_id = $2 and (slot = $3 or starts_with(slot, $3 || '/')) and state <> 'absent'
+         where channel_name = $1 and subject = $2 and (slot = $3 or starts_with(slot, $3 || '/')) and state <> 'absent'
          order by slot`,
-        [channelName, actionId, slot],
+        [channelName, subject, slot],
       );
       return rows.map(({ slot: own, conversation, message_ts: ts }) => ({ slot: own, conversation, ts }));
     },
     async standing(channelName) {
-      const rows = await query<{ action_id: string }>(
+      const rows = await query<{ subject: string }>(
         pool,
-        `select distinct action_id from countersign.channel_messages
-         where channel_name = $1 and state <> 'absent' order by action_id limit 500`,
+        `select distinct subject from countersign.channel_messages
+         where channel_name = $1 and state <> 'absent' order by subject limit 500`,
         [channelName],
       );
-      return rows.map((row) => row.action_id);
+      return rows.map(({ subject }) => subject);
     },
-    async isKept(channelName, { conversation, ts }) {
-      const rows = await query(
+    async keptAt(channelName, { conversation, ts }) {
+      const [row] = await query<KeptRow>(
         pool,
         // Teams names a thread by its channel, and what follows a semicolon.
-        `select from countersign.channel_messages
+        `select subject, slot from countersign.channel_messages
          where channel_name = $1 and split_part(conversation, ';', 1) = $2 and message_ts = $3 limit 1`,
         [channelName, conversation, ts],
       );
-      return rows.length > 0;
+      return row === undefined ? undefined : { channelName, ...row };
+    },
+    async known(key) {
+      const [row] = await query<KnownRow>(
+        pool,
+        `select state, conversation, message_ts, said from countersign.channel_messages ${WHERE_KEY}`,
+        values(key),
+      );
+      if (row === undefined) return undefined;
+      const { state, conversation, message_ts: ts, said } = row;
+      return { state, conversation, ts, said };
     },
   };
 }
 
-function values({ channelName, actionId, slot }: MessageKey): unknown[] {
-  return [channelName, actionId, slot];
+function values({ channelName, subject, slot }: MessageKey): unknown[] {
+  return [channelName, subject, slot];
 }
 
 function addressOf({ conversation, message_ts }: Row): MessageAddress | undefined {

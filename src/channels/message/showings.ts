@@ -64,7 +64,7 @@ function directSlot(person: string): string {
 }
 
 /** Whose approval could fill a place in this round: members of the groups asked, and not barred. Canonical, sorted. */
-function mayDecide({ plan, escalated, barred }: ActionView, directory: Directory): string[] {
+export function mayDecide({ plan, escalated, barred }: ActionView, directory: Directory): string[] {
   const groups = [...(plan?.stages ?? []), ...escalated].map(({ group }) => group);
   const excluded = new Set(barred.map(({ person }) => person));
   const people = new Set(groups.flatMap((group) => directory.membersOf(group)));

@@ -77,7 +77,7 @@ async function show(
 ): Promise<void> {
   if (isDue === null) return;
   const { events, store, clock } = options;
-  const key: MessageKey = { channelName: NAME, actionId: view.actionId, slot: alert };
+  const key: MessageKey = { channelName: NAME, subject: view.actionId, slot: alert };
   const dedupKey = `countersign/${view.actionId}/${alert}`;
   const stands = await store.posted(key);
   if (isDue) {

@@ -30,8 +30,8 @@ export async function postOnce(message: OneOff, { api, store, clock }: PostOptio
   const { key, conversation, threadTs, eventType } = message;
   const reservation = await store.reserve(key, conversation, clock());
   if (reservation.kind === 'posted') return;
-  if (reservation.kind === 'held') throw beingPosted(key.actionId);
-  const metadata = { event_type: eventType, event_payload: { action_id: key.actionId, slot: key.slot } };
+  if (reservation.kind === 'held') throw beingPosted(key.subject);
+  const metadata = { event_type: eventType, event_payload: { action_id: key.subject, slot: key.slot } };
   try {
     const earlier =
       reservation.kind === 'search'

@@ -65,7 +65,7 @@ export async function showMessage(
   target: Target,
   options: ShowOptions,
 ): Promise<MessageAddress | undefined> {
-  const key = { channelName: SLACK_CHANNEL_NAME, actionId: view.actionId, slot: target.slot };
+  const key = { channelName: SLACK_CHANNEL_NAME, subject: view.actionId, slot: target.slot };
   const gone = new Set<string>();
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const conversation = target.conversations.find((candidate) => !gone.has(candidate));
@@ -199,10 +199,10 @@ function named(message: RenderedMessage, { slot }: MessageKey): OutgoingMessage 
   return { ...message, metadata: { event_type, event_payload: { ...event_payload, slot } } };
 }
 
-function isMessageOf({ actionId, slot }: MessageKey): (metadata: MessageMetadata) => boolean {
+function isMessageOf({ subject, slot }: MessageKey): (metadata: MessageMetadata) => boolean {
   return ({ event_type, event_payload }) =>
     event_type === 'countersign_action' &&
-    event_payload['action_id'] === actionId &&
+    event_payload['action_id'] === subject &&
     (event_payload['slot'] ?? MESSAGE_SLOT) === slot;
 }
 

@@ -27,7 +27,7 @@ export async function postLine(
   const post = (): Promise<void> =>
     postOnce(
       {
-        key: { channelName: SLACK_CHANNEL_NAME, actionId, slot },
+        key: { channelName: SLACK_CHANNEL_NAME, subject: actionId, slot },
         conversation: thread.conversation,
         threadTs: thread.ts,
         eventType: 'countersign_reply',

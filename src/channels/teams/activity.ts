@@ -5,6 +5,7 @@ import { actionIdSchema, digestSchema } from '../../core/schemas/primitives.js';
 export const TEAMS_NAMES = {
   approve: 'countersign.approve',
   deny: 'countersign.deny',
+  refresh: 'countersign.refresh',
   reason: 'countersign_reason',
 } as const;
 
@@ -41,8 +42,20 @@ export interface CardClick {
   eventId: string;
 }
 
+/** Somebody looks at a message of ours, and Teams asks for its card as it is now. */
+export interface CardLook {
+  kind: 'look';
+  user: TeamsUser;
+  place: ConversationReference;
+  messageId: string;
+  /** What the card carries: which message it was posted as. */
+  subject: string;
+  slot: string;
+}
+
 /** `noted`: tells where a conversation is. `ignored`: nothing of ours. */
-export type TeamsEvent = CardClick | { kind: 'noted'; reference: ConversationReference } | { kind: 'ignored' };
+export type TeamsEvent =
+  CardClick | CardLook | { kind: 'noted'; reference: ConversationReference } | { kind: 'ignored' };
 
 export type ActivityFault =
   | 'activity_malformed'
@@ -91,6 +104,17 @@ const executeSchema = z.looseObject({
   }),
 });
 
+const refreshSchema = z.looseObject({
+  action: z.looseObject({
+    type: z.literal('Action.Execute'),
+    verb: z.literal(TEAMS_NAMES.refresh),
+    data: z.looseObject({
+      subject: z.union([actionIdSchema, z.string().regex(/^(?:alarm|freeze)\/[0-9a-f]{64}$/)]),
+      slot: z.string().min(1).max(200),
+    }),
+  }),
+});
+
 /** What an authenticated activity is; only the given tenants count. */
 export function readEvent(activity: Activity, tenantIds: readonly string[]): TeamsEvent | { fault: ActivityFault } {
   if (activity.channelId !== 'msteams') return { fault: 'channel_not_allowed' };
@@ -119,6 +143,7 @@ function readInvoke(activity: Activity, place: ConversationReference): TeamsEven
   if (!any.success) return { fault: 'activity_malformed' };
   if (any.data.action.type !== 'Action.Execute') return { fault: 'submit_unsupported' };
   const { verb } = any.data.action;
+  if (verb === TEAMS_NAMES.refresh) return readLook(activity, place);
   if (verb !== TEAMS_NAMES.approve && verb !== TEAMS_NAMES.deny) return { fault: 'verb_unknown' };
   const execute = executeSchema.safeParse(activity.value);
   const { from, replyToId } = activity;
@@ -135,6 +160,18 @@ function readInvoke(activity: Activity, place: ConversationReference): TeamsEven
     reason: data[TEAMS_NAMES.reason] ?? '',
     eventId: activity.id,
   };
+}
+
+function readLook(
+  { value, from, replyToId }: Activity,
+  place: ConversationReference,
+): CardLook | { fault: ActivityFault } {
+  const refresh = refreshSchema.safeParse(value);
+  if (!refresh.success || replyToId === undefined) return { fault: 'activity_malformed' };
+  if (from.aadObjectId === undefined) return { fault: 'sender_unproven' };
+  const { subject, slot } = refresh.data.action.data;
+  const user = { tenantId: place.tenantId, aadObjectId: from.aadObjectId.toLowerCase(), id: from.id };
+  return { kind: 'look', user, place, messageId: replyToId, subject, slot };
 }
 
 /** Undefined when none is named, or two that differ. */

@@ -8,9 +8,24 @@ export interface Card {
   version: '1.5';
   fallbackText: string;
   /** Cards are narrow by default, and the content is wide. */
-  msteams: { width: 'Full' };
+  msteams: { width: 'Full'; entities?: MentionEntity[] };
   body: Element[];
   actions: Action[];
+  refresh?: Refresh;
+}
+
+/** Whom an `<at>` in the card names. */
+export interface MentionEntity {
+  type: 'mention';
+  text: string;
+  mentioned: { id: string; name: string };
+}
+
+/** What Teams asks the app by itself when somebody looks at the card. */
+export interface Refresh {
+  action: { type: 'Action.Execute'; title: string; verb: string; data: Record<string, string> };
+  /** Teams' ids of the accounts for whom it does; left out: all, where there are 60 or fewer. */
+  userIds?: string[];
 }
 
 export type Element = TextLine | MentionLine | Container | TextInput;
@@ -102,9 +117,23 @@ export function line(inlines: TextRun[], spacing?: TextLine['spacing']): TextLin
   return { type: 'RichTextBlock', inlines, ...(spacing !== undefined && { spacing }) };
 }
 
-/** People by name, as the entities of the message name them. */
-export function mentionLine(names: readonly string[]): MentionLine {
-  return { type: 'TextBlock', text: names.map((name) => `<at>${name}</at>`).join(' '), wrap: true };
+/** Somebody to notify. */
+export interface Mention {
+  /** Free of markup. */
+  name: string;
+  aadObjectId: string;
+}
+
+/** The card with a line that names people, whom Teams notifies when it is posted. */
+export function mentioning(people: readonly Mention[], card: Card): Card {
+  if (people.length === 0) return card;
+  const entities = people.map(({ name, aadObjectId }) => ({
+    type: 'mention' as const,
+    text: `<at>${name}</at>`,
+    mentioned: { id: aadObjectId, name },
+  }));
+  const names: MentionLine = { type: 'TextBlock', text: entities.map(({ text }) => text).join(' '), wrap: true };
+  return { ...card, msteams: { ...card.msteams, entities }, body: [...card.body, names] };
 }
 
 /**

@@ -24,7 +24,7 @@ export function createTeamsMail(options: TeamsMailOptions): DigestMail {
     },
     async post({ key, conversation, waiting, onAbsent }) {
       const compose = async (): Promise<OutgoingMessage> => listCard(waiting, config.publicUrl);
-      await postOnce({ key, place: await placeOf(conversation), compose, onAbsent }, options);
+      await postOnce({ key, place: await placeOf(conversation), accounts: [], compose, onAbsent }, options);
     },
     // Without the app installed for a person, Teams lets a bot open no chat with them.
     isUnreachable: (error) => error instanceof TeamsFault && !error.temporary,

@@ -9,14 +9,14 @@ import { MESSAGE_SLOT } from '../message/showings.js';
 import { baseOf, REASON_CHARS, type CardClick } from './activity.js';
 import { checkMember, personOf } from './identity.js';
 import { renderAction, renderReplaced } from './render.js';
-import type { TeamsApi } from './teams-api.js';
+import type { OutgoingMessage, TeamsApi } from './teams-api.js';
 import { TEAMS_CHANNEL_NAME } from './show-card.js';
 
 export interface HandlerOptions {
   api: TeamsApi;
   decisions: Decisions;
   directory: () => Directory;
-  store: Pick<MessageStore, 'shown' | 'isKept' | 'adopt'>;
+  store: Pick<MessageStore, 'shown' | 'keptAt' | 'known' | 'adopt'>;
   /** The action as it is now; undefined for an unknown one. */
   viewOf: (actionId: string) => Promise<ActionView | undefined>;
   /** The agent's log, as far as it can be shown. */
@@ -59,6 +59,11 @@ export async function decide(click: CardClick, options: HandlerOptions): Promise
       ),
   );
   return { ...ending, isProven };
+}
+
+/** The message that shows an action as it is now. */
+export async function cardOf(view: ActionView, options: HandlerOptions): Promise<OutgoingMessage> {
+  return renderAction(view, { ...options, directory: options.directory(), log: await options.readLog(view) });
 }
 
 function requireReason(reason: string): void {
@@ -105,19 +110,16 @@ async function isOurCopy(
 ): Promise<boolean> {
   // What a click says of its action comes from whoever clicks: the message of another action stays as it is.
   const address = { conversation: place.conversation, ts: messageId };
-  if (await options.store.isKept(TEAMS_CHANNEL_NAME, address)) return false;
+  if ((await options.store.keptAt(TEAMS_CHANNEL_NAME, address)) !== undefined) return false;
   const unknown = here.find(({ ts }) => ts === null);
   const view = unknown === undefined ? undefined : await options.viewOf(actionId);
-  const card =
-    view === undefined
-      ? renderReplaced(actionId, options)
-      : renderAction(view, { ...options, directory: options.directory(), log: await options.readLog(view) });
+  const card = view === undefined ? renderReplaced(actionId, options) : await cardOf(view, options);
   try {
     await options.api.update(place, messageId, card);
   } catch {
     return false;
   }
   if (unknown !== undefined)
-    await options.store.adopt({ channelName: TEAMS_CHANNEL_NAME, actionId, slot: unknown.slot }, address);
+    await options.store.adopt({ channelName: TEAMS_CHANNEL_NAME, subject: actionId, slot: unknown.slot }, address);
   return true;
 }

@@ -3,11 +3,12 @@ import { Refusal, ServiceFault, type RefusalCode } from '../../core/errors.js';
 import { sha256Hex } from '../../core/json.js';
 import type { Ending } from '../attempt.js';
 import type { Refusals } from '../refusals.js';
-import type { CardClick } from './activity.js';
+import type { CardClick, CardLook, TeamsUser } from './activity.js';
 import { createAnswers } from './answers.js';
 import type { ConversationStore } from './conversation-store.js';
 import { GATE_LIMITS, type GateFault, type TeamsGate } from './gate.js';
 import { decide, type HandlerOptions } from './handlers.js';
+import { createLooks, type Looks } from './looks.js';
 import { renderAction } from './render.js';
 import type { ClickAnswer, ReceivedAnswer, TeamsReceiver } from './teams-api.js';
 
@@ -58,6 +59,7 @@ const FAULTS: Readonly<Record<GateFault, { status: number; code: RefusalCode; wo
 /** The gateway's endpoint for Teams. Register it without `fastify-plugin`: its body parsing must stay its own. */
 export const teamsMessages: FastifyPluginAsync<TeamsMessagesOptions> = async (app, options) => {
   const answers = createAnswers<ReceivedAnswer>(options.clock);
+  const looks = createLooks(options);
   const background = new Set<Promise<unknown>>();
   // What was begun is finished before the process goes.
   app.addHook('onClose', async () => {
@@ -100,6 +102,13 @@ export const teamsMessages: FastifyPluginAsync<TeamsMessagesOptions> = async (ap
       case 'noted':
         await options.places.note(event.reference, options.clock());
         return reply.code(200).send();
+      case 'look': {
+        // Nothing is decided: the same look again is answered again, by the card as it then is.
+        const handling = { options, sentDigest, log: request.log, background };
+        const answer = (): Promise<ClickAnswer> => answerLook(event, looks, handling);
+        const { status, body: sent } = await options.receiver.receive(json, authorization, answer);
+        return reply.code(status).send(sent);
+      }
       case 'approve':
       case 'deny': {
         const handling = { options, sentDigest, log: request.log, background };
@@ -136,6 +145,23 @@ async function answerClick(click: CardClick, { options, sentDigest, log, backgro
   return (await freshCard(click, ending, options, log)) ?? ending.words;
 }
 
+/** What whoever looks, and nobody else, is shown. */
+async function answerLook(
+  look: CardLook,
+  looks: Looks,
+  { options, sentDigest, log, background }: Handling,
+): Promise<ClickAnswer> {
+  const failed = 'This card could not be brought up to date.';
+  const work = looks.answer(look).catch(async (error: unknown) => {
+    if (error instanceof Refusal) await noteRefusal(error, look.user, sentDigest, options);
+    else log.error({ err: error }, 'a card in Teams could not be refreshed');
+    return failed;
+  });
+  background.add(work);
+  void work.finally(() => background.delete(work));
+  return (await within(work, ANSWER_MS)) ?? failed;
+}
+
 async function freshCard(
   { actionId }: CardClick,
   { ok, words }: Ending,
@@ -159,9 +185,17 @@ async function report(
   { options, sentDigest, log }: Omit<Handling, 'background'>,
 ): Promise<void> {
   if (fault !== null) log.error({ err: fault }, 'a click in Teams was not carried out');
-  if (refusal === null) return;
-  const who = `teams/${user.tenantId}/${user.aadObjectId}`;
-  await options.refusals.put(refusal, { action: null, who, sentDigest, source: who });
+  if (refusal !== null) await noteRefusal(refusal, user, sentDigest, options);
+}
+
+async function noteRefusal(
+  refusal: Refusal,
+  { tenantId, aadObjectId }: TeamsUser,
+  sentDigest: string,
+  { refusals }: Pick<TeamsMessagesOptions, 'refusals'>,
+): Promise<void> {
+  const who = `teams/${tenantId}/${aadObjectId}`;
+  await refusals.put(refusal, { action: null, who, sentDigest, source: who });
 }
 
 /** Undefined when it takes longer. */

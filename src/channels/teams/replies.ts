@@ -5,8 +5,8 @@ import { calledOn } from '../message/called-on.js';
 import { isDecidable } from '../message/layout.js';
 import { waitsFor } from '../message/showings.js';
 import { utcTime } from '../message/times.js';
-import { line, makeCard, mentionLine, run } from './card.js';
-import type { Mention, OutgoingMessage } from './teams-api.js';
+import { line, makeCard, mentioning, run, type Mention } from './card.js';
+import type { OutgoingMessage } from './teams-api.js';
 
 /** A line in the thread of an action's message; posted once per slot. */
 export interface Reply {
@@ -99,6 +99,5 @@ export function teamsAccountOf(
 }
 
 function messageOf(words: string, mentions: readonly Mention[]): OutgoingMessage {
-  const body = [line(run(words)), ...(mentions.length === 0 ? [] : [mentionLine(mentions.map(({ name }) => name))])];
-  return { summary: words, card: makeCard(body, [], words), mentions };
+  return { summary: words, card: mentioning(mentions, makeCard([line(run(words))], [], words)) };
 }

@@ -5,8 +5,10 @@ import type { LogText } from '../../record/log-text.js';
 import { Overtaken } from '../channel.js';
 import { revisionOf } from '../message/layout.js';
 import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
-import { renderAction, renderNotice, type RenderedCard } from './render.js';
-import { TeamsFault, type Place, type TeamsApi } from './teams-api.js';
+import type { Lookers } from './lookers.js';
+import { refreshing } from './refresh.js';
+import { renderAction, renderNotice } from './render.js';
+import { TeamsFault, type OutgoingMessage, type Place, type TeamsApi } from './teams-api.js';
 
 /** The channel's name in decisions, configuration and the message store. */
 export const TEAMS_CHANNEL_NAME = 'teams';
@@ -14,6 +16,7 @@ export const TEAMS_CHANNEL_NAME = 'teams';
 export interface ShowOptions {
   api: TeamsApi;
   store: MessageStore;
+  lookers: Lookers;
   /** Where a conversation is. */
   placeOf: (conversation: string) => Promise<Place>;
   directory: () => Directory;
@@ -29,6 +32,8 @@ export interface Target {
   slot: string;
   /** Ids of conversations, best first: the next is used when one is gone. */
   conversations: readonly string[];
+  /** Entra object ids of the people whom it is for. */
+  accounts: readonly string[];
   /** False: what is there is brought up to date, and nothing is posted anew. */
   mayPost: boolean;
 }
@@ -45,15 +50,15 @@ export const CONVERSATION_GONE: ReadonlySet<string> = new Set([
   'NotEnoughPermissions',
 ]);
 /** Answers after which the message must be posted anew. */
-const MESSAGE_GONE: ReadonlySet<string> = new Set(['ActivityNotFoundInConversation', 'MessageNotFound']);
+export const MESSAGE_GONE: ReadonlySet<string> = new Set(['ActivityNotFoundInConversation', 'MessageNotFound']);
 
 /** A message that vanishes again and again while we post it is an operator's matter. */
 const ATTEMPTS = 5;
 
 /**
  * Makes one message show `view`: posts it once, then updates it. Teams has no way to look for a message, so that after an
- * unclear answer it is posted again, once Teams answers at all; what stands there twice is found when somebody presses a
- * button of it, which counts.
+ * unclear answer it is posted again, once Teams answers at all; what stands there twice is found, and taken away, as soon as
+ * somebody looks at it (`looks.ts`).
  * @returns where it is; undefined when there is none and none may be posted.
  * @throws TeamsFault with a code of `CONVERSATION_GONE` when none of the conversations takes it.
  * @throws Overtaken as `Channel.announce`.
@@ -63,7 +68,7 @@ export async function showCard(
   target: Target,
   options: ShowOptions,
 ): Promise<MessageAddress | undefined> {
-  const key = { channelName: TEAMS_CHANNEL_NAME, actionId: view.actionId, slot: target.slot };
+  const key = { channelName: TEAMS_CHANNEL_NAME, subject: view.actionId, slot: target.slot };
   const gone = new Set<string>();
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const conversation = target.conversations.find((candidate) => !gone.has(candidate));
@@ -110,7 +115,7 @@ async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
   try {
     const place = await options.placeOf(conversation);
     if (isUnsure) await api.requireAnswer(place);
-    address = await withNotice(view, options, (message) => api.post(place, message));
+    address = await withNotice(attempt, await userIdsOf(attempt, place), (message) => api.post(place, message));
   } catch (error) {
     const isGone = error instanceof TeamsFault && CONVERSATION_GONE.has(error.teamsCode);
     await store.release(key, isGone || (isClear(error) && !isUnsure) ? 'absent' : 'unclear');
@@ -118,7 +123,7 @@ async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
     gone.add(conversation);
     return 'again';
   }
-  await store.settle(key, address);
+  if (!(await settleOnce(key, address, { ...options, place: await options.placeOf(conversation) }))) return 'again';
   await store.advance(key, revisionOf(view));
   return address;
 }
@@ -129,7 +134,9 @@ async function update(address: MessageAddress, attempt: Attempt): Promise<Shown>
   if (!(await store.advance(key, revisionOf(view)))) return address;
   try {
     const place = await options.placeOf(address.conversation);
-    await withNotice(view, options, (message) => api.update(place, address.ts, message));
+    // What has ended changes no more, and where this message is, is known.
+    const asked = view.state === 'done' ? 'nobody' : await userIdsOf(attempt, place);
+    await withNotice(attempt, asked, (message) => api.update(place, address.ts, message));
   } catch (error) {
     if (!(error instanceof TeamsFault)) throw error;
     if (error.kind === 'unclear') await checkLatest(attempt);
@@ -148,19 +155,45 @@ async function checkLatest({ key, view, options }: Attempt): Promise<void> {
   throw new Overtaken('teams', `A later view of ${view.actionId} was shown in Teams meanwhile.`, true);
 }
 
+function userIdsOf({ target, options }: Attempt, place: Place): Promise<readonly string[] | undefined> {
+  return options.lookers.of(place, target.accounts);
+}
+
 async function withNotice<T>(
-  view: ActionView,
-  { directory, publicUrl, readLog }: ShowOptions,
-  send: (message: RenderedCard) => Promise<T>,
+  { view, key, options: { directory, publicUrl, readLog } }: Attempt,
+  userIds: readonly string[] | undefined | 'nobody',
+  send: (message: OutgoingMessage) => Promise<T>,
 ): Promise<T> {
   const context = { directory: directory(), publicUrl };
+  const refreshed = ({ summary, card }: OutgoingMessage): OutgoingMessage => ({
+    summary,
+    card: userIds === 'nobody' ? card : refreshing(card, key, userIds),
+  });
   try {
-    return await send(renderAction(view, { ...context, log: await readLog(view) }));
+    return await send(refreshed(renderAction(view, { ...context, log: await readLog(view) })));
   } catch (error) {
     const isRefused = error instanceof TeamsFault && (error.status === 400 || error.status === 413);
     if (!isRefused) throw error;
-    return send(renderNotice(view, context));
+    return send(refreshed(renderNotice(view, context)));
   }
+}
+
+/**
+ * Notes that a message is posted. When somebody has looked at an earlier one meanwhile, that one is kept, and this one taken away.
+ * @returns whether this one is kept
+ */
+export async function settleOnce(
+  key: MessageKey,
+  address: MessageAddress,
+  { api, store, place }: { api: Pick<TeamsApi, 'remove'>; store: Pick<MessageStore, 'settle'>; place: Place },
+): Promise<boolean> {
+  const kept = await store.settle(key, address);
+  if (kept.ts === address.ts) return true;
+  // What stays there all the same is found as soon as somebody looks at it.
+  await api.remove(place, address.ts).catch((error: unknown) => {
+    if (!(error instanceof TeamsFault)) throw error;
+  });
+  return false;
 }
 
 /** Whether it is certain that nothing was done. */

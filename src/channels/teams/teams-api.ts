@@ -37,23 +37,27 @@ export interface Place {
 export interface OutgoingMessage {
   summary: string;
   card: Card;
-  /** People to notify; the card names each as `<at>name</at>`. */
-  mentions?: readonly Mention[];
 }
 
-export interface Mention {
-  name: string;
-  aadObjectId: string;
+export interface Member {
+  /** Teams' own id of the account. */
+  id: string;
+  /** Lower case; undefined for bots. */
+  aadObjectId: string | undefined;
 }
 
 /** The few calls we make; each rejects with TeamsFault or, for the bot's own token, with ServiceFault. */
 export interface TeamsApi {
   post(place: Place, message: OutgoingMessage): Promise<MessageAddress>;
   update(place: Place, messageId: string, message: OutgoingMessage): Promise<void>;
+  /** Takes a message of ours away. */
+  remove(place: Place, messageId: string): Promise<void>;
   /** Id of the chat with one person, which is made if there is none. */
   openDirect(serviceUrl: string, account: { tenantId: string; aadObjectId: string }): Promise<string>;
   /** Resolves once Teams answers at all, whatever it says: while answers are lost, a post must not be repeated. */
   requireAnswer(place: Place): Promise<void>;
+  /** Members of a conversation, in pages of up to 500; what is behind the last page that was asked for is left out. */
+  members(place: Place, pages: number): Promise<{ members: Member[]; isAll: boolean }>;
   /** What Teams says of a member of a conversation, unparsed: whoever asks judges it. */
   member(place: Place, userId: string): Promise<unknown>;
 }

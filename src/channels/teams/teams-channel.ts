@@ -9,16 +9,17 @@ import { isDecidable } from '../message/layout.js';
 import type { MessageAddress } from '../message/message-store.js';
 import type { Pause } from '../message/patiently.js';
 import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
-import { MESSAGE_SLOT } from '../message/showings.js';
+import { MESSAGE_SLOT, mayDecide } from '../message/showings.js';
 import type { ConversationStore } from './conversation-store.js';
 import { isAllowedUrl } from './gate.js';
 import { dueReplies, teamsAccountOf, type Reply } from './replies.js';
 import { createTeamsMail } from './digests.js';
+import { createLookers } from './lookers.js';
 import { postOnce } from './post-once.js';
 import { CONVERSATION_GONE, showCard, TEAMS_CHANNEL_NAME, type ShowOptions } from './show-card.js';
 import { TeamsFault, type Place } from './teams-api.js';
 
-export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'placeOf'> {
+export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'placeOf' | 'lookers'> {
   places: Pick<ConversationStore, 'find'>;
   config: {
     tenantIds: readonly string[];
@@ -47,7 +48,8 @@ export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'pl
  * Teams as a channel: in each place that policy names one card per action, updated at every change, with whom it asks in its
  * thread; and one to each person who may decide, where policy says so. Reminders come to each person as one digest.
  */
-export function createTeamsChannel(options: TeamsChannelOptions): Channel {
+export function createTeamsChannel(given: TeamsChannelOptions): Channel {
+  const options: Options = { ...given, lookers: createLookers(given) };
   const mail = createTeamsMail({ ...options, placeOf: (id) => placeOf(id, options) });
   const reminding: DigestOptions = { ...options, mail };
   return {
@@ -76,6 +78,8 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
   };
 }
 
+type Options = TeamsChannelOptions & Pick<ShowOptions, 'lookers'>;
+
 interface Announcement {
   view: ActionView;
   number: number;
@@ -83,18 +87,22 @@ interface Announcement {
   reminds: boolean;
 }
 
-async function tell(aim: Aim, { view, number, reminds }: Announcement, options: TeamsChannelOptions): Promise<Told> {
+async function tell(aim: Aim, { view, number, reminds }: Announcement, options: Options): Promise<Told> {
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
     const show = { ...options, publicUrl: config.publicUrl, placeOf: (id: string) => placeOf(id, options) };
-    const address = await showCard(view, { slot: aim.slot, conversations, mayPost: aim.mayPost }, show);
+    const directory = presentFor(view, options.directory(), options.clock());
+    const accounts = mayDecide(view, directory).flatMap(
+      (person) => teamsAccountOf(person, directory, config.tenantIds)?.aadObjectId ?? [],
+    );
+    const { slot, mayPost } = aim;
+    const address = await showCard(view, { slot, conversations, accounts, mayPost }, show);
     if (address === undefined) return 'nowhere';
     if (aim.kind === 'left' || aim.kind === 'direct') return 'shown';
-    const directory = presentFor(view, options.directory(), options.clock());
     const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number, reminds };
     for (const reply of dueReplies(view, context)) {
-      await showReply(reply, { view, showing: aim.slot, thread: address }, options);
+      await showReply(reply, { view, showing: slot, thread: address, accounts }, options);
     }
     return 'shown';
   } catch (error) {
@@ -134,16 +142,18 @@ interface Thread {
   /** Slot of the message that the thread belongs to. */
   showing: string;
   thread: MessageAddress;
+  /** As `Target`. */
+  accounts: readonly string[];
 }
 
-async function showReply(reply: Reply, { view, showing, thread }: Thread, options: TeamsChannelOptions): Promise<void> {
+async function showReply(reply: Reply, { view, showing, thread, accounts }: Thread, options: Options): Promise<void> {
   const slot = showing === MESSAGE_SLOT ? reply.slot : `${reply.slot} of ${showing}`;
-  const key = { channelName: TEAMS_CHANNEL_NAME, actionId: view.actionId, slot };
+  const key = { channelName: TEAMS_CHANNEL_NAME, subject: view.actionId, slot };
   const place = await placeOf(thread.conversation, options);
   const conversation = isTeamsChannel(place.conversation)
     ? `${place.conversation};messageid=${thread.ts}`
     : place.conversation;
-  await postOnce({ key, place: { ...place, conversation }, compose: reply.message }, options);
+  await postOnce({ key, place: { ...place, conversation }, accounts, compose: reply.message }, options);
 }
 
 /** Chats have no threads. */

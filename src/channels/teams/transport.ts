@@ -1,9 +1,10 @@
 import type { Activity, ConversationParameters, ConversationReference, TurnContext } from 'botbuilder';
 import { TEAMS_NAMES } from './activity.js';
+import type { Refresh } from './card.js';
 import { createConnectorHttp } from './connector-http.js';
 import {
   TeamsFault,
-  type ClickAnswer,
+  type Member,
   type OutgoingMessage,
   type Place,
   type TeamsApi,
@@ -58,6 +59,10 @@ export async function openTeamsApi(options: TransportOptions): Promise<TeamsApi>
       at(place, async (context) => {
         await clientOf(context).updateActivity(place.conversation, messageId, toActivity(message));
       }),
+    remove: (place, messageId) =>
+      at(place, async (context) => {
+        await clientOf(context).deleteActivity(place.conversation, messageId);
+      }),
     openDirect: (serviceUrl, { tenantId, aadObjectId }) =>
       at({ conversation: '', serviceUrl }, async (context) => {
         const answer = await clientOf(context).createConversation({
@@ -80,6 +85,7 @@ export async function openTeamsApi(options: TransportOptions): Promise<TeamsApi>
         },
       );
     },
+    members: (place, pages) => at(place, (context) => membersOf(place.conversation, pages, clientOf(context))),
     member: (place, userId) => at(place, (context) => TeamsInfo.getMember(context, userId)),
   };
 }
@@ -88,8 +94,33 @@ export async function openTeamsApi(options: TransportOptions): Promise<TeamsApi>
 interface Conversations {
   sendToConversation(conversation: string, activity: Partial<Activity>): Promise<{ id?: string }>;
   createConversation(parameters: Partial<ConversationParameters>): Promise<{ id?: string }>;
-  getConversationPagedMembers(conversation: string, options: { pageSize: number }): Promise<unknown>;
+  getConversationPagedMembers(
+    conversation: string,
+    options: { pageSize: number; continuationToken?: string },
+  ): Promise<{ members?: { id?: string; aadObjectId?: string; objectId?: string }[]; continuationToken?: string }>;
   updateActivity(conversation: string, messageId: string, activity: Partial<Activity>): Promise<unknown>;
+  deleteActivity(conversation: string, messageId: string): Promise<unknown>;
+}
+
+/** What Teams takes at most. */
+const PAGE_SIZE = 500;
+
+async function membersOf(
+  conversation: string,
+  pages: number,
+  client: Conversations,
+): Promise<{ members: Member[]; isAll: boolean }> {
+  const members: Member[] = [];
+  let next = '';
+  for (let page = 1; page <= pages; page += 1) {
+    const options = { pageSize: PAGE_SIZE, ...(next !== '' && { continuationToken: next }) };
+    const answer = await client.getConversationPagedMembers(conversation, options);
+    for (const { id, aadObjectId, objectId } of answer.members ?? [])
+      if (id !== undefined) members.push({ id, aadObjectId: (aadObjectId ?? objectId)?.toLowerCase() });
+    next = answer.continuationToken ?? '';
+    if (next === '') return { members, isAll: true };
+  }
+  return { members, isAll: false };
 }
 
 /** The way in, through `@microsoft/teams-ai`. */
@@ -99,16 +130,31 @@ export async function openTeamsReceiver(options: TransportOptions): Promise<Team
   return {
     async receive(activity, authorization, onClick) {
       const app = new Application({ adapter, botAppId: options.appId, startTypingTimer: false });
-      const answer = onClick as () => Promise<Exclude<ClickAnswer, object>>;
-      app.adaptiveCards.actionExecute([TEAMS_NAMES.approve, TEAMS_NAMES.deny], () => answer());
+      let refresh: Refresh | undefined;
+      // The SDK changes the message itself, for everybody, when an answer has this: each look would bring on the next.
+      const answer = async (): Promise<string> => {
+        const given = await onClick();
+        if (typeof given === 'string') return given;
+        const { refresh: asked, ...card } = given;
+        refresh = asked;
+        return card as never;
+      };
+      const verbs = [TEAMS_NAMES.approve, TEAMS_NAMES.deny, TEAMS_NAMES.refresh];
+      app.adaptiveCards.actionExecute(verbs, () => answer());
       const response = createResponse();
       const request = { method: 'POST', headers: { authorization }, body: activity as Record<string, unknown> };
       await adapter.process(request, response, async (context) => {
         await app.run(context);
       });
-      return response.sent;
+      const { status, body } = response.sent;
+      return { status, body: refresh === undefined ? body : withRefresh(body, refresh) };
     },
   };
+}
+
+function withRefresh(body: unknown, refresh: Refresh): unknown {
+  const invokeAnswer = body as { value: object };
+  return { ...invokeAnswer, value: { ...invokeAnswer.value, refresh } };
 }
 
 function authentication({ appId, issuer, metadataUrl }: TransportOptions) {
@@ -155,17 +201,11 @@ function referenceTo({ conversation, serviceUrl }: Place, { appId }: TransportOp
   };
 }
 
-function toActivity({ summary, card, mentions = [] }: OutgoingMessage): Partial<Activity> {
-  const entities = mentions.map(({ name, aadObjectId }) => ({
-    type: 'mention',
-    text: `<at>${name}</at>`,
-    mentioned: { id: aadObjectId, name },
-  }));
-  const content = entities.length === 0 ? card : { ...card, msteams: { ...card.msteams, entities } };
+function toActivity({ summary, card }: OutgoingMessage): Partial<Activity> {
   return {
     type: 'message',
     summary,
-    attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', content }],
+    attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', content: card }],
   };
 }
 

@@ -1,6 +1,6 @@
 import { endedSessionsSql } from '../../channels/api/page/ended-sessions.js';
 import { heldRemindersSql, reminderDigestsSql } from '../../channels/message/digest-store.js';
-import { adoptMessagesSql, channelMessagesSql } from '../../channels/message/message-store.js';
+import { adoptMessagesSql, channelMessagesSql, messageSubjectsSql } from '../../channels/message/message-store.js';
 import { teamsConversationsSql } from '../../channels/teams/conversation-store.js';
 import { webhookAlarmsSql, webhookDeliveriesSql } from '../../channels/webhook/delivery-log.js';
 import { ledgerAlarmsSql, ledgerSql } from '../../ledger/postgres/ledger-tables.js';
@@ -256,4 +256,5 @@ export const migrations: readonly Migration[] = [
   { number: 32, name: 'found messages', sql: adoptMessagesSql },
   { number: 33, name: 'no credential after the proof', sql: () => noCredentialAfterProof },
   { number: 34, name: 'webhooks about alarms', sql: webhookAlarmsSql },
+  { number: 36, name: 'messages about alarms and freezes', sql: messageSubjectsSql },
 ];

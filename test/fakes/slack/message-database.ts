@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { heldRemindersSql, reminderDigestsSql } from '../../../src/channels/message/digest-store.js';
-import { adoptMessagesSql, channelMessagesSql } from '../../../src/channels/message/message-store.js';
+import {
+  adoptMessagesSql,
+  channelMessagesSql,
+  messageSubjectsSql,
+} from '../../../src/channels/message/message-store.js';
 import { teamsConversationsSql } from '../../../src/channels/teams/conversation-store.js';
 
 /** A database of its own with the tables of the chat channels, and the roles that may use it. */
@@ -33,6 +37,7 @@ export async function createMessageDatabase(adminUrl: string): Promise<MessageDa
   await pool.query(reminderDigestsSql(roles));
   await pool.query(heldRemindersSql(roles));
   await pool.query(adoptMessagesSql(roles));
+  await pool.query(messageSubjectsSql());
   return {
     pool,
     roles,

@@ -31,6 +31,14 @@ export interface Click {
   reason?: string;
 }
 
+/** A message as somebody sees it. */
+export interface Seen {
+  id: string;
+  /** Null for one that begins its own thread. */
+  thread: string | null;
+  card: Card;
+}
+
 /** A Teams that speaks the true wire protocol on loopback: Bot Connector, its keys, and the sign-in of bots. */
 export interface FakeTeams {
   /** Origin, without a trailing slash. */
@@ -52,6 +60,14 @@ export interface FakeTeams {
   invoke(click: Click): Record<string, unknown>;
   /** Presses a button. */
   click(gatewayUrl: string, click: Click): Promise<Response>;
+  /**
+   * Somebody opens a conversation: Teams' client asks for each card with `refresh` what it shows, and again when that message is
+   * changed while they look.
+   * @returns what they see in the end, and what was answered
+   */
+  look(gatewayUrl: string, conversation: string, aadObjectId: string): Promise<{ seen: Seen[]; answers: unknown[] }>;
+  /** What Teams' client makes of looking at a message. */
+  refresh(message: FakeTeamsMessage, aadObjectId: string): Record<string, unknown>;
   /** Sends an activity with a token of the connector. */
   send(gatewayUrl: string, activity: unknown): Promise<Response>;
   stop(): Promise<void>;
@@ -67,7 +83,8 @@ export async function startFakeTeams(options: FakeTeamsOptions): Promise<FakeTea
 
   const serveConnector = async (request: IncomingMessage, path: string): Promise<Reply> => {
     const body = await readText(request);
-    const fault = faults.shift() ?? everywhere;
+    // The list of members changes nothing: what a test lets go wrong next is meant for something else.
+    const fault = (path.includes('/pagedmembers') ? undefined : faults.shift()) ?? everywhere;
     if (fault === 'drop_request') return 'broken';
     if (fault !== null && typeof fault === 'object') return fault;
     if (!issued.has((request.headers.authorization ?? '').replace('Bearer ', ''))) return { status: 401 };
@@ -120,7 +137,9 @@ export async function startFakeTeams(options: FakeTeamsOptions): Promise<FakeTea
       },
       body: JSON.stringify(activity),
     });
-  const invoke: FakeTeams['invoke'] = (click) => invokeOf(click, { ...options, state, serviceUrl });
+  const sender = { ...options, state, serviceUrl };
+  const invoke: FakeTeams['invoke'] = (click) => invokeOf(click, sender);
+  const refresh: FakeTeams['refresh'] = (message, aadObjectId) => refreshOf(message, aadObjectId, sender);
   return {
     url,
     serviceUrl,
@@ -133,6 +152,27 @@ export async function startFakeTeams(options: FakeTeamsOptions): Promise<FakeTea
     failNext: (fault) => void faults.push(fault),
     failAll: (fault) => void (everywhere = fault),
     invoke,
+    refresh,
+    look: async (gatewayUrl, conversation, aadObjectId) => {
+      const answers: unknown[] = [];
+      const shown = new Map<string, { updates: number; card: Card }>();
+      const stale = (message: FakeTeamsMessage): boolean => shown.get(message.id)?.updates !== message.updates;
+      const here = (): FakeTeamsMessage[] => state.allIn(conversation);
+      for (let round = 1; here().some(stale); round += 1) {
+        if (round > 5) throw new Error('the cards are refreshed again and again');
+        for (const message of here().filter(stale)) {
+          const { updates } = message;
+          shown.set(message.id, { updates, card: message.card });
+          if (!state.isRefreshedFor(message, aadObjectId)) continue;
+          const answer = await send(gatewayUrl, refresh(message, aadObjectId));
+          const body = (await answer.json()) as { value?: Card | string };
+          answers.push({ status: answer.status, ...body });
+          if (typeof body.value === 'object') shown.set(message.id, { updates, card: body.value });
+        }
+      }
+      const seen = here().map(({ id, thread, card }) => ({ id, thread, card: shown.get(id)?.card ?? card }));
+      return { seen, answers };
+    },
     click: (gatewayUrl, click) => send(gatewayUrl, invoke(click)),
     send,
     async stop() {
@@ -157,6 +197,34 @@ function invokeOf(
   { appId, tenantId, serviceUrl, state, clock }: Sender,
 ): Record<string, unknown> {
   const action = executeIn(card, `countersign.${button}`);
+  const data = { ...(action['data'] as object), ...(reason !== undefined && { countersign_reason: reason }) };
+  const execute = { type: 'Action.Execute', title: action['title'], verb: action['verb'], data };
+  const value = { action: execute, trigger: 'manual' };
+  return activityOf({ conversation, id, aadObjectId, value }, { appId, tenantId, serviceUrl, state, clock });
+}
+
+function refreshOf(
+  { conversation, id, card }: FakeTeamsMessage,
+  aadObjectId: string,
+  sender: Sender,
+): Record<string, unknown> {
+  const { refresh } = card as { refresh?: { action: unknown } };
+  if (refresh === undefined) throw new Error('the card is not refreshed');
+  return activityOf({ conversation, id, aadObjectId, value: { action: refresh.action, trigger: 'automatic' } }, sender);
+}
+
+interface Executed {
+  conversation: string;
+  /** Of the message. */
+  id: string;
+  aadObjectId: string;
+  value: unknown;
+}
+
+function activityOf(
+  { conversation, id, aadObjectId, value }: Executed,
+  { appId, tenantId, serviceUrl, state, clock }: Sender,
+): Record<string, unknown> {
   const { id: userId, name } = state.member(aadObjectId);
   const inThread = conversation.endsWith('@thread.tacv2') ? `${conversation};messageid=${id}` : conversation;
   return {
@@ -171,15 +239,7 @@ function invokeOf(
     recipient: { id: `28:${appId}`, name: 'Countersign' },
     channelData: { channel: { id: conversation }, tenant: { id: tenantId }, source: { name: 'message' } },
     replyToId: id,
-    value: {
-      action: {
-        type: 'Action.Execute',
-        title: action['title'],
-        verb: action['verb'],
-        data: { ...(action['data'] as object), ...(reason !== undefined && { countersign_reason: reason }) },
-      },
-      trigger: 'manual',
-    },
+    value,
     locale: 'en-GB',
   };
 }

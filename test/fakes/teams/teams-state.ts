@@ -29,11 +29,15 @@ export interface Answer {
 export interface TeamsState {
   /** Messages of a conversation that begin a thread, oldest first. */
   messages(conversation: string): FakeTeamsMessage[];
+  /** All messages of a conversation, those in threads too, oldest first. */
+  allIn(conversation: string): FakeTeamsMessage[];
   /** What was written in a message's thread. */
   replies(conversation: string, thread: string): FakeTeamsMessage[];
   message(conversation: string, id: string): FakeTeamsMessage;
   setMember(aadObjectId: string, over?: Partial<FakeMember> | null): void;
   member(aadObjectId: string): FakeMember;
+  /** For whom Teams refreshes a card by itself. */
+  isRefreshedFor(message: FakeTeamsMessage, aadObjectId: string): boolean;
   removeMessage(conversation: string, id: string): void;
   /** The team, or the channel, is deleted. */
   removeConversation(conversation: string): void;
@@ -93,6 +97,14 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
     Object.assign(found, read, { updates: found.updates + 1 });
     return { status: 200, body: { id } };
   };
+  const remove = (sent: string, id: string): Answer => {
+    const where = whereIs(sent);
+    if ('status' in where) return where;
+    const index = messages.findIndex((message) => message.conversation === where.conversation && message.id === id);
+    if (index === -1) return refuse(404, 'ActivityNotFoundInConversation');
+    messages.splice(index, 1);
+    return { status: 200 };
+  };
   const memberOf = (sent: string, userId: string): Answer => {
     const where = whereIs(sent);
     if ('status' in where) return where;
@@ -100,9 +112,15 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
     if (found === undefined) return refuse(404, 'MemberNotFoundInConversation');
     return { status: 200, body: { ...found, objectId: found.aadObjectId, email: `${found.name}@example.com` } };
   };
-  const pageOf = (sent: string): Answer => {
+  const pageOf = (sent: string, query: URLSearchParams): Answer => {
     const where = whereIs(sent);
-    return 'status' in where ? where : { status: 200, body: { members: [...members.values()] } };
+    if ('status' in where) return where;
+    const size = Number(query.get('pageSize'));
+    if (!(size >= 50 && size <= 500)) return refuse(400, 'BadArgument');
+    const from = Number(query.get('continuationToken') ?? 0);
+    const page = [...members.values()].slice(from, from + size);
+    const isLast = from + size >= members.size;
+    return { status: 200, body: { members: page, ...(!isLast && { continuationToken: String(from + size) }) } };
   };
   const create = (body: unknown): Answer => {
     const [member] = (body as { members?: { id: string }[] }).members ?? [];
@@ -119,6 +137,7 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
   };
   return {
     messages: (conversation) => messages.filter((one) => one.conversation === conversation && one.thread === null),
+    allIn: (conversation) => messages.filter((one) => one.conversation === conversation),
     replies: (conversation, thread) =>
       messages.filter((one) => one.conversation === conversation && one.thread === thread),
     message,
@@ -139,6 +158,14 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
       if (found === undefined) throw new Error(`no member ${aadObjectId}`);
       return found;
     },
+    isRefreshedFor({ conversation, card }, aadObjectId) {
+      const { refresh } = card as { refresh?: { userIds?: string[] } };
+      const { id } = members.get(aadObjectId) ?? { id: '' };
+      if (refresh === undefined) return false;
+      // Where it is left out, for everybody in a small conversation.
+      const isSmall = conversation.startsWith('a:') || members.size <= 60;
+      return refresh.userIds === undefined ? isSmall : refresh.userIds.slice(0, 60).includes(id);
+    },
     removeMessage: (conversation, id) => void messages.splice(messages.indexOf(message(conversation, id)), 1),
     removeConversation: (conversation) => void open.delete(conversation),
     removeBot: (conversation) => void open.set(conversation, { hasBot: false }),
@@ -152,7 +179,8 @@ export function createTeamsState({ tenantId, conversations, clock, limitsPosts =
       if (method === 'POST' && path === '/v3/conversations') return create(body);
       if (method === 'POST' && what === 'activities' && item === '') return post(at, body);
       if (method === 'PUT' && what === 'activities' && item !== '') return update(at, item, body);
-      if (method === 'GET' && what === 'pagedmembers') return pageOf(at);
+      if (method === 'DELETE' && what === 'activities' && item !== '') return remove(at, item);
+      if (method === 'GET' && what === 'pagedmembers') return pageOf(at, new URLSearchParams(path.split('?')[1]));
       if (method === 'GET' && what === 'members' && item !== '') return memberOf(at, item);
       return refuse(404, 'NotFound');
     },

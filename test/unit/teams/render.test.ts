@@ -1,6 +1,7 @@
 import { AdaptiveCard, SerializationContext, ValidationEvent, type IValidationEvent } from 'adaptivecards';
 import { describe, expect, it } from 'vitest';
 import { CARD_BYTES, cardBytes, type Card } from '../../../src/channels/teams/card.js';
+import { refreshing } from '../../../src/channels/teams/refresh.js';
 import { renderAction, renderNotice, renderReplaced } from '../../../src/channels/teams/render.js';
 import { NOBODY_ON_CALL } from '../../fakes/slack/slack-gateway.js';
 import { dueReplies } from '../../../src/channels/teams/replies.js';
@@ -51,9 +52,22 @@ describe('a card', () => {
     ['with a word to whoever clicked', renderAction(waitingView(), context, { ok: false, words: 'Not counted.' }).card],
     ['that Teams did not take', renderNotice(waitingView(), context).card],
     ['that stands there twice', renderReplaced(ACTION_ID, context).card],
+    ['that Teams asks for', refreshing(cardOf(waitingView()), { subject: ACTION_ID, slot: 'message' }, ['29:1'])],
   ])('%s is as before, and valid', (_name, card) => {
     expect(faultsOf(card)).toEqual([]);
     expect(card).toMatchSnapshot();
+  });
+
+  it('names at most 60 people for whom Teams asks for it, and as many as a message has room for', () => {
+    const asked = (bytes: number): number => {
+      const card = { ...cardOf(waitingView()), fallbackText: 'x'.repeat(bytes) };
+      const people = Array.from({ length: 100 }, (_, index) => `29:${String(index).padStart(136, '1')}`);
+      const refreshed = refreshing(card, { subject: ACTION_ID, slot: 'message' }, people);
+      expect(cardBytes(refreshed)).toBeLessThan(27_000);
+      return refreshed.refresh?.userIds?.length ?? 0;
+    };
+    const rest = cardBytes({ ...cardOf(waitingView()), fallbackText: '' });
+    expect([asked(0), asked(CARD_BYTES - rest)]).toEqual([60, 10]);
   });
 
   it('links the action in whose place another is asked for', () => {
