@@ -21,6 +21,9 @@ export const slackConfigSchema = z.object({
   COUNTERSIGN_SLACK_FALLBACK_CHANNEL: idSchema('CG', "a channel's id").describe(
     'Id of the channel that is used when the first one is archived or gone.',
   ),
+  COUNTERSIGN_SLACK_NOTICE_CHANNEL: idSchema('CG', "a channel's id").describe(
+    'Id of the channel that is told of alarms and freezes. Default: the one that actions are posted to.',
+  ),
   COUNTERSIGN_SLACK_API_URL: z
     .url({ protocol: /^https?$/ })
     .default('https://slack.com/api/')
@@ -75,6 +78,7 @@ export interface SlackSettings {
   teamId: string;
   channel: string;
   fallbackChannel: string | null;
+  noticeChannel: string | null;
   /** A person is reminded once in this time at most. */
   digestEveryMs: number;
   /** With a trailing slash. */
@@ -107,6 +111,7 @@ export function slackSettings(config: SlackConfig): SlackSettings | null {
     teamId: given.COUNTERSIGN_SLACK_TEAM_ID,
     channel: given.COUNTERSIGN_SLACK_CHANNEL,
     fallbackChannel: config.COUNTERSIGN_SLACK_FALLBACK_CHANNEL ?? null,
+    noticeChannel: config.COUNTERSIGN_SLACK_NOTICE_CHANNEL ?? null,
     digestEveryMs: config.COUNTERSIGN_SLACK_DIGEST_SECONDS * 1000,
     apiUrl: config.COUNTERSIGN_SLACK_API_URL.replace(/\/*$/, '/'),
     publicUrl: given.COUNTERSIGN_PUBLIC_URL.replace(/\/+$/, ''),

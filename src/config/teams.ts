@@ -36,6 +36,9 @@ export const teamsConfigSchema = z.object({
   COUNTERSIGN_TEAMS_FALLBACK_CONVERSATION: conversationSchema.describe(
     'Id of the channel or chat that is used when the first one is gone.',
   ),
+  COUNTERSIGN_TEAMS_NOTICE_CONVERSATION: conversationSchema.describe(
+    'Id of the channel or chat that is told of alarms and freezes. Default: the one that actions are posted to.',
+  ),
   COUNTERSIGN_TEAMS_SERVICE_URL: urlSchema
     .default('https://smba.trafficmanager.net/teams/')
     .describe('Address of the Bot Connector, until Teams has named the one for the conversation.'),
@@ -82,6 +85,7 @@ export interface TeamsSettings {
   tenantIds: readonly string[];
   conversation: string;
   fallbackConversation: string | null;
+  noticeConversation: string | null;
   serviceUrl: string;
   /** Each with a slash at the end. */
   serviceUrls: readonly string[];
@@ -119,6 +123,7 @@ export function teamsSettings(config: TeamsConfig): TeamsSettings | null {
     tenantIds: given.COUNTERSIGN_TEAMS_TENANT_IDS,
     conversation: given.COUNTERSIGN_TEAMS_CONVERSATION,
     fallbackConversation: config.COUNTERSIGN_TEAMS_FALLBACK_CONVERSATION ?? null,
+    noticeConversation: config.COUNTERSIGN_TEAMS_NOTICE_CONVERSATION ?? null,
     serviceUrl,
     serviceUrls,
     tokenUrl: config.COUNTERSIGN_TEAMS_TOKEN_URL,

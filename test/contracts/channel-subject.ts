@@ -33,6 +33,8 @@ export interface StartedChannel {
   showings(actionId: string): Promise<number>;
   /** Waits until the channel shows the end of an action. */
   ended(actionId: string): Promise<End>;
+  /** What messages about an alarm or a freeze say in it now. Left out where it tells nobody by itself. */
+  notices?(): string[];
   stop(): Promise<void>;
 }
 

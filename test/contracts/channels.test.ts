@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RefusalCode } from '../../src/core/errors.js';
-import { until } from '../support/actors.js';
+import { personAt, until } from '../support/actors.js';
+import { until as untilTrue } from '../support/until.js';
 import { startOffice, type Office, type Who } from './channel-office.js';
 import type { Attempt, Shown, StartedChannel } from './channel-subject.js';
 import { findChannels } from './find-subjects.js';
@@ -243,6 +244,28 @@ describe('an action whose time is over', () => {
   it.each(channels)('is decided by nobody in $name', async ({ name }) => {
     for (const decision of ['approve', 'deny'] as const)
       await expectRefused(name, { shown: sharedIn('expired', name), who: 'carol', decision }, 'action_closed');
+  });
+});
+
+describe('a freeze', () => {
+  const SCOPE = { kind: 'operation', operation: 'ssh.command' } as const;
+  const telling = channels.filter(({ subject }) => subject.folder !== 'api');
+  const noticesIn = (name: string): string[] => channelOf(name).notices?.() ?? [];
+  const everywhere = (words: string): Promise<void> =>
+    untilTrue(async () => telling.every(({ name }) => noticesIn(name).some((text) => text.includes(words))));
+
+  it('is told by every channel that tells by itself, once, and that it was lifted in the same message', async () => {
+    expect(channels.filter(({ name }) => channelOf(name).notices !== undefined)).toEqual(telling);
+    const [ben, erin, fay] = await Promise.all(['ben', 'erin', 'fay'].map((who) => personAt(office.stack, who)));
+    await ben?.freeze(SCOPE, 'Somebody holds the key.');
+    await everywhere('Frozen: operation ssh.command');
+    const before = telling.map(({ name }) => noticesIn(name));
+    expect(before.map((texts) => texts.length)).toEqual(telling.map(() => 1));
+    expect(before.every(([text]) => text?.includes('Somebody holds the key.'))).toBe(true);
+    await erin?.unfreeze(SCOPE, 'The key was changed.');
+    await fay?.unfreeze(SCOPE, 'I looked, too.');
+    await everywhere('Freeze lifted: operation ssh.command');
+    expect(telling.map(({ name }) => noticesIn(name).length)).toEqual(telling.map(() => 1));
   });
 });
 

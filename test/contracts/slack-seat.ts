@@ -112,6 +112,11 @@ export function sitInSlack(
         () => textOf(messageOf(actionId) ?? { blocks: [] }),
       );
     },
+    notices: () =>
+      slack.state
+        .messages(SLACK.channel)
+        .filter(({ metadata }) => JSON.stringify(metadata ?? {}).includes('countersign_notice'))
+        .map(textOf),
     stop: async () => undefined,
   };
 }

@@ -61,6 +61,7 @@ function makeChannel(over: Over = {}): Channel {
     teamId: slackIds.teamId,
     channel: slackIds.channel,
     fallbackChannel: over.fallback ?? null,
+    noticeChannel: null,
     publicUrl: PUBLIC_URL,
   };
   const readLog = async () => null;

@@ -64,7 +64,13 @@ async function ask(method: string): Promise<unknown> {
 // Others wrote this Slack: what our own fake takes for granted, it may not.
 describe('with an independent Slack and the scopes of our manifest', () => {
   it('a message is posted, updated, found again by its metadata, and answered in its thread', async () => {
-    const config = { teamId: slackIds.teamId, channel: conversation, fallbackChannel: null, publicUrl: PUBLIC_URL };
+    const config = {
+      teamId: slackIds.teamId,
+      channel: conversation,
+      fallbackChannel: null,
+      noticeChannel: null,
+      publicUrl: PUBLIC_URL,
+    };
     const store = createMessageStore(database.pool);
     const readLog = async () => null;
     const channel = createSlackChannel({

@@ -1,12 +1,7 @@
 import { ServiceFault } from '../../core/errors.js';
-import type { Directory } from '../../directory/directory.js';
-import type { ActionView } from '../../record/action-view.js';
-import type { LogText } from '../../record/log-text.js';
 import { Overtaken } from '../channel.js';
-import { revisionOf } from '../message/layout.js';
 import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
 import { MESSAGE_SLOT } from '../message/showings.js';
-import { renderAction, renderNotice, type RenderedMessage } from './render.js';
 import { SlackFault, type MessageMetadata, type OutgoingMessage, type SlackApi } from './slack-api.js';
 
 /** The channel's name in decisions, configuration and the message store. */
@@ -15,12 +10,20 @@ export const SLACK_CHANNEL_NAME = 'slack';
 export interface ShowOptions {
   api: SlackApi;
   store: MessageStore;
-  directory: () => Directory;
-  /** Without a trailing slash. */
-  publicUrl: string;
-  /** The agent's log, as far as it can be shown. */
-  readLog: (view: ActionView) => Promise<LogText | null>;
   clock: () => number;
+}
+
+/** What a message shows. */
+export interface MessageContent {
+  /** As `MessageKey`. */
+  subject: string;
+  /** How far it has come; later contents have more. */
+  revision: number;
+  /** Of its metadata, which hold the subject besides: by these an unclear post is found again. */
+  eventType: 'countersign_action' | 'countersign_notice';
+  render: () => Promise<OutgoingMessage>;
+  /** The least that can be posted, for when Slack refuses the whole. */
+  renderLeast: () => OutgoingMessage;
 }
 
 /** Where one message belongs. */
@@ -55,30 +58,30 @@ export const SEARCH_MARGIN_MS = 60_000;
 const ATTEMPTS = 5;
 
 /**
- * Makes one message show `view`: posts it once, then updates it; an unclear post is looked for before it is repeated.
+ * Makes one message show `content`: posts it once, then updates it; an unclear post is looked for before it is repeated.
  * @returns where it is; undefined when there is none and none may be posted.
  * @throws SlackFault with a code of `CONVERSATION_GONE` when none of the conversations takes it.
  * @throws Overtaken as `Channel.announce`.
  */
 export async function showMessage(
-  view: ActionView,
+  content: MessageContent,
   target: Target,
   options: ShowOptions,
 ): Promise<MessageAddress | undefined> {
-  const key = { channelName: SLACK_CHANNEL_NAME, subject: view.actionId, slot: target.slot };
+  const key = { channelName: SLACK_CHANNEL_NAME, subject: content.subject, slot: target.slot };
   const gone = new Set<string>();
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const conversation = target.conversations.find((candidate) => !gone.has(candidate));
     if (conversation === undefined)
       throw new SlackFault('refused', 'The Slack channel is archived, gone or closed to the app.', 'channel_not_found');
     const reservation = await options.store.reserve(key, conversation, options.clock());
-    const shown = await onReservation(reservation, { key, conversation, view, gone, target, options });
+    const shown = await onReservation(reservation, { key, conversation, content, gone, target, options });
     if (shown === 'nowhere') return undefined;
     if (shown !== 'again') return shown;
   }
   throw new SlackFault(
     'refused',
-    `The Slack message about ${view.actionId} vanished ${String(ATTEMPTS)} times.`,
+    `The Slack message about ${content.subject} vanished ${String(ATTEMPTS)} times.`,
     'message_not_found',
   );
 }
@@ -89,7 +92,7 @@ type Shown = MessageAddress | 'again' | 'nowhere';
 interface Attempt {
   key: MessageKey;
   conversation: string;
-  view: ActionView;
+  content: MessageContent;
   /** Conversations found unusable; grows. */
   gone: Set<string>;
   target: Target;
@@ -102,7 +105,7 @@ async function onReservation(
 ): Promise<Shown> {
   switch (reservation.kind) {
     case 'held':
-      throw beingPosted(attempt.view.actionId);
+      throw beingPosted(attempt.content.subject);
     case 'posted':
       return update(reservation.address, attempt);
     case 'post':
@@ -110,7 +113,7 @@ async function onReservation(
     case 'search': {
       const { conversation, sinceMs } = reservation;
       const search = (): Promise<MessageAddress | undefined> =>
-        attempt.options.api.find(conversation, sinceMs - SEARCH_MARGIN_MS, isMessageOf(attempt.key));
+        attempt.options.api.find(conversation, sinceMs - SEARCH_MARGIN_MS, isMessageOf(attempt));
       // A search that fails leaves it as unclear as it was.
       const found = await guarded({ ...attempt, conversation }, search, 'unclear');
       if (found === undefined) return 'again';
@@ -122,7 +125,7 @@ async function onReservation(
 }
 
 async function post(attempt: Attempt): Promise<Shown> {
-  const { key, conversation, view, target, options } = attempt;
+  const { key, conversation, content, target, options } = attempt;
   if (!target.mayPost) {
     await options.store.release(key, 'absent');
     return 'nowhere';
@@ -132,7 +135,7 @@ async function post(attempt: Attempt): Promise<Shown> {
   );
   if (posted === undefined) return 'again';
   await options.store.settle(key, posted.value);
-  await options.store.advance(key, revisionOf(view));
+  await options.store.advance(key, content.revision);
   return posted.value;
 }
 
@@ -156,9 +159,9 @@ async function guarded<T>(
 }
 
 async function update(address: MessageAddress, attempt: Attempt): Promise<Shown> {
-  const { key, view, gone, target, options } = attempt;
+  const { key, content, gone, target, options } = attempt;
   const { api, store } = options;
-  if (!(await store.advance(key, revisionOf(view)))) return address;
+  if (!(await store.advance(key, content.revision))) return address;
   try {
     await withNotice(attempt, (message) => api.update(address, message));
   } catch (error) {
@@ -174,40 +177,36 @@ async function update(address: MessageAddress, attempt: Attempt): Promise<Shown>
 }
 
 /** Two updates may have crossed on their way: only a fresh view may then be the last one. */
-async function checkLatest({ key, view, options }: Attempt): Promise<void> {
-  if (await options.store.advance(key, revisionOf(view))) return;
-  throw new Overtaken('slack', `A later view of ${view.actionId} was shown in Slack meanwhile.`, true);
+async function checkLatest({ key, content, options }: Attempt): Promise<void> {
+  if (await options.store.advance(key, content.revision)) return;
+  throw new Overtaken('slack', `A later view of ${content.subject} was shown in Slack meanwhile.`, true);
 }
 
-async function withNotice<T>(
-  { view, key, options: { directory, publicUrl, readLog } }: Attempt,
-  send: (message: OutgoingMessage) => Promise<T>,
-): Promise<T> {
-  const context = { directory: directory(), publicUrl };
+async function withNotice<T>({ content, key }: Attempt, send: (message: OutgoingMessage) => Promise<T>): Promise<T> {
   try {
-    return await send(named(renderAction(view, { ...context, log: await readLog(view) }), key));
+    return await send(named(await content.render(), key));
   } catch (error) {
     if (!(error instanceof SlackFault) || !BLOCKS_REFUSED.has(error.slackCode)) throw error;
-    return send(named(renderNotice(view, context), key));
+    return send(named(content.renderLeast(), key));
   }
 }
 
 /** Several messages may show the same action, even in one conversation: the metadata tells them apart. */
-function named(message: RenderedMessage, { slot }: MessageKey): OutgoingMessage {
+function named(message: OutgoingMessage, { slot }: MessageKey): OutgoingMessage {
   if (slot === MESSAGE_SLOT) return message;
   const { event_type, event_payload } = message.metadata;
   return { ...message, metadata: { event_type, event_payload: { ...event_payload, slot } } };
 }
 
-function isMessageOf({ subject, slot }: MessageKey): (metadata: MessageMetadata) => boolean {
+function isMessageOf({ key: { subject, slot }, content }: Attempt): (metadata: MessageMetadata) => boolean {
   return ({ event_type, event_payload }) =>
-    event_type === 'countersign_action' &&
+    event_type === content.eventType &&
     event_payload['action_id'] === subject &&
     (event_payload['slot'] ?? MESSAGE_SLOT) === slot;
 }
 
-export function beingPosted(actionId: string): ServiceFault {
-  return new ServiceFault('slack', `Another process is showing ${actionId} in Slack right now.`, true, {
+export function beingPosted(subject: string): ServiceFault {
+  return new ServiceFault('slack', `Another process is showing ${subject} in Slack right now.`, true, {
     retryAfterMs: 1_000,
   });
 }

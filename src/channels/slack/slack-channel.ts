@@ -7,7 +7,10 @@ import { isDecidable } from '../message/layout.js';
 import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSettings } from '../message/digests.js';
-import type { Pause } from '../message/patiently.js';
+import type { RenderContext } from '../message/context.js';
+import { isNews, NOTICE_SLOT, noticeOfAlarm, noticeOfFreeze, type Notice } from '../message/notice.js';
+import { patiently, type Pause } from '../message/patiently.js';
+import { actionContent, noticeContent, type DrawOptions } from './contents.js';
 import { createSlackMail } from './digests.js';
 import { dueLines } from './history.js';
 import { slackUserOf } from './mentions.js';
@@ -15,13 +18,15 @@ import { CONVERSATION_GONE, showMessage, SLACK_CHANNEL_NAME, type ShowOptions } 
 import { SlackFault } from './slack-api.js';
 import { postLine } from './thread.js';
 
-export interface SlackChannelOptions extends Omit<ShowOptions, 'publicUrl'> {
+export interface SlackChannelOptions extends ShowOptions, Pick<DrawOptions, 'directory' | 'readLog'> {
   config: {
     teamId: string;
     /** Id of the channel that is posted to where policy names no other place. */
     channel: string;
     /** Used when the first one is archived or gone. */
     fallbackChannel: string | null;
+    /** Of notices about alarms and freezes; null: as for actions. */
+    noticeChannel: string | null;
     /** Without a trailing slash. */
     publicUrl: string;
   };
@@ -64,8 +69,27 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
       });
       if (fault !== null) throw fault;
     },
+    alarmStands: (alarm) => tellNotice(noticeOfAlarm(alarm, contextOf(options)), options),
+    alarmCleared: (alarm) => tellNotice(noticeOfAlarm(alarm, contextOf(options)), options),
+    freezeStands: (freeze) => tellNotice(noticeOfFreeze(freeze, contextOf(options)), options),
+    freezeLifted: (freeze) => tellNotice(noticeOfFreeze(freeze, contextOf(options)), options),
     catchUp: () => sendHeld({ ...reminding, directory: options.directory() }),
   };
+}
+
+function contextOf({ directory, config }: SlackChannelOptions): RenderContext {
+  return { directory: directory(), publicUrl: config.publicUrl };
+}
+
+/** In the place for notices. */
+async function tellNotice(notice: Notice, options: SlackChannelOptions): Promise<void> {
+  const { config, clock, pause } = options;
+  const places = [config.noticeChannel, config.channel, config.fallbackChannel];
+  const conversations = [...new Set(places.filter((place) => place !== null))];
+  const target = { slot: NOTICE_SLOT, conversations, mayPost: isNews(notice, clock()) };
+  await patiently(async () => {
+    await showMessage(noticeContent(notice), target, options);
+  }, pause);
 }
 
 interface Announcement {
@@ -79,8 +103,8 @@ async function tell(aim: Aim, { view, number, reminds }: Announcement, options: 
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
-    const show = { ...options, publicUrl: config.publicUrl };
-    const address = await showMessage(view, { slot: aim.slot, conversations, mayPost: aim.mayPost }, show);
+    const target = { slot: aim.slot, conversations, mayPost: aim.mayPost };
+    const address = await showMessage(actionContent(view, options), target, options);
     if (address === undefined) return 'nowhere';
     const directory = presentFor(view, options.directory(), options.clock());
     const context = { directory, teamId: config.teamId, onCall: options.onCall, number, reminds };

@@ -1,6 +1,6 @@
 import type { ActionView } from '../../record/action-view.js';
 import { headline } from '../message/end.js';
-import { viewUrl, type RenderContext } from '../message/context.js';
+import { subjectUrl, viewUrl, type RenderContext } from '../message/context.js';
 import { isDecidable, isDecidableInChat, layOutAction, type ActionContext } from '../message/layout.js';
 import { personName } from '../message/parts.js';
 import { bold, clip, richText, section, text, type RichTextBlock } from '../message/rich-text.js';
@@ -67,9 +67,9 @@ export function renderNotice(view: ActionView, context: RenderContext): Rendered
 }
 
 /** For a message that is not the one that is kept up to date. */
-export function renderReplaced(actionId: string, { publicUrl }: Pick<RenderContext, 'publicUrl'>): RenderedCard {
+export function renderReplaced(subject: string, { publicUrl }: Pick<RenderContext, 'publicUrl'>): RenderedCard {
   const words = 'This message was posted twice. The other one is kept up to date; nothing can be decided here.';
-  const open: Action = { type: 'Action.OpenUrl', title: 'Full view', url: viewUrl(publicUrl, actionId) };
+  const open: Action = { type: 'Action.OpenUrl', title: 'Full view', url: subjectUrl(publicUrl, subject) };
   return { summary: words, card: makeCard([line(run(words))], [open], words) };
 }
 

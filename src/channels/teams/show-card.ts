@@ -1,13 +1,9 @@
 import { ServiceFault } from '../../core/errors.js';
-import type { Directory } from '../../directory/directory.js';
-import type { ActionView } from '../../record/action-view.js';
-import type { LogText } from '../../record/log-text.js';
+import type { Json } from '../../core/json.js';
 import { Overtaken } from '../channel.js';
-import { revisionOf } from '../message/layout.js';
 import type { MessageAddress, MessageKey, MessageStore } from '../message/message-store.js';
 import type { Lookers } from './lookers.js';
 import { refreshing } from './refresh.js';
-import { renderAction, renderNotice } from './render.js';
 import { TeamsFault, type OutgoingMessage, type Place, type TeamsApi } from './teams-api.js';
 
 /** The channel's name in decisions, configuration and the message store. */
@@ -19,12 +15,22 @@ export interface ShowOptions {
   lookers: Lookers;
   /** Where a conversation is. */
   placeOf: (conversation: string) => Promise<Place>;
-  directory: () => Directory;
-  /** Without a trailing slash. */
-  publicUrl: string;
-  /** The agent's log, as far as it can be shown. */
-  readLog: (view: ActionView) => Promise<LogText | null>;
   clock: () => number;
+}
+
+/** What a card shows. */
+export interface CardContent {
+  /** As `MessageKey`. */
+  subject: string;
+  /** How far it has come; later contents have more. */
+  revision: number;
+  /** It changes no more. */
+  isFinal: boolean;
+  /** Whether the gateway draws it by itself; what is not is kept as it was said. */
+  isDrawnAnew: boolean;
+  render: () => Promise<OutgoingMessage>;
+  /** The least that can be posted, for when Teams refuses the whole. */
+  renderLeast: () => OutgoingMessage;
 }
 
 /** Where one message belongs. */
@@ -56,7 +62,7 @@ export const MESSAGE_GONE: ReadonlySet<string> = new Set(['ActivityNotFoundInCon
 const ATTEMPTS = 5;
 
 /**
- * Makes one message show `view`: posts it once, then updates it. Teams has no way to look for a message, so that after an
+ * Makes one message show `content`: posts it once, then updates it. Teams has no way to look for a message, so that after an
  * unclear answer it is posted again, once Teams answers at all; what stands there twice is found, and taken away, as soon as
  * somebody looks at it (`looks.ts`).
  * @returns where it is; undefined when there is none and none may be posted.
@@ -64,11 +70,11 @@ const ATTEMPTS = 5;
  * @throws Overtaken as `Channel.announce`.
  */
 export async function showCard(
-  view: ActionView,
+  content: CardContent,
   target: Target,
   options: ShowOptions,
 ): Promise<MessageAddress | undefined> {
-  const key = { channelName: TEAMS_CHANNEL_NAME, subject: view.actionId, slot: target.slot };
+  const key = { channelName: TEAMS_CHANNEL_NAME, subject: content.subject, slot: target.slot };
   const gone = new Set<string>();
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const conversation = target.conversations.find((candidate) => !gone.has(candidate));
@@ -78,15 +84,15 @@ export async function showCard(
         code: 'ConversationNotFound',
       });
     const reservation = await options.store.reserve(key, conversation, options.clock());
-    if (reservation.kind === 'held') throw beingPosted(view.actionId);
-    const tried = { key, conversation, view, gone, target, options };
+    if (reservation.kind === 'held') throw beingPosted(content.subject);
+    const tried = { key, conversation, content, gone, target, options };
     const isUnsure = reservation.kind === 'search';
     const shown =
       reservation.kind === 'posted' ? await update(reservation.address, tried) : await post(tried, isUnsure);
     if (shown === 'nowhere') return undefined;
     if (shown !== 'again') return shown;
   }
-  const message = `The Teams message about ${view.actionId} vanished ${String(ATTEMPTS)} times.`;
+  const message = `The Teams message about ${content.subject} vanished ${String(ATTEMPTS)} times.`;
   throw new TeamsFault('refused', message, { status: 404 });
 }
 
@@ -96,7 +102,7 @@ type Shown = MessageAddress | 'again' | 'nowhere';
 interface Attempt {
   key: MessageKey;
   conversation: string;
-  view: ActionView;
+  content: CardContent;
   /** Conversations found unusable; grows. */
   gone: Set<string>;
   target: Target;
@@ -105,7 +111,7 @@ interface Attempt {
 
 /** @param isUnsure an earlier attempt ended unclearly: it is not repeated before Teams answers again. */
 async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
-  const { key, conversation, view, gone, target, options } = attempt;
+  const { key, conversation, content, gone, target, options } = attempt;
   const { api, store } = options;
   if (!target.mayPost) {
     await store.release(key, 'absent');
@@ -124,18 +130,18 @@ async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
     return 'again';
   }
   if (!(await settleOnce(key, address, { ...options, place: await options.placeOf(conversation) }))) return 'again';
-  await store.advance(key, revisionOf(view));
+  await store.advance(key, content.revision);
   return address;
 }
 
 async function update(address: MessageAddress, attempt: Attempt): Promise<Shown> {
-  const { key, view, gone, target, options } = attempt;
+  const { key, content, gone, target, options } = attempt;
   const { api, store } = options;
-  if (!(await store.advance(key, revisionOf(view)))) return address;
+  if (!(await store.advance(key, content.revision))) return address;
   try {
     const place = await options.placeOf(address.conversation);
     // What has ended changes no more, and where this message is, is known.
-    const asked = view.state === 'done' ? 'nobody' : await userIdsOf(attempt, place);
+    const asked = content.isFinal ? 'nobody' : await userIdsOf(attempt, place);
     await withNotice(attempt, asked, (message) => api.update(place, address.ts, message));
   } catch (error) {
     if (!(error instanceof TeamsFault)) throw error;
@@ -150,9 +156,9 @@ async function update(address: MessageAddress, attempt: Attempt): Promise<Shown>
 }
 
 /** Two updates may have crossed on their way: only a fresh view may then be the last one. */
-async function checkLatest({ key, view, options }: Attempt): Promise<void> {
-  if (await options.store.advance(key, revisionOf(view))) return;
-  throw new Overtaken('teams', `A later view of ${view.actionId} was shown in Teams meanwhile.`, true);
+async function checkLatest({ key, content, options }: Attempt): Promise<void> {
+  if (await options.store.advance(key, content.revision)) return;
+  throw new Overtaken('teams', `A later view of ${content.subject} was shown in Teams meanwhile.`, true);
 }
 
 function userIdsOf({ target, options }: Attempt, place: Place): Promise<readonly string[] | undefined> {
@@ -160,21 +166,22 @@ function userIdsOf({ target, options }: Attempt, place: Place): Promise<readonly
 }
 
 async function withNotice<T>(
-  { view, key, options: { directory, publicUrl, readLog } }: Attempt,
+  { content, key, options: { store } }: Attempt,
   userIds: readonly string[] | undefined | 'nobody',
   send: (message: OutgoingMessage) => Promise<T>,
 ): Promise<T> {
-  const context = { directory: directory(), publicUrl };
   const refreshed = ({ summary, card }: OutgoingMessage): OutgoingMessage => ({
     summary,
     card: userIds === 'nobody' ? card : refreshing(card, key, userIds),
   });
+  const whole = await content.render();
+  if (!content.isDrawnAnew) await store.say(key, whole.card as unknown as Json);
   try {
-    return await send(refreshed(renderAction(view, { ...context, log: await readLog(view) })));
+    return await send(refreshed(whole));
   } catch (error) {
     const isRefused = error instanceof TeamsFault && (error.status === 400 || error.status === 413);
     if (!isRefused) throw error;
-    return send(refreshed(renderNotice(view, context)));
+    return send(refreshed(content.renderLeast()));
   }
 }
 
@@ -201,8 +208,8 @@ export function isClear(error: unknown): boolean {
   return error instanceof TeamsFault && error.kind !== 'unclear';
 }
 
-export function beingPosted(actionId: string): ServiceFault {
-  return new ServiceFault('teams', `Another process is showing ${actionId} in Teams right now.`, true, {
+export function beingPosted(subject: string): ServiceFault {
+  return new ServiceFault('teams', `Another process is showing ${subject} in Teams right now.`, true, {
     retryAfterMs: 1_000,
   });
 }

@@ -7,19 +7,23 @@ import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSet
 import { whereTo, type NoteGivenUp } from '../message/given-up.js';
 import { isDecidable } from '../message/layout.js';
 import type { MessageAddress } from '../message/message-store.js';
-import type { Pause } from '../message/patiently.js';
+import type { RenderContext } from '../message/context.js';
+import { isNews, NOTICE_SLOT, noticeOfAlarm, noticeOfFreeze, type Notice } from '../message/notice.js';
+import { patiently, type Pause } from '../message/patiently.js';
 import { showEverywhere, type Aim, type Told } from '../message/show-everywhere.js';
 import { MESSAGE_SLOT, mayDecide } from '../message/showings.js';
 import type { ConversationStore } from './conversation-store.js';
 import { isAllowedUrl } from './gate.js';
 import { dueReplies, teamsAccountOf, type Reply } from './replies.js';
 import { createTeamsMail } from './digests.js';
+import { actionContent, noticeContent, type DrawOptions } from './contents.js';
 import { createLookers } from './lookers.js';
 import { postOnce } from './post-once.js';
 import { CONVERSATION_GONE, showCard, TEAMS_CHANNEL_NAME, type ShowOptions } from './show-card.js';
 import { TeamsFault, type Place } from './teams-api.js';
 
-export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'placeOf' | 'lookers'> {
+export interface TeamsChannelOptions
+  extends Omit<ShowOptions, 'placeOf' | 'lookers'>, Pick<DrawOptions, 'directory' | 'readLog'> {
   places: Pick<ConversationStore, 'find'>;
   config: {
     tenantIds: readonly string[];
@@ -27,6 +31,8 @@ export interface TeamsChannelOptions extends Omit<ShowOptions, 'publicUrl' | 'pl
     conversation: string;
     /** Used when the first one is gone. */
     fallbackConversation: string | null;
+    /** Of notices about alarms and freezes; null: as for actions. */
+    noticeConversation: string | null;
     /** Address of the Bot Connector, until Teams names another for a conversation. */
     serviceUrl: string;
     serviceUrls: readonly string[];
@@ -74,8 +80,36 @@ export function createTeamsChannel(given: TeamsChannelOptions): Channel {
       });
       if (fault !== null) throw fault;
     },
+    alarmStands: (alarm) => tellNotice(noticeOfAlarm(alarm, contextOf(options)), options),
+    alarmCleared: (alarm) => tellNotice(noticeOfAlarm(alarm, contextOf(options)), options),
+    freezeStands: (freeze) => tellNotice(noticeOfFreeze(freeze, contextOf(options)), options),
+    freezeLifted: (freeze) => tellNotice(noticeOfFreeze(freeze, contextOf(options)), options),
     catchUp: () => sendHeld({ ...reminding, directory: options.directory() }),
   };
+}
+
+function contextOf({ directory, config }: Options): RenderContext {
+  return { directory: directory(), publicUrl: config.publicUrl };
+}
+
+function placed(options: Options): ShowOptions {
+  return { ...options, placeOf: (id) => placeOf(id, options) };
+}
+
+/** In the place for notices, for those who may clear and unfreeze. */
+async function tellNotice(notice: Notice, options: Options): Promise<void> {
+  const { config, clock, pause } = options;
+  const directory = options.directory();
+  const group = directory.unfreezeGroup();
+  const accounts = (group === null ? [] : directory.membersOf(group)).flatMap(
+    (person) => teamsAccountOf(person, directory, config.tenantIds)?.aadObjectId ?? [],
+  );
+  const places = [config.noticeConversation, config.conversation, config.fallbackConversation];
+  const conversations = [...new Set(places.filter((place) => place !== null))];
+  const target = { slot: NOTICE_SLOT, conversations, accounts, mayPost: isNews(notice, clock()) };
+  await patiently(async () => {
+    await showCard(noticeContent(notice), target, placed(options));
+  }, pause);
 }
 
 type Options = TeamsChannelOptions & Pick<ShowOptions, 'lookers'>;
@@ -91,13 +125,13 @@ async function tell(aim: Aim, { view, number, reminds }: Announcement, options: 
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
-    const show = { ...options, publicUrl: config.publicUrl, placeOf: (id: string) => placeOf(id, options) };
     const directory = presentFor(view, options.directory(), options.clock());
     const accounts = mayDecide(view, directory).flatMap(
       (person) => teamsAccountOf(person, directory, config.tenantIds)?.aadObjectId ?? [],
     );
     const { slot, mayPost } = aim;
-    const address = await showCard(view, { slot, conversations, accounts, mayPost }, show);
+    const target = { slot, conversations, accounts, mayPost };
+    const address = await showCard(actionContent(view, options), target, placed(options));
     if (address === undefined) return 'nowhere';
     if (aim.kind === 'left' || aim.kind === 'direct') return 'shown';
     const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number, reminds };

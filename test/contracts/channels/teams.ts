@@ -52,6 +52,11 @@ export const subject: ChannelSubject = {
           () => chatEnd(textOf(cardOf(actionId)?.card ?? { body: [] })),
           () => textOf(cardOf(actionId)?.card ?? { body: [] }),
         ),
+      notices: () =>
+        teams.state
+          .messages(teamsIds.channel)
+          .map(({ card }) => textOf(card))
+          .filter((text) => /^\S+ (?:Alarm|Frozen|Freeze)/.test(text)),
       stop: async () => undefined,
     };
   },
@@ -60,7 +65,7 @@ export const subject: ChannelSubject = {
 /** What Teams' client makes of a click on the card as it was shown; ids may be forged. */
 function invokeOf({ shown, who, decision, reason = 'Not like this.' }: Attempt, { teams }: Office) {
   const message = structuredClone(shown.where as FakeTeamsMessage);
-  const buttons = objectsIn(message.card).filter(({ type }) => type === 'Action.Execute');
+  const buttons = objectsIn(message.card['actions']).filter(({ type }) => type === 'Action.Execute');
   const data = { actionId: shown.actionId, actionDigest: shown.actionDigest };
   for (const button of buttons) Object.assign(button['data'] as object, data);
   // Where policy demands the full view there are none: a click that comes all the same is made up.

@@ -150,7 +150,13 @@ function hands(slack: FakeSlack, url: string, pool: pg.Pool, gateway: () => Slac
   return {
     click,
     async post(view = waitingView(), log = null) {
-      const config = { teamId: slackIds.teamId, channel, fallbackChannel: null, publicUrl: PUBLIC_URL };
+      const config = {
+        teamId: slackIds.teamId,
+        channel,
+        fallbackChannel: null,
+        noticeChannel: null,
+        publicUrl: PUBLIC_URL,
+      };
       const worker = createSlackChannel({
         api: gateway().options.api,
         store: createMessageStore(pool),

@@ -60,6 +60,7 @@ export const transportOf = (teams: FakeTeams): TransportOptions => ({
 
 export interface WorkerChanges {
   fallback?: string | null;
+  notices?: string | null;
   clock?: () => number;
   serviceUrl?: string;
   serviceUrls?: readonly string[];
@@ -76,6 +77,7 @@ export function makeChannel(
   pool: pg.Pool,
   {
     fallback = null,
+    notices = null,
     clock = Date.now,
     serviceUrl = teams.serviceUrl,
     serviceUrls = [teams.serviceUrl],
@@ -93,6 +95,7 @@ export function makeChannel(
       tenantIds: [teamsIds.tenantId],
       conversation: teamsIds.channel,
       fallbackConversation: fallback,
+      noticeConversation: notices,
       serviceUrl,
       serviceUrls,
       publicUrl: PUBLIC_URL,

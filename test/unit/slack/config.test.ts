@@ -26,6 +26,7 @@ describe('Slack settings', () => {
       apiUrl: 'https://slack.com/api/',
       publicUrl: 'https://countersign.example',
       fallbackChannel: null,
+      noticeChannel: null,
     });
     expect(JSON.stringify(settings)).not.toContain('xoxb');
     expect(slackGatewaySettings(slackGatewayConfigSchema.parse(gateway))).toMatchObject({ appId: 'A0APP' });

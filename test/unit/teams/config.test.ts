@@ -24,6 +24,7 @@ describe('Teams settings', () => {
     expect(settings).toMatchObject({
       tenantIds: [tenant, 'aaaaaaaa-1111-4111-8111-111111111111'],
       fallbackConversation: null,
+      noticeConversation: null,
       serviceUrls: ['https://smba.trafficmanager.net/'],
       issuer: 'https://api.botframework.com',
       publicUrl: 'https://countersign.example',

@@ -1,4 +1,3 @@
-import { AdaptiveCard, SerializationContext, ValidationEvent, type IValidationEvent } from 'adaptivecards';
 import { describe, expect, it } from 'vitest';
 import { CARD_BYTES, cardBytes, type Card } from '../../../src/channels/teams/card.js';
 import { refreshing } from '../../../src/channels/teams/refresh.js';
@@ -6,6 +5,7 @@ import { renderAction, renderNotice, renderReplaced } from '../../../src/channel
 import { NOBODY_ON_CALL } from '../../fakes/slack/slack-gateway.js';
 import { dueReplies } from '../../../src/channels/teams/replies.js';
 import type { ActionView } from '../../../src/record/action-view.js';
+import { faultsOf } from '../../fakes/teams/card-faults.js';
 import { objectsIn, textOf } from '../../fakes/teams/fake-teams.js';
 import { exportView, flagsOf, grantView, queryOf, sshView } from '../rendering/operation-views.js';
 import { largePlanView, planViewForPeople } from '../rendering/plan-views.js';
@@ -24,17 +24,6 @@ import { directory, teamsIds } from './views.js';
 
 const context = { directory, publicUrl: PUBLIC_URL, log: LOG };
 const cardOf = (view: ActionView): Card => renderAction(view, context).card;
-
-/** What Microsoft's own parser finds wrong with a card, its inner cards included. */
-function faultsOf(card: Card): string[] {
-  const parsed = new AdaptiveCard();
-  const parsing = new SerializationContext();
-  parsed.parse(card, parsing);
-  const events: IValidationEvent[] = [];
-  for (let index = 0; index < parsing.eventCount; index += 1) events.push(parsing.getEventAt(index));
-  events.push(...parsed.validateProperties().validationEvents);
-  return events.map(({ event, message }) => `${ValidationEvent[event]}: ${message}`);
-}
 
 const verbsOf = (card: unknown): unknown[] => objectsIn(card).flatMap(({ verb }) => (verb === undefined ? [] : [verb]));
 const runsOf = (card: Card): string[] =>
