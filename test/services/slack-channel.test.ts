@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
 import { createMessageStore, HELD_MS, type MessageStore } from '../../src/channels/message/message-store.js';
@@ -366,5 +367,19 @@ describe('the message table', () => {
       [database.roles[role], right],
     );
     expect(rows[0]?.may).toBe(may);
+  });
+
+  it('gateway may adopt a message that was posted, and do nothing else to it', async () => {
+    await store.reserve(KEY, slackIds.channel, nowMs);
+    const asGateway = new pg.Pool({ ...database.pool.options, options: `-c role=${database.roles.gateway}` });
+    try {
+      const its = createMessageStore(asGateway);
+      expect(await its.adopt(KEY, { conversation: slackIds.channel, ts: '1.2' }, nowMs)).toBe(true);
+      expect(await its.known(KEY)).toMatchObject({ state: 'posted', ts: '1.2' });
+      await expect(its.say(KEY, { text: 'x' })).rejects.toThrow('42501');
+      await expect(its.advance(KEY, 1)).rejects.toThrow('42501');
+    } finally {
+      await asGateway.end();
+    }
   });
 });

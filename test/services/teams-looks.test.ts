@@ -163,6 +163,32 @@ describe('a look at a card', () => {
     expect(headlines()).toEqual([]);
   });
 
+  it('never takes away the one that is kept, even if Teams calls it by another name than when it was posted', async () => {
+    const before = callsThatChange().length;
+    await makeLost("message_ts = 'another name'");
+    expect((await look()).answers[0]).toMatchObject({ type: 'application/vnd.microsoft.card.adaptive' });
+    await makeLost("conversation = 'another'");
+    expect(JSON.stringify((await look()).answers[0])).not.toContain('database.export');
+    expect(callsThatChange()).toHaveLength(before);
+    // Nor is it taken for another one, when a look comes before the answer to its post.
+    await pool.query('truncate countersign.channel_messages');
+    gateway.teams.state.removeMessage(CHANNEL, message.id);
+    const renaming = makeChannel(
+      {
+        ...api,
+        async post(...args) {
+          const address = await api.post(...args);
+          await look();
+          return { ...address, ts: `1:${address.ts}` };
+        },
+      },
+      gateway.teams,
+      pool,
+    );
+    await renaming.announce('opened', waitingView(), 1);
+    expect(headlines()).toHaveLength(1);
+  });
+
   it('takes the buttons away where Teams lets no message be deleted', async () => {
     await makeLost("state = 'absent', message_ts = null");
     const kept = await gateway.post();
@@ -198,6 +224,8 @@ describe('a look at a card', () => {
     ['at something unknown', { subject: 'lease/1' }, {}, 400, 'activity_malformed'],
     ['at an alarm without a digest', { subject: 'alarm/../x' }, {}, 400, 'activity_malformed'],
     ['in no slot', { slot: '' }, {}, 400, 'activity_malformed'],
+    ['at no attempt', { attempt: undefined }, {}, 400, 'activity_malformed'],
+    ['at an attempt that is no time', { attempt: '-1' }, {}, 400, 'activity_malformed'],
     ['in a slot too long', { slot: 'x'.repeat(201) }, {}, 400, 'activity_malformed'],
     ['at no message', {}, { replyToId: undefined }, 400, 'activity_malformed'],
     ['by nobody', {}, { from: { id: `29:${ADA}` } }, 403, 'sender_unproven'],

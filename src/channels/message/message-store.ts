@@ -24,6 +24,8 @@ export interface KnownMessage {
   conversation: string;
   /** Null while it is not known. */
   ts: string | null;
+  /** When the last attempt to post it began. That names the attempt: `adopt` and `settle`. */
+  attemptedAtMs: number;
   /** What it says, of a message that is not drawn from an action's view; null where that was not kept. */
   said: Json | null;
 }
@@ -37,11 +39,11 @@ export interface ShownMessage {
 
 /** What to do about a message that may or may not exist. */
 export type Reservation =
-  | { kind: 'posted'; address: MessageAddress }
+  | { kind: 'posted'; address: MessageAddress; attemptedAtMs: number }
   /** It certainly does not exist: post it, then `settle` or `release`. */
-  | { kind: 'post' }
+  | { kind: 'post'; attemptedAtMs: number }
   /** An earlier attempt ended unclearly: look for it since then, and post only if it is not there. */
-  | { kind: 'search'; conversation: string; sinceMs: number }
+  | { kind: 'search'; conversation: string; sinceMs: number; attemptedAtMs: number }
   /** Another process is posting it right now. */
   | { kind: 'held' };
 
@@ -60,17 +62,21 @@ export interface MessageStore {
   reserve(key: MessageKey, conversation: string, nowMs: number): Promise<Reservation>;
   /**
    * It is posted.
-   * @returns where the message that is kept is: elsewhere when an earlier one was adopted meanwhile, so that this is a second one.
+   * @param attemptedAtMs by which attempt; left out where nothing is adopted
+   * @returns whether it is the message that is kept: not when one of an earlier attempt was adopted meanwhile.
    */
-  settle(key: MessageKey, address: MessageAddress): Promise<MessageAddress>;
+  settle(key: MessageKey, address: MessageAddress, attemptedAtMs?: number): Promise<boolean>;
   /** Keeps what a message is about to say. */
   say(key: MessageKey, said: Json): Promise<void>;
   /** `absent`: certainly not posted. `unclear`: nobody knows. */
   release(key: MessageKey, as: 'absent' | 'unclear'): Promise<void>;
   /** The message at this address is gone: the next `reserve` may post anew. */
   forget(key: MessageKey, address: MessageAddress): Promise<void>;
-  /** A message whose post has not ended clearly was found: it is the one that is kept. False when another is by now. */
-  adopt(key: MessageKey, address: MessageAddress): Promise<boolean>;
+  /**
+   * A message whose post has not ended clearly was found: it is the one that is kept. False when another is by now.
+   * @param attemptedAtMs of which attempt it is; null: not known
+   */
+  adopt(key: MessageKey, address: MessageAddress, attemptedAtMs: number | null): Promise<boolean>;
   /** Notes that `revision` is about to be shown; false when a later one already was. */
   advance(key: MessageKey, revision: number): Promise<boolean>;
 }
@@ -100,12 +106,13 @@ export function channelMessagesSql(roles: { gateway: string; worker: string; not
 }
 
 /** Messages about alarms and freezes besides actions, and what a message says that is drawn from no action's view. */
-export function messageSubjectsSql(): string {
+export function messageSubjectsSql({ gateway }: { gateway: string }): string {
   return `
   alter table countersign.channel_messages drop constraint channel_messages_action_id_check;
   alter table countersign.channel_messages rename column action_id to subject;
   alter table countersign.channel_messages add constraint channel_messages_subject_check check (length(subject) between 26 and 100);
-  alter table countersign.channel_messages add column said jsonb;`;
+  alter table countersign.channel_messages add column said jsonb;
+  grant update (attempted_at_ms) on countersign.channel_messages to ${gateway};`;
 }
 
 /** The gateway adopts a message that a click or a look tells of. */
@@ -126,7 +133,7 @@ interface KeptRow {
   slot: string;
 }
 
-interface KnownRow extends Pick<Row, 'state' | 'conversation' | 'message_ts'> {
+interface KnownRow extends Pick<Row, 'state' | 'conversation' | 'message_ts' | 'attempted_at_ms'> {
   said: Json | null;
 }
 
@@ -146,10 +153,7 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
     query(pool, `update countersign.channel_messages ${sql} returning 1`, [...values(key), ...more]);
 
   return {
-    async posted(key) {
-      const row = await read(key);
-      return row === undefined ? undefined : addressOf(row);
-    },
+    posted: async (key) => addressOf(await read(key)),
     ...lookUps(pool),
     async reserve(key, conversation, nowMs) {
       const inserted = await query(
@@ -158,11 +162,11 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
          values ($1, $2, $3, 'posting', $4, $5, $5) on conflict do nothing returning 1`,
         [...values(key), conversation, nowMs],
       );
-      if (inserted.length > 0) return { kind: 'post' };
+      if (inserted.length > 0) return { kind: 'post', attemptedAtMs: nowMs };
       const row = await read(key);
       if (row === undefined) return { kind: 'held' };
       const address = addressOf(row);
-      if (address !== undefined) return { kind: 'posted', address };
+      if (address !== undefined) return { kind: 'posted', address, attemptedAtMs: Number(row.attempted_at_ms) };
       if (row.state === 'posting' && nowMs - Number(row.attempted_at_ms) < HELD_MS) return { kind: 'held' };
       const absent = row.state === 'absent';
       // An unclear message is where the unclear attempt went, and no older than the first of them.
@@ -174,20 +178,22 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
         [place, nowMs, unsureSinceMs, row.state, row.attempted_at_ms],
       );
       if (taken.length === 0) return { kind: 'held' };
-      return absent ? { kind: 'post' } : { kind: 'search', conversation: place, sinceMs: unsureSinceMs };
+      return absent
+        ? { kind: 'post', attemptedAtMs: nowMs }
+        : { kind: 'search', conversation: place, sinceMs: unsureSinceMs, attemptedAtMs: nowMs };
     },
-    async settle(key, address) {
-      const settled = `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY} and state <> 'posted'`;
-      if ((await change(key, settled, [address.conversation, address.ts])).length > 0) return address;
-      const row = await read(key);
-      return (row === undefined ? undefined : addressOf(row)) ?? address;
+    async settle(key, { conversation, ts }, attemptedAtMs = 0) {
+      const settled = `set state = 'posted', conversation = $4, message_ts = $5
+        ${WHERE_KEY} and (state <> 'posted' or attempted_at_ms = $6)`;
+      return (await change(key, settled, [conversation, ts, attemptedAtMs])).length > 0;
     },
     async say(key, said) {
       await change(key, `set said = $4 ${WHERE_KEY}`, [JSON.stringify(said)]);
     },
-    async adopt(key, { conversation, ts }) {
-      const adopted = `set state = 'posted', conversation = $4, message_ts = $5 ${WHERE_KEY} and state in ('posting', 'unclear')`;
-      return (await change(key, adopted, [conversation, ts])).length > 0;
+    async adopt(key, { conversation, ts }, attemptedAtMs) {
+      const adopted = `set state = 'posted', conversation = $4, message_ts = $5, attempted_at_ms = coalesce($6, attempted_at_ms)
+        ${WHERE_KEY} and state in ('posting', 'unclear')`;
+      return (await change(key, adopted, [conversation, ts, attemptedAtMs])).length > 0;
     },
     async release(key, as) {
       await change(key, `set state = $4 ${WHERE_KEY} and state = 'posting'`, [as]);
@@ -239,12 +245,12 @@ function lookUps(pool: pg.Pool): Pick<MessageStore, 'shown' | 'standing' | 'kept
     async known(key) {
       const [row] = await query<KnownRow>(
         pool,
-        `select state, conversation, message_ts, said from countersign.channel_messages ${WHERE_KEY}`,
+        `select state, conversation, message_ts, attempted_at_ms, said from countersign.channel_messages ${WHERE_KEY}`,
         values(key),
       );
       if (row === undefined) return undefined;
       const { state, conversation, message_ts: ts, said } = row;
-      return { state, conversation, ts, said };
+      return { state, conversation, ts, attemptedAtMs: Number(row.attempted_at_ms), said };
     },
   };
 }
@@ -253,6 +259,7 @@ function values({ channelName, subject, slot }: MessageKey): unknown[] {
   return [channelName, subject, slot];
 }
 
-function addressOf({ conversation, message_ts }: Row): MessageAddress | undefined {
-  return message_ts === null ? undefined : { conversation, ts: message_ts };
+function addressOf(row: Row | undefined): MessageAddress | undefined {
+  if (row === undefined || row.message_ts === null) return undefined;
+  return { conversation: row.conversation, ts: row.message_ts };
 }

@@ -51,6 +51,8 @@ export interface CardLook {
   /** What the card carries: which message it was posted as. */
   subject: string;
   slot: string;
+  /** By which attempt; see `KnownMessage`. */
+  attemptedAtMs: number;
 }
 
 /** `noted`: tells where a conversation is. `ignored`: nothing of ours. */
@@ -111,6 +113,7 @@ const refreshSchema = z.looseObject({
     data: z.looseObject({
       subject: z.union([actionIdSchema, z.string().regex(/^(?:alarm|freeze)\/[0-9a-f]{64}$/)]),
       slot: z.string().min(1).max(200),
+      attempt: z.string().regex(/^\d{1,15}$/),
     }),
   }),
 });
@@ -169,9 +172,9 @@ function readLook(
   const refresh = refreshSchema.safeParse(value);
   if (!refresh.success || replyToId === undefined) return { fault: 'activity_malformed' };
   if (from.aadObjectId === undefined) return { fault: 'sender_unproven' };
-  const { subject, slot } = refresh.data.action.data;
+  const { subject, slot, attempt } = refresh.data.action.data;
   const user = { tenantId: place.tenantId, aadObjectId: from.aadObjectId.toLowerCase(), id: from.id };
-  return { kind: 'look', user, place, messageId: replyToId, subject, slot };
+  return { kind: 'look', user, place, messageId: replyToId, subject, slot, attemptedAtMs: Number(attempt) };
 }
 
 /** Undefined when none is named, or two that differ. */

@@ -120,6 +120,10 @@ async function isOurCopy(
     return false;
   }
   if (unknown !== undefined)
-    await options.store.adopt({ channelName: TEAMS_CHANNEL_NAME, subject: actionId, slot: unknown.slot }, address);
+    await options.store.adopt(
+      { channelName: TEAMS_CHANNEL_NAME, subject: actionId, slot: unknown.slot },
+      address,
+      null,
+    );
   return true;
 }

@@ -29,7 +29,7 @@ export function createLooks(options: HandlerOptions): Looks {
   const healing = new Map<string, Promise<ClickAnswer>>();
   return {
     async answer(look) {
-      const { place, messageId, subject, slot, user } = look;
+      const { place, messageId, subject, slot } = look;
       const address = { conversation: place.conversation, ts: messageId };
       const kept = await options.store.keptAt(TEAMS_CHANNEL_NAME, address);
       if (kept === undefined) {
@@ -40,27 +40,40 @@ export function createLooks(options: HandlerOptions): Looks {
       }
       if (kept.subject !== subject || kept.slot !== slot)
         throw new Refusal('forbidden', 'This message is about something else than its card says.', 'message');
-      const current = await currentOf(kept, await options.store.known(kept), options);
-      // Teams asks again when the card changes, or is looked at a minute later.
-      return current === undefined ? NOT_KEPT : refreshing(current.card, kept, [user.id]);
+      return shownTo(look, await options.store.known(kept), options);
     },
   };
 }
 
+async function shownTo(
+  { subject, slot, attemptedAtMs, user }: CardLook,
+  known: KnownMessage | undefined,
+  options: HandlerOptions,
+): Promise<ClickAnswer> {
+  const key = { channelName: TEAMS_CHANNEL_NAME, subject, slot };
+  const current = await currentOf(key, known, options);
+  // Teams asks again when the card changes, or is looked at a minute later.
+  return current === undefined ? NOT_KEPT : refreshing(current.card, { ...key, attemptedAtMs }, [user.id]);
+}
+
 async function heal(look: CardLook, address: MessageAddress, options: HandlerOptions): Promise<ClickAnswer> {
-  const { place, messageId, subject, slot } = look;
+  const { place, messageId, subject, slot, attemptedAtMs } = look;
   const { store, api } = options;
   const key: MessageKey = { channelName: TEAMS_CHANNEL_NAME, subject, slot };
   const known = await store.known(key);
   // Not one of ours, as far as is known: the table may have been lost.
   if (known === undefined) return NOT_KEPT;
-  const isSought = known.ts === null && known.state !== 'absent' && baseOf(known.conversation) === place.conversation;
+  const isHere = baseOf(known.conversation) === place.conversation;
+  // The very one that is kept, by another name than Teams gave when it was posted.
+  if (known.state === 'posted' && known.attemptedAtMs === attemptedAtMs)
+    return isHere ? shownTo(look, known, options) : NOT_KEPT;
+  const isSought = isHere && (known.state === 'posting' || known.state === 'unclear');
   const current = isSought ? await currentOf(key, known, options) : undefined;
   if (current !== undefined) {
     // That Teams lets us change it proves that it is ours. Only then is it kept.
     const isOurs = await succeeds(api.update(place, messageId, current));
     if (!isOurs) return NOT_KEPT;
-    if (await store.adopt(key, { ...address, conversation: known.conversation })) return current.card;
+    if (await store.adopt(key, { ...address, conversation: known.conversation }, attemptedAtMs)) return current.card;
   }
   return takeAway(look, options);
 }

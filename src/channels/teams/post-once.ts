@@ -40,8 +40,10 @@ export async function postOnce(message: OneOff, { api, store, lookers, clock }: 
     const { summary, card } = await message.compose();
     // Whoever looks at it is given this again: it is not drawn from anything that the gateway reads.
     await store.say(key, card as unknown as Json);
-    const refreshed = refreshing(card, key, await lookers.of(place, accounts));
-    await settleOnce(key, await api.post(place, { summary, card: refreshed }), { api, store, place });
+    const { attemptedAtMs } = reservation;
+    const refreshed = refreshing(card, { ...key, attemptedAtMs }, await lookers.of(place, accounts));
+    const address = await api.post(place, { summary, card: refreshed });
+    await settleOnce({ key, address, attemptedAtMs, place }, { api, store });
   } catch (error) {
     const isAbsent = isClear(error) && !isUnsure;
     await store.release(key, isAbsent ? 'absent' : 'unclear');

@@ -2,6 +2,11 @@ import { TEAMS_NAMES } from './activity.js';
 import { cardBytes, type Card } from './card.js';
 import type { MessageKey } from '../message/message-store.js';
 
+/** Which message a card is: every attempt to post it has its own. */
+export interface CardIdentity extends Pick<MessageKey, 'subject' | 'slot'> {
+  attemptedAtMs: number;
+}
+
 /** Teams refreshes a card by itself for no more people. */
 export const REFRESHED_PEOPLE = 60;
 
@@ -11,20 +16,19 @@ const MOST_BYTES = 26_600;
 /**
  * The card with Teams' order to ask us, as soon as somebody looks at it, what it should show. That tells us of a message whose post
  * got no answer (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/universal-actions-for-adaptive-cards/work-with-universal-actions-for-adaptive-cards).
- * @param key which message it is
  * @param userIds Teams' ids of the people for whom it asks, best first: as many as there is room for; undefined: everybody,
  *   which Teams does in conversations of up to 60
  */
 export function refreshing(
   card: Card,
-  { subject, slot }: Pick<MessageKey, 'subject' | 'slot'>,
+  { subject, slot, attemptedAtMs }: CardIdentity,
   userIds: readonly string[] | undefined,
 ): Card {
   const action = {
     type: 'Action.Execute' as const,
     title: 'Refresh',
     verb: TEAMS_NAMES.refresh,
-    data: { subject, slot },
+    data: { subject, slot, attempt: String(attemptedAtMs) },
   };
   if (userIds === undefined) return { ...card, refresh: { action } };
   const empty: Card = { ...card, refresh: { action, userIds: [] } };

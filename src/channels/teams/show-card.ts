@@ -85,7 +85,8 @@ export async function showCard(
       });
     const reservation = await options.store.reserve(key, conversation, options.clock());
     if (reservation.kind === 'held') throw beingPosted(content.subject);
-    const tried = { key, conversation, content, gone, target, options };
+    const { attemptedAtMs } = reservation;
+    const tried = { key, conversation, content, gone, target, options, attemptedAtMs };
     const isUnsure = reservation.kind === 'search';
     const shown =
       reservation.kind === 'posted' ? await update(reservation.address, tried) : await post(tried, isUnsure);
@@ -107,6 +108,8 @@ interface Attempt {
   gone: Set<string>;
   target: Target;
   options: ShowOptions;
+  /** By which attempt it is posted, or was. */
+  attemptedAtMs: number;
 }
 
 /** @param isUnsure an earlier attempt ended unclearly: it is not repeated before Teams answers again. */
@@ -129,7 +132,9 @@ async function post(attempt: Attempt, isUnsure: boolean): Promise<Shown> {
     gone.add(conversation);
     return 'again';
   }
-  if (!(await settleOnce(key, address, { ...options, place: await options.placeOf(conversation) }))) return 'again';
+  const { attemptedAtMs } = attempt;
+  const place = await options.placeOf(conversation);
+  if (!(await settleOnce({ key, address, attemptedAtMs, place }, options))) return 'again';
   await store.advance(key, content.revision);
   return address;
 }
@@ -166,13 +171,13 @@ function userIdsOf({ target, options }: Attempt, place: Place): Promise<readonly
 }
 
 async function withNotice<T>(
-  { content, key, options: { store } }: Attempt,
+  { content, key, attemptedAtMs, options: { store } }: Attempt,
   userIds: readonly string[] | undefined | 'nobody',
   send: (message: OutgoingMessage) => Promise<T>,
 ): Promise<T> {
   const refreshed = ({ summary, card }: OutgoingMessage): OutgoingMessage => ({
     summary,
-    card: userIds === 'nobody' ? card : refreshing(card, key, userIds),
+    card: userIds === 'nobody' ? card : refreshing(card, { ...key, attemptedAtMs }, userIds),
   });
   const whole = await content.render();
   if (!content.isDrawnAnew) await store.say(key, whole.card as unknown as Json);
@@ -185,17 +190,24 @@ async function withNotice<T>(
   }
 }
 
+/** A message that was just posted. */
+export interface Posted {
+  key: MessageKey;
+  address: MessageAddress;
+  attemptedAtMs: number;
+  place: Place;
+}
+
 /**
- * Notes that a message is posted. When somebody has looked at an earlier one meanwhile, that one is kept, and this one taken away.
+ * Notes that a message is posted. When somebody has looked at one of an earlier attempt meanwhile, that one is kept, and this one
+ * taken away.
  * @returns whether this one is kept
  */
 export async function settleOnce(
-  key: MessageKey,
-  address: MessageAddress,
-  { api, store, place }: { api: Pick<TeamsApi, 'remove'>; store: Pick<MessageStore, 'settle'>; place: Place },
+  { key, address, attemptedAtMs, place }: Posted,
+  { api, store }: { api: Pick<TeamsApi, 'remove'>; store: Pick<MessageStore, 'settle'> },
 ): Promise<boolean> {
-  const kept = await store.settle(key, address);
-  if (kept.ts === address.ts) return true;
+  if (await store.settle(key, address, attemptedAtMs)) return true;
   // What stays there all the same is found as soon as somebody looks at it.
   await api.remove(place, address.ts).catch((error: unknown) => {
     if (!(error instanceof TeamsFault)) throw error;

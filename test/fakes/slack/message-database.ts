@@ -37,7 +37,7 @@ export async function createMessageDatabase(adminUrl: string): Promise<MessageDa
   await pool.query(reminderDigestsSql(roles));
   await pool.query(heldRemindersSql(roles));
   await pool.query(adoptMessagesSql(roles));
-  await pool.query(messageSubjectsSql());
+  await pool.query(messageSubjectsSql(roles));
   return {
     pool,
     roles,
