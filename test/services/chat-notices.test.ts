@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createAlarmPass } from '../../src/channels/alarm-pass.js';
 import type { Channel } from '../../src/channels/channel.js';
+import type { AlarmState } from '../../src/record/alarms.js';
 import { createMessageStore } from '../../src/channels/message/message-store.js';
 import { createSlackApi } from '../../src/channels/slack/slack-api.js';
 import { createSlackChannel } from '../../src/channels/slack/slack-channel.js';
 import { openTeamsApi } from '../../src/channels/teams/transport.js';
 import { Secret } from '../../src/core/secret.js';
-import type { AnyRecorded } from '../../src/record/record.js';
 import { startFakeSlack } from '../fakes/slack/fake-slack.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
@@ -184,8 +184,8 @@ describe.each([
   });
 
   it('that is down for an hour loses nothing and doubles nothing, also when the notary begins anew', async () => {
-    const recorded: AnyRecorded[] = [];
-    const record = { alarms: async () => recorded };
+    const raised = new Map<string, AlarmState>();
+    const record = { alarms: async () => [...raised.values()] };
     const made = () => createAlarmPass({ record, channels: [chat.another()] });
     let pass = made();
     const passesFor = async (minutes: number): Promise<number> => {
@@ -196,10 +196,8 @@ describe.each([
       }
       return failed;
     };
-    const raise = (digest: string): void =>
-      void recorded.push({ kind: 'alarm', digest, body: alarm.body } as unknown as AnyRecorded);
-    const clear = (digest: string): void =>
-      void recorded.push({ kind: 'clearance', digest, body: { ...cleared.cleared, alarm: digest } } as never);
+    const raise = (digest: string): void => void raised.set(digest, { ...alarm, digest });
+    const clear = (digest: string): void => void raised.set(digest, { ...cleared, digest });
     const [first, second] = ['a'.repeat(64), 'b'.repeat(64)];
     raise(first);
     // It goes through, unseen by us.
