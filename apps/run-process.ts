@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import { parseConfig } from '../src/config/common.js';
 
@@ -10,6 +11,8 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
+const STOP_WITHIN_MS = 60_000;
+
 /** The whole life of a process: parse the settings, start, end in order on SIGINT or SIGTERM. */
 export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => Promise<Stoppable>): Promise<void> {
   const running = await startUp(schema, start).catch((error: unknown) => fail(error));
@@ -17,8 +20,9 @@ export async function runProcess<T>(schema: z.ZodType<T>, start: (config: T) => 
   process.stdout.write('{"ready":true}\n');
   running.done?.catch((error: unknown) => fail(error));
   void running.lost?.then(async (error) => {
-    // Whoever goes on polling without its token takes work away from those who can do it.
-    await running.stop().catch(() => undefined);
+    // Whoever goes on polling takes work away from those who can do it; and a supervisor waits for the end.
+    await Promise.race([running.stop().catch(() => undefined), delay(STOP_WITHIN_MS)]);
+    // The reason is the last that is said.
     fail(error);
   });
   const stop = (): void => {

@@ -8,6 +8,7 @@ import type { KeyPurpose, Keyring } from '../src/core/keyring.js';
 import type { ProcessName } from '../src/core/schemas/statements.js';
 import { Secret } from '../src/core/secret.js';
 import { rememberSigners, type AgentSigners } from '../src/directory/agent-signers.js';
+import { cedarTrapped } from '../src/policy/cedar.js';
 import { loadBundle } from '../src/policy/load-bundle.js';
 import type { PolicyInForce } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
@@ -53,7 +54,10 @@ export interface Runtime {
   clock: () => number;
   /** Told of errors that are not ours to explain; never shown to a user. */
   onInternal: (error: unknown) => void;
-  /** Resolves when the Vault token is gone for good: this process can do nothing more and must not take work from others. */
+  /**
+   * Resolves when the Vault token is gone for good, or Cedar has broken down: this process can do nothing more and must not
+   * take work from others.
+   */
   lost: Promise<Error>;
   close(): Promise<void>;
 }
@@ -75,7 +79,12 @@ export async function createRuntime(config: CommonConfig, process: ProcessName):
   const policy = await loadBundle(config.COUNTERSIGN_POLICY_DIR, { pinnedDigest: config.COUNTERSIGN_POLICY_DIGEST });
   const keyringFile = await openKeyringFile(config);
   const { keyring } = keyringFile;
-  const { vault, lost } = await logIn(config);
+  const { vault, lost: tokenLost } = await logIn(config);
+  const lost = Promise.race([tokenLost, cedarTrapped()]);
+  // At once: what runs is let end before the process does.
+  void lost.then((error) => {
+    logger.fatal(error.message);
+  });
   const signers = createTransitSigners({
     client: vault,
     mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT,

@@ -24,6 +24,7 @@ import { assuranceSettings } from '../../src/config/assurance.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
 import { budgetsInForce } from '../../src/budgets/in-force.js';
 import { operations } from '../../src/operations/catalog.gen.js';
+import { cedarAnswers } from '../../src/policy/cedar.js';
 import { loopEvery } from '../loop.js';
 import { createEndedSessions } from '../../src/channels/api/page/ended-sessions.js';
 import type { Changes } from '../../src/record/changes.js';
@@ -208,6 +209,7 @@ async function askServices(
       connection.withDeadline(Date.now() + READY_TIMEOUT_MS, () =>
         connection.workflowService.describeNamespace({ namespace }),
       ),
+    policy: () => (cedarAnswers() ? Promise.resolve() : Promise.reject(new Error('Cedar has broken down'))),
   };
   return Promise.all(
     Object.entries(questions).map(async ([name, ask]) => {

@@ -1,4 +1,4 @@
-import type { Context, EntityJson, EntityUidJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
+import type { Context, EntityJson, EntityUidJson, TypeAndId } from './cedar.js';
 import type { Flag, Severity } from '../core/schemas/action.js';
 import type { Agent, Directory } from '../directory/directory.js';
 import { targetKinds } from '../targets/catalog.gen.js';

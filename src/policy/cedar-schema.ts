@@ -1,4 +1,4 @@
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import * as cedar from './cedar.js';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Problem, SourceFile } from '../directory/yaml-source.js';
 import { lineAtByte } from './cedar-text.js';

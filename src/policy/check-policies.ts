@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import * as cedar from './cedar.js';
 import type { Budget, ReviewPlan } from '../core/schemas/action.js';
 import { nameSchema } from '../core/schemas/primitives.js';
 import type { Directory } from '../directory/directory.js';

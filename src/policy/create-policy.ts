@@ -1,4 +1,4 @@
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import * as cedar from './cedar.js';
 import { Refusal } from '../core/errors.js';
 import type { ReviewPlan } from '../core/schemas/action.js';
 import type { Agent, Directory } from '../directory/directory.js';

@@ -1,4 +1,4 @@
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import * as cedar from '../cedar.js';
 import { sha256Hex } from '../../core/json.js';
 import type { Agent } from '../../directory/directory.js';
 import {

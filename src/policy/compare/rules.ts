@@ -1,4 +1,4 @@
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import * as cedar from '../cedar.js';
 import { canonicalJson } from '../../core/json.js';
 import type { TargetRef } from '../../core/schemas/action.js';
 import { actionFor, type Question } from '../cedar-entities.js';

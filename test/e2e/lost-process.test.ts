@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCountersign } from '../../apps/devstack/processes.js';
 import type { ServiceProcess } from '../../apps/devstack/services/process.js';
@@ -17,16 +18,20 @@ afterAll(async () => {
   await stack.close();
 });
 
+async function startIt(name: ProcessName, overrides: Record<string, string>): Promise<ServiceProcess> {
+  const logFile = join(stack.place.artefactsDir, '..', `${name}.log`);
+  const process = await startCountersign(name, { place: stack.place, logFile, overrides });
+  started.push(process);
+  return process;
+}
+
 /** Starts a process whose token is renewed every other second; production's is renewed far more rarely. */
 async function start(name: ProcessName): Promise<{ process: ServiceProcess; accessors: () => Promise<string[]> }> {
   const environment = await stack.place.environmentOf(name);
   const role = environment['COUNTERSIGN_VAULT_ROLE'] ?? '';
   const mount = environment['COUNTERSIGN_VAULT_APPROLE_MOUNT'] ?? '';
   await stack.installation.vaultAdmin.write(`auth/${mount}/role/${role}`, { token_period: '4s' });
-  const logFile = join(stack.place.artefactsDir, '..', `${name}.log`);
-  const process = await startCountersign(name, { place: stack.place, logFile, overrides: environment });
-  started.push(process);
-  return { process, accessors: () => accessorsOf(mount, role) };
+  return { process: await startIt(name, environment), accessors: () => accessorsOf(mount, role) };
 }
 
 /** Tokens that were given for logins as this role at this mount; other installations have roles of the same name. */
@@ -57,6 +62,22 @@ describe('a process whose Vault token is revoked', () => {
         /ended before it answered \(exit 1\)[^]*The Vault token is lost: [^]*Start this process again with a new secret id\./,
       );
       expect(isAlive(process.pid)).toBe(false);
+    },
+    60_000,
+  );
+});
+
+describe('a process whose Cedar has trapped, which would refuse everything for ever', () => {
+  it.each<ProcessName>(['gateway', 'executor'])(
+    '%s: says so, and ends with exit code 1',
+    async (name) => {
+      const preload = fileURLToPath(new URL('../support/trap-cedar.mjs', import.meta.url));
+      const running = await startIt(name, { NODE_OPTIONS: `--import=${preload}` });
+      process.kill(running.pid, 'SIGUSR2');
+      await expect(running.untilReady(() => Promise.resolve(false))).rejects.toThrow(
+        /ended before it answered \(exit 1\)[^]*Cedar, which judges policy, has broken down in this process \([^)]+\)[^]*starts another\./,
+      );
+      expect(isAlive(running.pid)).toBe(false);
     },
     60_000,
   );
