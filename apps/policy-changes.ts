@@ -7,6 +7,7 @@ import type { AgentSigners } from '../src/directory/agent-signers.js';
 import { operations } from '../src/operations/catalog.gen.js';
 import type { PolicyInForce } from '../src/operations/operation.js';
 import { readBundleFiles } from '../src/policy/bundle-files.js';
+import { createAssessing } from '../src/policy/governed/assessing.js';
 import { previousIn, type LoadedBundle } from '../src/policy/governed/bundle-document.js';
 import { createGovernedPolicy } from '../src/policy/governed/governed-policy.js';
 import { createKeptBundles } from '../src/policy/governed/kept-bundles.js';
@@ -28,6 +29,10 @@ interface Parts {
   use(policyNow: () => Policy, signersNow: Required<AgentSigners>): void;
 }
 
+// The same from src (tests) and from dist: a thread runs what the build made.
+const built = new URL('../', import.meta.url).href.replace(/(?<!\/dist)\/$/, '/dist/');
+const ASSESSING_THREAD = new URL('src/policy/governed/assessing-thread.js', built);
+
 /** Follows approved changes of policy for as long as the process runs; null where configuration names no store for them. */
 export async function followPolicyChanges(
   config: CommonConfig,
@@ -39,8 +44,9 @@ export async function followPolicyChanges(
     await requireNeverGoverned(parts);
     return null;
   }
+  const assess = createAssessing({ thread: ASSESSING_THREAD });
   const governed = createGovernedPolicy({
-    ...{ process, genesis: await pinned(config, parts.policy), vault, mount, record, operations, clock },
+    ...{ process, assess, genesis: await pinned(config, parts.policy), vault, mount, record, operations, clock },
     readAdoptions: () => record.adoptionsOf(process),
     kept: createKeptBundles(pool),
     log: logger,
@@ -54,7 +60,7 @@ export async function followPolicyChanges(
       logger.error({ err: error }, 'Changes of policy could not be looked for; what is in force stays.');
     },
   );
-  return { governed: { mount, inForce: () => governed.inForce() }, stop: () => loop.stop() };
+  return { governed: { mount, assess, inForce: () => governed.inForce() }, stop: () => loop.stop() };
 }
 
 /** Without the store a process would quietly go back to the pinned bundle. */

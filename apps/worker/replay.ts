@@ -1,6 +1,5 @@
 import type { OperationHost } from '../../src/operations/operation.js';
 import { readRecordedRequests } from '../../src/policy/compare/recorded-requests.js';
-import { replayRequests } from '../../src/policy/compare/replay-requests.js';
 import type { Runtime } from '../runtime.js';
 
 /** How many of the newest requests a proposed bundle is tried on. */
@@ -15,10 +14,7 @@ export function withReplay({
   return {
     governed: {
       ...governed,
-      async replay(before, after) {
-        const { requests } = await readRecordedRequests(record, REPLAYED_REQUESTS);
-        return replayRequests(before, after, requests);
-      },
+      recordedRequests: async () => (await readRecordedRequests(record, REPLAYED_REQUESTS)).requests,
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.js';
 import type { Flag, Preview, TargetRef } from '../core/schemas/action.js';
-import type { ReplayResult } from '../policy/compare/comparison.js';
+import type { RecordedRequest } from '../policy/compare/comparison.js';
+import type { Assess } from '../policy/governed/assess.js';
 import type { LoadedBundle } from '../policy/governed/bundle-document.js';
 import type { Contents, KeptContents } from '../record/contents.js';
 import type { TargetBase } from '../targets/target-kind.js';
@@ -41,8 +42,10 @@ export interface PolicyInForce {
   /** Mount of the policy store that this process reads. */
   mount: string;
   inForce(): LoadedBundle;
-  /** How many recorded requests were decided anew, and which would be answered otherwise; absent where no preview is made. */
-  replay?(before: LoadedBundle, after: LoadedBundle): Promise<ReplayResult>;
+  /** What a proposed bundle means, out of reach of all else that this process does. */
+  assess: Assess;
+  /** Requests that a proposed bundle is tried on; absent where no preview is made. */
+  recordedRequests?(): Promise<RecordedRequest[]>;
 }
 
 export interface PreviewContext<P, T = Target, C = unknown> extends Asked<P, T> {

@@ -8,7 +8,7 @@ import { writePointer, writeStoredBundle } from '../../src/policy/governed/polic
 import { viewAction } from '../../src/record/action-view.js';
 import { createRecord, type PostgresRecord } from '../../src/record/postgres-record.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
-import { after, authorsTexts, bundleOf, recordChange } from '../support/policy-changes.js';
+import { after, assessHere, authorsTexts, bundleOf, recordChange } from '../support/policy-changes.js';
 import { makeKey, newActionId, type TestKey } from '../support/signing.js';
 import { makeRequest, type TestRequest } from '../support/statements.js';
 
@@ -51,7 +51,7 @@ function withKey(before: LoadedBundle, old: TestKey, now: TestKey): LoadedBundle
 async function started(): Promise<GovernedPolicy> {
   const { vault, record, pool } = processes.gateway;
   const governed = createGovernedPolicy({
-    ...{ process: 'gateway', genesis, vault, mount, record, operations, clock: Date.now },
+    ...{ process: 'gateway', genesis, vault, mount, record, operations, assess: assessHere, clock: Date.now },
     readAdoptions: () => record.adoptionsOf('gateway'),
     kept: createKeptBundles(pool),
     log: { info: () => undefined, error: (_, message) => logged.push(message) },

@@ -26,6 +26,7 @@ import { newActionId } from '../support/signing.js';
 import { recordRequest } from '../support/statements.js';
 import {
   after,
+  assessHere,
   authorsTexts,
   bundleOf,
   finish,
@@ -69,7 +70,7 @@ const stricterStill = (before: LoadedBundle): LoadedBundle =>
 function following(process: ProcessName, change: Partial<GovernedPolicyOptions> = {}): GovernedPolicy {
   const { vault, record, pool } = processes[process];
   return createGovernedPolicy({
-    ...{ process, genesis, vault, mount, record, operations, clock: Date.now },
+    ...{ process, genesis, vault, mount, record, operations, assess: assessHere, clock: Date.now },
     readAdoptions: () => record.adoptionsOf(process),
     kept: createKeptBundles(pool),
     log: { info: () => undefined, error: () => undefined },

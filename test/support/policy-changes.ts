@@ -4,8 +4,10 @@ import { digestOf } from '../../src/core/json.js';
 import type { Flag, Preview } from '../../src/core/schemas/action.js';
 import type { StatementBody } from '../../src/core/schemas/statements.js';
 import { previewDigestOf } from '../../src/core/snapshot.js';
+import { Refusal } from '../../src/core/errors.js';
 import { bundleFilesOf } from '../../src/policy/bundle-files.js';
 import { compareBundles } from '../../src/policy/compare/compare-bundles.js';
+import { assess, type Assess } from '../../src/policy/governed/assess.js';
 import { loadFiles, packBundle, type LoadedBundle } from '../../src/policy/governed/bundle-document.js';
 import { changeFlags } from '../../src/policy/governed/change-flags.js';
 import { examplePolicies } from '../../apps/devstack/place.js';
@@ -14,6 +16,13 @@ import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { TestInstallation, TestProcess } from './installation.js';
 import { newActionId } from './signing.js';
 import { makeRequest, type TestRequest } from './statements.js';
+
+/** As processes do, but here: what the thread adds has a test of its own. */
+export const assessHere: Assess = async (change) => {
+  const answer = assess(change);
+  if (answer.kind === 'refused') throw new Refusal(answer.code, answer.message, answer.field);
+  return answer.assessment;
+};
 
 /** Texts of a bundle by file name. */
 export type Texts = Readonly<Record<string, string>>;

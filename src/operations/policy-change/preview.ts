@@ -1,18 +1,16 @@
 import { Refusal } from '../../core/errors.js';
 import { digestOf } from '../../core/json.js';
 import type { Flag, Preview } from '../../core/schemas/action.js';
-import { compareBundles } from '../../policy/compare/compare-bundles.js';
 import type { BundleComparison, ReplayResult, Scope } from '../../policy/compare/comparison.js';
 import { describeComparison } from '../../policy/compare/describe-comparison.js';
-import { loadFiles, unpackBundle, type LoadedBundle } from '../../policy/governed/bundle-document.js';
-import { changeFlags } from '../../policy/governed/change-flags.js';
+import type { Assessment } from '../../policy/governed/assess.js';
+import { textsOf, type LoadedBundle } from '../../policy/governed/bundle-document.js';
 import { readPointer, readStoredBundle, type StoreReader } from '../../policy/governed/policy-store.js';
 import type { KeptContents } from '../../record/contents.js';
 import type { PolicyStoreTarget } from '../../targets/policy-store.js';
 import { flag, productionFlag, unusualHourFlag } from '../common-flags.js';
 import { fitLines } from '../facts.js';
 import type { Asked, OperationHost, PolicyInForce } from '../operation.js';
-import { filesDiff } from './files-diff.js';
 import type { PolicyChangeParams } from './params.js';
 
 const CONTENT_CHARS = 190_000;
@@ -40,12 +38,12 @@ export async function previewChange(vault: StoreReader, input: ChangeInput): Pro
   const before = governed.inForce();
   checkFollows(params, before);
   const versions = await readVersions(vault, governed, before);
-  const { document, after } = await readProposed(input, before);
-  // First, for it is what keeps the comparison short.
-  const diff = diffOf(before, after);
-  const comparison = compareBundles(before, after);
-  const content = contentOf(comparison, diff);
-  const replay = (await governed.replay?.(before, after)) ?? null;
+  const document = await readProposed(input);
+  const requests = (await governed.recordedRequests?.()) ?? null;
+  const proposed = await governed.assess({ before: textsOf(before.files), document, requests });
+  checkProposed(input, before, proposed);
+  const { comparison, replay } = proposed;
+  const content = contentOf(comparison, diffOf(proposed));
   const preview: Preview = {
     summary: summaryOf(comparison, target),
     facts: factsOf(params, comparison, replay),
@@ -54,7 +52,7 @@ export async function previewChange(vault: StoreReader, input: ChangeInput): Pro
     estimate: { number: params.number, digest: params.digest },
   };
   const flags = [
-    ...changeFlags(comparison, before, after),
+    ...proposed.flags,
     productionFlag(target, 'policy store'),
     unusualHourFlag(target, nowMs),
     past.sameKind === 0 ? flag('first_time', 'low', 'The agent has not changed policy before.') : null,
@@ -98,22 +96,20 @@ async function readVersions(
   return { pointer: pointer.version, bundle: next.version };
 }
 
-async function readProposed(
-  { agent, params, target, keepsakes }: ChangeInput,
-  before: LoadedBundle,
-): Promise<{ document: string; after: LoadedBundle }> {
+async function readProposed({ agent, params, keepsakes }: ChangeInput): Promise<string> {
   if (!(await keepsakes.isUploadedBy(params.content, agent)))
     throw refused(`${agent} uploaded no bundle with this digest: upload it first.`, 'params.content');
-  const document = decode(await keepsakes.get(params.content));
-  const after = loadFiles(unpackBundle(document), 'that is proposed');
-  if (after.policy.bundle.digest !== params.digest)
+  return decode(await keepsakes.get(params.content));
+}
+
+function checkProposed({ params, target }: ChangeInput, before: LoadedBundle, after: Assessment): void {
+  if (after.bundle.digest !== params.digest)
     throw refused('What was uploaded is not the bundle of this digest.', 'params.digest');
-  if (after.policy.bundle.number !== params.number || after.previous !== before.policy.bundle.digest)
+  if (after.bundle.number !== params.number || after.previous !== before.policy.bundle.digest)
     throw refused('Number or previous in its bundle.yaml are others than in the request.', 'params.number');
-  const store = after.policy.target(target.name);
+  const store = after.targets.find(({ name }) => name === target.name);
   if (store?.kind === target.kind && store.vault.mount !== target.vault.mount)
     throw refused('It would move the policy store itself: that is a new installation, not a change.', 'params.digest');
-  return { document, after };
 }
 
 function decode(bytes: Uint8Array): string {
@@ -124,8 +120,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function diffOf(before: LoadedBundle, after: LoadedBundle): string {
-  const diff = filesDiff(before, after)?.join('\n');
+function diffOf(proposed: Assessment): string {
+  const diff = proposed.diff?.join('\n');
   if (diff === undefined || diff.length > CONTENT_CHARS) throw tooLarge();
   return diff;
 }

@@ -22,13 +22,17 @@ export interface LoadedBundle {
  * @throws Refusal `content_too_large`
  */
 export function packBundle(files: BundleFiles['files']): string {
-  const texts = Object.fromEntries([...files].map(([name, { text }]) => [name, text]));
-  const document = canonicalJson(texts);
+  const document = canonicalJson(textsOf(files));
   if (Buffer.byteLength(document) > BUNDLE_DOCUMENT_BYTES) {
     const message = `The bundle is larger than ${String(BUNDLE_DOCUMENT_BYTES)} bytes, which is all that Vault keeps in one piece.`;
     throw new Refusal('content_too_large', message);
   }
   return document;
+}
+
+/** Texts by file name. */
+export function textsOf(files: BundleFiles['files']): Record<string, string> {
+  return Object.fromEntries([...files].map(([name, { text }]) => [name, text]));
 }
 
 /**

@@ -6,6 +6,7 @@ import { rememberSigners, type AgentSigners, type SigningAgent } from '../../dir
 import type { OperationCatalog } from '../../operations/operation.js';
 import type { Record as ActionRecord, Recorded } from '../../record/record.js';
 import type { BundleFiles } from '../bundle-files.js';
+import type { Assess } from './assess.js';
 import { loadFiles, signingAgentsIn, unpackBundle, type LoadedBundle } from './bundle-document.js';
 import type { KeptBundles } from './kept-bundles.js';
 import {
@@ -30,6 +31,7 @@ export interface GovernedPolicyOptions {
   readAdoptions: () => Promise<Recorded<'adoption'>[]>;
   kept: KeptBundles;
   operations: OperationCatalog;
+  assess: Assess;
   clock: () => number;
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }

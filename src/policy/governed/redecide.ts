@@ -6,11 +6,11 @@ import { paramsSchema, type PolicyChangeParams } from '../../operations/policy-c
 import type { OperationCatalog } from '../../operations/operation.js';
 import { NO_EFFECTS } from '../../record/effects.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord } from '../../record/record.js';
-import { compareBundles } from '../compare/compare-bundles.js';
 import { isNoStricter } from '../review-plan.js';
 import { withTaint } from '../taint.js';
-import { loadFiles, unpackBundle, type LoadedBundle } from './bundle-document.js';
-import { CHANGE_CODES, changeFlags } from './change-flags.js';
+import type { Assess, Assessment } from './assess.js';
+import { loadFiles, textsOf, unpackBundle, type LoadedBundle } from './bundle-document.js';
+import { CHANGE_CODES } from './change-flags.js';
 import { POLICY_CHANGE, POLICY_STORE } from './quorum-floor.js';
 
 /** A bundle that is said to follow the one in force, and the action that is said to have put it there. */
@@ -32,6 +32,7 @@ export interface RedecideOptions {
   operations: OperationCatalog;
   /** Mount of the store that this process reads. */
   mount: string;
+  assess: Assess;
   clock: () => number;
 }
 
@@ -65,7 +66,7 @@ export async function redecide(
 async function decide(
   { document, change }: Candidate,
   inForce: LoadedBundle,
-  { record, operations, mount, clock }: RedecideOptions,
+  { record, operations, mount, assess, clock }: RedecideOptions,
 ): Promise<Finding> {
   const files = unpackBundle(document);
   const unproven = (why: string): Finding => ({ kind: 'unproven', why });
@@ -105,12 +106,13 @@ async function decide(
   if (notYet?.kind === 'pending' && isLate) return unproven('The executor never said that it put it in force.');
   if (notYet !== null) return notYet;
   // Last what takes long: whoever writes to Vault must not keep this process busy.
-  const bundle = loadFiles(files, 'that follows');
-  if (bundle.policy.bundle.number !== params.data.number || bundle.previous !== params.data.previous)
+  const proposed = await assess({ before: textsOf(inForce.files), document, requests: null });
+  if (proposed.bundle.number !== params.data.number || proposed.previous !== params.data.previous)
     return unproven('The bundle has another place in the chain than was asked for.');
-  const lack = lackOfReview(judged, inForce, bundle, claim.claimedAtMs);
+  const lack = lackOfReview(judged, inForce, proposed, claim.claimedAtMs);
   if (lack !== null) return unproven(lack);
-  return { kind: 'proven', bundle, beganAt: effect.sequence };
+  // Approved by people by now.
+  return { kind: 'proven', bundle: loadFiles(files, 'that follows'), beganAt: effect.sequence };
 }
 
 function isFor(params: PolicyChangeParams, digest: string, mount: string, { policy }: LoadedBundle): boolean {
@@ -128,10 +130,9 @@ function isFor(params: PolicyChangeParams, digest: string, mount: string, { poli
 function lackOfReview(
   { request, preview, plan, target }: Awaited<ReturnType<typeof judge>>,
   inForce: LoadedBundle,
-  bundle: LoadedBundle,
+  { flags: found }: Assessment,
   nowMs: number,
 ): string | null {
-  const found = changeFlags(compareBundles(inForce, bundle), inForce, bundle);
   const others = preview.flags.filter(({ code }) => !CHANGE_CODES.includes(code));
   // Also without what the worker alone says of the change: a rule may ask for less where it is called a tightening.
   for (const flags of [

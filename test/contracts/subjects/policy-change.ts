@@ -11,7 +11,7 @@ import { VaultFault } from '../../../src/vault/vault-fault.js';
 import { policyStore } from '../../../apps/devstack/installation/policy-store.js';
 import { namesOf } from '../../../apps/devstack/installation/names.js';
 import type { TestInstallation } from '../../support/installation.js';
-import { after, authorsTexts, bundleOf } from '../../support/policy-changes.js';
+import { after, assessHere, authorsTexts, bundleOf } from '../../support/policy-changes.js';
 import { AT_WORK, MOMENT_CASES } from '../moment-cases.js';
 import type { StartedSubject, Subject } from '../subject.js';
 
@@ -49,7 +49,7 @@ async function startStore(installation: TestInstallation): Promise<StartedSubjec
   return {
     target,
     params,
-    host: { governed: { ...place, inForce: () => inForce } },
+    host: { governed: { ...place, assess: assessHere, inForce: () => inForce } },
     badParams: [
       { name: 'an unknown field', params: { ...params, force: true }, field: 'params.force' },
       { name: 'the first number', params: { ...params, number: 1 }, field: 'params.number' },

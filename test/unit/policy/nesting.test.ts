@@ -1,5 +1,5 @@
 import { expect, it, test } from 'vitest';
-import { filesDiff } from '../../../src/operations/policy-change/files-diff.js';
+import { filesDiff } from '../../../src/policy/compare/files-diff.js';
 import { nestingFaults } from '../../../src/policy/nesting.js';
 import { readYaml } from '../../../src/directory/yaml-source.js';
 import { EXAMPLE, editedBundle, problemsOf } from './bundle-folders.js';

@@ -1,5 +1,5 @@
 import { structuredPatch } from 'diff';
-import type { LoadedBundle } from '../../policy/governed/bundle-document.js';
+import type { ComparableBundle } from './comparison.js';
 
 const CONTEXT_LINES = 3;
 /** The time that comparing takes grows with the square of it: a second or two. Each is a line that people read. */
@@ -9,12 +9,18 @@ const EDITS_MAX = 4_000;
  * Unified diff of all files that differ. With the bundle before it, whose digest people see, it says every byte.
  * @returns null for more lines than anybody reads.
  */
-export function filesDiff(before: Pick<LoadedBundle, 'files'>, after: Pick<LoadedBundle, 'files'>): string[] | null {
+export function filesDiff(
+  before: Pick<ComparableBundle, 'files'>,
+  after: Pick<ComparableBundle, 'files'>,
+): string[] | null {
   const diffs = fileDiffs(before, after);
   return diffs.some((lines) => lines === null) ? null : diffs.flatMap((lines) => lines ?? []);
 }
 
-function fileDiffs(before: Pick<LoadedBundle, 'files'>, after: Pick<LoadedBundle, 'files'>): (string[] | null)[] {
+function fileDiffs(
+  before: Pick<ComparableBundle, 'files'>,
+  after: Pick<ComparableBundle, 'files'>,
+): (string[] | null)[] {
   const names = [...new Set([...before.files.keys(), ...after.files.keys()])].sort();
   let editsLeft = EDITS_MAX;
   return names.map((name): string[] | null => {
