@@ -205,6 +205,7 @@ describe('what nobody approved changes nothing but an alarm', () => {
     ['a loosening, approved by one', { approvers: ['erin'] }, /do not fill/],
     ['a loosening, approved by one person twice', { approvers: ['erin', 'erin'] }, /do not fill/],
     ['a loosening that a stolen worker calls a tightening', { approvers: ['erin'], flags: [] }, /demand more/],
+    ['judged by rules that this release does not know', { rules: 2 }, /rules that this release does not know/],
     ['denied after it was approved', { withdrawn: true }, /denied the action/],
     ['approved, and never run', { executor: 'never', receipt: true }, /never began/],
     ['approved, and another got there first', { executor: 'failed' }, /did not put it in force/],

@@ -65,6 +65,8 @@ export interface Twist {
   approvers?: readonly string[];
   /** What the worker says that it found. Default: what there is. */
   flags?: readonly Flag[];
+  /** Which rules the worker says that it judged by. Default: none, as before there were versions. */
+  rules?: number;
   /** What is asked for. Default: the new bundle. */
   asks?: Partial<{ number: number; previous: string; digest: string }>;
   /** How far the executor gets. Default: to the end. */
@@ -103,7 +105,7 @@ export async function recordChange(
   const { preview, plan } = planned(
     request,
     before,
-    twist.flags ?? changeFlags(compareBundles(before, next), before, next),
+    { flags: twist.flags ?? changeFlags(compareBundles(before, next), before, next), rules: twist.rules },
     openedAtMs,
   );
   const state = (record: Pick<ActionRecord, 'append'>, drafts: readonly AnyDraft[]) => record.append(drafts);
@@ -129,7 +131,7 @@ export async function recordChange(
 function planned(
   { body: request, requestDigest }: TestRequest,
   before: LoadedBundle,
-  flags: readonly Flag[],
+  { flags, rules }: { flags: readonly Flag[]; rules: number | undefined },
   openedAtMs: number,
 ): { preview: StatementBody<'preview'>; plan: StatementBody<'plan'> } {
   const { policy } = before;
@@ -139,7 +141,7 @@ function planned(
     facts: [],
     content: { language: 'diff', text: '' },
     fingerprint: digestOf(request.params),
-    estimate: {},
+    estimate: rules === undefined ? {} : { rules },
   };
   const preview: StatementBody<'preview'> = {
     ...{ round: 1, requestDigest, target, preview: shown, flags: [...flags], gatheredAtMs: openedAtMs },

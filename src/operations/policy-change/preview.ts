@@ -5,6 +5,7 @@ import type { BundleComparison, ReplayResult, Scope } from '../../policy/compare
 import { describeComparison } from '../../policy/compare/describe-comparison.js';
 import type { Assessment } from '../../policy/governed/assess.js';
 import { textsOf, type LoadedBundle } from '../../policy/governed/bundle-document.js';
+import { RULES_VERSION } from '../../policy/governed/rules-version.js';
 import { readPointer, readStoredBundle, type StoreReader } from '../../policy/governed/policy-store.js';
 import type { KeptContents } from '../../record/contents.js';
 import type { PolicyStoreTarget } from '../../targets/policy-store.js';
@@ -49,7 +50,7 @@ export async function previewChange(vault: StoreReader, input: ChangeInput): Pro
     facts: factsOf(params, comparison, replay),
     content: { language: 'diff', text: content },
     fingerprint: digestOf({ mount: governed.mount, versions, ...params }),
-    estimate: { number: params.number, digest: params.digest },
+    estimate: { number: params.number, digest: params.digest, rules: RULES_VERSION },
   };
   const flags = [
     ...proposed.flags,

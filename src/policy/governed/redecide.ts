@@ -12,6 +12,7 @@ import type { Assess, Assessment } from './assess.js';
 import { loadFiles, textsOf, unpackBundle, type LoadedBundle } from './bundle-document.js';
 import { CHANGE_CODES } from './change-flags.js';
 import { POLICY_CHANGE, POLICY_STORE } from './quorum-floor.js';
+import { RULES_VERSION, rulesVersionOf } from './rules-version.js';
 
 /** A bundle that is said to follow the one in force, and the action that is said to have put it there. */
 export interface Candidate {
@@ -100,6 +101,10 @@ async function decide(
     assurance: ANY_SIGN_IN,
     nowMs: claim.claimedAtMs,
   });
+  if (rulesVersionOf(judged.preview.preview) !== RULES_VERSION)
+    return unproven(
+      'It was judged by rules that this release does not know: a newer release is at work, so upgrade this one.',
+    );
   const notYet = lackOfResult(statements);
   // Not for ever: what is waited for raises no alarm, whatever else somebody does in the store.
   const isLate = clock() > claim.claimedAtMs + plan.plan.leaseTtlSeconds * 1_000 + RESULT_WITHIN_MS;
