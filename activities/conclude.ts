@@ -7,6 +7,7 @@ import type { ActionRequest, Outcome } from '../src/core/schemas/action.js';
 import { RECEIPT_STATEMENTS } from '../src/core/schemas/statements.js';
 import type { Claims, OpenLease } from '../src/record/claims.js';
 import { isUnprovenRefusal, outcomeOnRecord } from '../src/enforcement/outcome.js';
+import type { Policy } from '../src/policy/policy.js';
 import { personsFreezeOver, scopesOver } from '../src/record/freezes.js';
 import { latest, type AnyRecorded, type Record, type Recorded } from '../src/record/record.js';
 import { viewAction } from '../src/record/action-view.js';
@@ -17,6 +18,7 @@ import { heartbeating } from './heartbeat.js';
 
 export interface ConcludeDependencies {
   record: Record;
+  policy: () => Policy;
   claims: Claims;
   leases: Leases;
   channels: readonly Channel[];
@@ -66,7 +68,7 @@ export async function concludeAction(
   // When only the proof is missing, all are asked again; what is no service's fault always is.
   for (const fault of faults) if (closing || !(fault instanceof ServiceFault)) throw fault;
   const statements = await record.ofAction(actionId);
-  const frozen = await freezeThatEnded(record, request.body, ended);
+  const frozen = await freezeThatEnded(dependencies, request.body, ended);
   const outcome = outcomeOnRecord(statements, ended, { effectBegan, nowMs: clock(), frozen });
   const view = viewAction(statements);
   if (view === undefined) throw new Refusal('statement_missing', 'The request is no longer on record.');
@@ -84,13 +86,13 @@ export async function concludeAction(
 
 /** What a person froze ends by a cancellation, like what was ended from outside: the record tells which it was. */
 async function freezeThatEnded(
-  record: Pick<Record, 'freezesOf'>,
+  { record, policy }: Pick<ConcludeDependencies, 'record' | 'policy'>,
   request: ActionRequest,
   ended: ConcludeInput['ended'],
 ): Promise<Recorded<'freeze'> | null> {
   if (ended.kind !== 'not_run' || ended.status !== 'cancelled') return null;
   try {
-    return personsFreezeOver(await record.freezesOf(scopesOver(request)), request) ?? null;
+    return personsFreezeOver(await record.freezesOf(scopesOver(request)), request, policy().directory) ?? null;
   } catch (error) {
     // A freeze that was tampered with tells nothing; it must not keep the action from its receipt.
     if (error instanceof Refusal) return null;

@@ -72,6 +72,6 @@ async function frozenBy(
   { record, policy }: Pick<FreezeWatchOptions, 'record' | 'policy'>,
 ): Promise<Refusal | null> {
   const { directory } = policy();
-  const freeze = personsFreezeOver(await record.freezesOf(scopesOver(subject)), subject, directory.canonical);
+  const freeze = personsFreezeOver(await record.freezesOf(scopesOver(subject)), subject, directory);
   return freeze === undefined ? null : refusalOf(freeze, directory);
 }

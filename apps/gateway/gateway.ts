@@ -185,8 +185,7 @@ function endWhatIsFrozen(
   workflows: ActionWorkflows,
   changes: Changes,
 ): () => Promise<number> {
-  const canonical = (person: string): string => policy().directory.canonical(person);
-  const endFrozen = createFrozenPass({ record, workflows, canonical });
+  const endFrozen = createFrozenPass({ record, workflows, people: () => policy().directory });
   changes.subscribe(({ kind }) => {
     if (kind === 'freeze' || kind === 'any') endFrozen().catch(onInternal);
   });

@@ -14,6 +14,7 @@ import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
 import { createArchivist } from '../../src/evidence/archive.js';
 import { createArchivedContents } from '../../src/evidence/archived-contents.js';
 import { createContentRetention } from '../../src/record/content-retention.js';
+import type { Policy } from '../../src/policy/policy.js';
 import { createWitness, kindOf, witnessOf } from '../../src/targets/targets.js';
 import { createSweeper } from '../../src/vault/sweep.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
@@ -53,7 +54,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const { dataConverter } = payloads;
   const namespace = config.COUNTERSIGN_TEMPORAL_NAMESPACE;
   const client = new Client({ connection: clientConnection, namespace, dataConverter });
-  const concluding = { record, claims, leases, channels, clock, onInternal };
+  const concluding = { record, policy, claims, leases, channels, clock, onInternal };
   const sweep = createSweep(runtime, client, concluding);
   const worker = await Worker.create({
     connection,
@@ -102,8 +103,8 @@ function startTelling(
   channels: readonly Channel[],
   { record, policy, clock, onInternal }: Runtime,
 ): { stop(): Promise<void> } {
-  const canonical = (person: string): string => policy().directory.canonical(person);
-  const loops = [createAlarmPass({ record, channels }), createFreezePass({ record, channels, canonical, clock })].map(
+  const people = (): Policy['directory'] => policy().directory;
+  const loops = [createAlarmPass({ record, channels }), createFreezePass({ record, channels, people, clock })].map(
     (pass) => loopEvery(ALARMS_EVERY_MS, pass, onInternal),
   );
   return {

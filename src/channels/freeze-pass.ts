@@ -1,3 +1,4 @@
+import type { Lifters } from '../record/freezes.js';
 import { allOf, type Record as ActionRecord } from '../record/record.js';
 import type { Channel } from './channel.js';
 import { freezeStateOf, type FreezeState } from './freezing.js';
@@ -6,7 +7,7 @@ import { createTellOnce } from './tell-once.js';
 export interface FreezePassOptions {
   record: Pick<ActionRecord, 'newestFreezes'>;
   channels: readonly Pick<Channel, 'freezeStands' | 'freezeLifted'>[];
-  canonical: (person: string) => string;
+  people: () => Lifters;
   clock: () => number;
 }
 
@@ -18,13 +19,13 @@ const TOLD_FOR_MS = 7 * 86_400_000;
  * lifted within a week.
  * @returns as `createTellOnce`
  */
-export function createFreezePass({ record, channels, canonical, clock }: FreezePassOptions): () => Promise<void> {
+export function createFreezePass({ record, channels, people, clock }: FreezePassOptions): () => Promise<void> {
   return createTellOnce(
     channels,
     async () => {
       const { statements } = await record.newestFreezes();
       const oldestMs = clock() - TOLD_FOR_MS;
-      const freezes = allOf(statements, 'freeze').map((freeze) => freezeStateOf(freeze, statements, canonical));
+      const freezes = allOf(statements, 'freeze').map((freeze) => freezeStateOf(freeze, statements, people()));
       return new Map(
         freezes
           .filter((freeze) => stands(freeze) || (freeze.lifts.at(-1)?.atMs ?? 0) > oldestMs)

@@ -4,7 +4,7 @@ import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
 import type { Person } from '../directory/directory.js';
 import type { OperationCatalog } from '../operations/operation.js';
 import type { Policy } from '../policy/policy.js';
-import { liftersMissing, liftsOf, openFreezes, scopeOf, wordOfScope } from '../record/freezes.js';
+import { liftersMissing, liftsOf, openFreezes, scopeOf, wordOfScope, type Lifters } from '../record/freezes.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
 import { cleanReason } from './person-reason.js';
 import { recordingRefusals, type Refusals } from './refusals.js';
@@ -66,9 +66,9 @@ export function createFreezing(options: FreezingOptions): Freezing {
     },
     async list() {
       const { statements, unreadable } = await record.newestFreezes();
-      const canonical = (id: string): string => policy().directory.canonical(id);
-      const open = openFreezes(statements, () => true, canonical);
-      return { freezes: open.map((one) => freezeStateOf(one, statements, canonical)).reverse(), unreadable };
+      const { directory } = policy();
+      const open = openFreezes(statements, () => true, directory);
+      return { freezes: open.map((one) => freezeStateOf(one, statements, directory)).reverse(), unreadable };
     },
   };
 }
@@ -90,15 +90,14 @@ async function freeze(
   const mine = allOf(statements, 'freeze').filter(
     ({ body }) => body.because === 'person' && directory.canonical(body.by.person) === person,
   );
-  const canonical = (one: string): string => directory.canonical(one);
-  const standing = mine.find((one) => liftersMissing(one, statements, canonical) > 0);
-  if (standing !== undefined) return freezeStateOf(standing, statements, canonical);
+  const standing = mine.find((one) => liftersMissing(one, statements, directory) > 0);
+  if (standing !== undefined) return freezeStateOf(standing, statements, directory);
   const body = { because: 'person' as const, scope, reason, by, via, frozenAtMs: nowMs };
   // A double click is one freeze; a new one, after the last was lifted, is another.
   const key = `${wordOfScope(scope)}/${person}/${String(allOf(statements, 'freeze').length)}`;
   const [frozen] = await record.append([{ kind: 'freeze', actionId: null, requestDigest: digestOf(body), body, key }]);
   if (frozen?.kind !== 'freeze') throw new Error('freeze: the record answered with something else');
-  return freezeStateOf(frozen, [], canonical);
+  return freezeStateOf(frozen, [], directory);
 }
 
 /** An approver: somebody whom policy may ask, or who may unfreeze. Being the owner bars nobody: it only stops things. */
@@ -128,7 +127,7 @@ function requireKnown(scope: FreezeScope, { directory }: Policy, operations: Fre
 export function freezeStateOf(
   frozen: Recorded<'freeze'>,
   statements: readonly AnyRecorded[],
-  canonical: (person: string) => string,
+  people: Lifters,
 ): FreezeState {
   const { digest, actionId, body } = frozen;
   return {
@@ -144,6 +143,6 @@ export function freezeStateOf(
       reason: lift.body.reason,
       atMs: lift.body.unfrozenAtMs,
     })),
-    missing: liftersMissing(frozen, statements, canonical),
+    missing: liftersMissing(frozen, statements, people),
   };
 }

@@ -1,6 +1,6 @@
 import { Refusal } from '../core/errors.js';
 import type { FreezeScope } from '../core/schemas/statements.js';
-import { openFreezes, scopeOf, wordOfScope } from '../record/freezes.js';
+import { openFreezes, scopeOf, wordOfScope, type Lifters } from '../record/freezes.js';
 import { latest, type Record as ActionRecord } from '../record/record.js';
 import type { ActionWorkflows } from './action-workflows.js';
 
@@ -12,7 +12,7 @@ const AT_ONCE = 20;
 export interface FrozenPassOptions {
   record: Pick<ActionRecord, 'newestFreezes' | 'listActions' | 'ofActions'>;
   workflows: Pick<ActionWorkflows, 'openRun' | 'cancel'>;
-  canonical: (person: string) => string;
+  people: () => Lifters;
 }
 
 /**
@@ -46,8 +46,8 @@ export function createFrozenPass(options: FrozenPassOptions): () => Promise<numb
   };
 }
 
-async function endFrozen({ record, workflows, canonical }: FrozenPassOptions, asked: Set<string>): Promise<number> {
-  const open = openFreezes((await record.newestFreezes()).statements, () => true, canonical);
+async function endFrozen({ record, workflows, people }: FrozenPassOptions, asked: Set<string>): Promise<number> {
+  const open = openFreezes((await record.newestFreezes()).statements, () => true, people());
   const scopes = new Map(
     open.filter(({ body }) => body.because === 'person').map(({ body }) => [wordOfScope(scopeOf(body)), scopeOf(body)]),
   );

@@ -63,16 +63,16 @@ async function unfreeze(
   const reason = cleanReason(sent, 'Say why it may act again: it goes on record.');
   const isMeant = (one: FreezeScope): boolean => wordOfScope(one) === wordOfScope(scope);
   const before = await record.freezesOf([scope]);
-  const open = openFreezes(before, isMeant, canonical);
+  const open = openFreezes(before, isMeant, directory);
   // A person says it once of each freeze.
   const unsaid = open.filter((freeze) =>
     liftsOf(freeze, before).every(({ body }) => canonical(body.by.person) !== by.person),
   );
   const said = { reason, by, via, unfrozenAtMs: clock() };
-  await record.append(unsaid.map((freeze) => draftOf(freeze, said)));
+  await record.append(unsaid.map((freeze) => draftOf(freeze, said, liftsOf(freeze, before).length === 0)));
   // Somebody else may have said it at the same time.
   const after = await record.freezesOf([scope]);
-  const standing = open.map((freeze) => ({ freeze, missing: liftersMissing(freeze, after, canonical) }));
+  const standing = open.map((freeze) => ({ freeze, missing: liftersMissing(freeze, after, directory) }));
   return {
     scope,
     lifted: standing
@@ -87,6 +87,7 @@ async function unfreeze(
 function draftOf(
   { digest, actionId, statement, body: frozen }: Recorded<'freeze'>,
   said: Pick<StatementBody<'unfreeze'>, 'reason' | 'by' | 'via' | 'unfrozenAtMs'>,
+  isFirst: boolean,
 ): AnyDraft {
   if (frozen.because === 'person') {
     const body = { freeze: digest, ...said };
@@ -94,9 +95,10 @@ function draftOf(
     return { kind: 'unfreeze', actionId: null, requestDigest: digestOf(body), body, key };
   }
   const requestDigest = statement.subject[0].digest.sha256;
-  // Two people, or one twice: what the executor froze is lifted once.
   const body = { agent: frozen.agent, freeze: digest, ...said };
-  return { kind: 'unfreeze', actionId, requestDigest, body, key: digest };
+  // Two people, or one twice: what the executor froze is lifted once. One that counts for nothing must not stand in the way.
+  const key = isFirst ? digest : `${digest}/${said.by.person}`;
+  return { kind: 'unfreeze', actionId, requestDigest, body, key };
 }
 
 function requireUnfreezer({ directory }: Policy, scope: FreezeScope, { id }: Person): StatementBody<'unfreeze'>['by'] {

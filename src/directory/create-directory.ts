@@ -77,6 +77,14 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     inQuietHours: (id, atMs) =>
       entries.people.some((entry) => canonical(entry.id) === canonical(id) && isQuietAt(entry.quietHours, atMs)),
     unfreezeGroup: () => entries.unfreeze ?? null,
+    mayUnfreeze(id, agentId) {
+      const { unfreeze } = entries;
+      const human = canonical(id);
+      if (unfreeze === undefined || members.get(unfreeze)?.includes(human) !== true) return false;
+      if (agentId === null) return true;
+      // Of an agent that is not listed nobody knows whose it is.
+      return agents.has(agentId) && directory.barredFor(agentId).every(({ person }) => person !== human);
+    },
     places: () => [...places.keys()].sort(),
     place: (name) => places.get(name),
     onCallSources: (group) => onCall.get(group) ?? [],

@@ -105,6 +105,12 @@ export interface Directory {
   onCallSources(group: string): readonly OnCallSettings[];
   /** The group whose people may unfreeze agents; null: nobody may. */
   unfreezeGroup(): string | null;
+  /**
+   * Whether what the person said counts for lifting a freeze: of the group that unfreezes, and of an agent's freeze neither its
+   * owner nor a prompter of it. In a process that follows changes of policy, also as an earlier directory had it.
+   * @param agentId null: the freeze is of an operation or of everything, of which nobody is barred.
+   */
+  mayUnfreeze(personId: string, agentId: string | null): boolean;
   /** Names of the places that policy may have people told in, beside those that every bundle has. */
   places(): string[];
   place(name: string): Place | undefined;

@@ -7,10 +7,11 @@ import {
   personsFreezeOver,
   scopeOf,
   type FreezeSubject,
+  type Lifters,
 } from '../record/freezes.js';
 import type { AnyRecorded, Recorded } from '../record/record.js';
 
-type Asked = Pick<Directory, 'unfreezeGroup' | 'canonical'>;
+type Asked = Pick<Directory, 'unfreezeGroup'> & Lifters;
 
 /**
  * Lets nothing through that is frozen: its agent, its operation, or everything.
@@ -18,9 +19,9 @@ type Asked = Pick<Directory, 'unfreezeGroup' | 'canonical'>;
  * @throws Refusal `frozen` by a person, `agent_frozen` by the executor, saying since when, why, and who can unfreeze it.
  */
 export function requireNotFrozen(statements: readonly AnyRecorded[], subject: FreezeSubject, directory: Asked): void {
-  const [first] = openFreezes(statements, (scope) => isCovered(subject, scope), directory.canonical);
+  const [first] = openFreezes(statements, (scope) => isCovered(subject, scope), directory);
   // What a person said tells more than what the executor found.
-  const freeze = personsFreezeOver(statements, subject, directory.canonical) ?? first;
+  const freeze = personsFreezeOver(statements, subject, directory) ?? first;
   if (freeze !== undefined) throw refusalOf(freeze, directory);
 }
 

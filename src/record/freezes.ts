@@ -1,4 +1,5 @@
 import type { FreezeScope, StatementBody } from '../core/schemas/statements.js';
+import type { Directory } from '../directory/directory.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
 
 /** What may be under a freeze: one request, or an agent before it asks for an operation (null). */
@@ -10,8 +11,8 @@ export interface FreezeSubject {
 /** How many different people lift what a person froze: whoever froze it cannot do it alone. See ADR 0024. */
 export const LIFTERS_OF_A_PERSONS_FREEZE = 2;
 
-/** Turns an id of a person into that of the human; see `Directory.canonical`. */
-type Canonical = (person: string) => string;
+/** Who is who, and whose word lifts a freeze. */
+export type Lifters = Pick<Directory, 'canonical' | 'mayUnfreeze'>;
 
 /** What a freeze covers. */
 export function scopeOf(freeze: StatementBody<'freeze'>): FreezeScope {
@@ -57,10 +58,10 @@ export function describeScope(scope: FreezeScope): string {
 export function openFreezes(
   statements: readonly AnyRecorded[],
   isMeant: (scope: FreezeScope) => boolean,
-  canonical: Canonical = (person) => person,
+  people: Lifters,
 ): Recorded<'freeze'>[] {
   return allOf(statements, 'freeze').filter(
-    (freeze) => isMeant(scopeOf(freeze.body)) && liftersMissing(freeze, statements, canonical) > 0,
+    (freeze) => isMeant(scopeOf(freeze.body)) && liftersMissing(freeze, statements, people) > 0,
   );
 }
 
@@ -68,22 +69,28 @@ export function openFreezes(
 export function personsFreezeOver(
   statements: readonly AnyRecorded[],
   subject: FreezeSubject,
-  canonical?: Canonical,
+  people: Lifters,
 ): Recorded<'freeze'> | undefined {
-  return openFreezes(statements, (scope) => isCovered(subject, scope), canonical).find(
+  return openFreezes(statements, (scope) => isCovered(subject, scope), people).find(
     ({ body }) => body.because === 'person',
   );
 }
 
-/** How many more people must lift a freeze before it is lifted: one for what the executor froze, else two. */
+/**
+ * How many more people must lift a freeze before it is lifted: one for what the executor froze, else two. Whoever the directory
+ * does not let unfreeze counts for nothing, whatever the gateway signed. See ADR 0024.
+ */
 export function liftersMissing(
   freeze: Recorded<'freeze'>,
   statements: readonly AnyRecorded[],
-  canonical: Canonical = (person) => person,
+  { canonical, mayUnfreeze }: Lifters,
 ): number {
-  const people = new Set(liftsOf(freeze, statements).map(({ body }) => canonical(body.by.person)));
+  const scope = scopeOf(freeze.body);
+  const agent = scope.kind === 'agent' ? scope.agent : null;
+  const people = liftsOf(freeze, statements).map(({ body }) => body.by.person);
+  const counted = new Set(people.filter((person) => mayUnfreeze(person, agent)).map(canonical));
   const needed = freeze.body.because === 'person' ? LIFTERS_OF_A_PERSONS_FREEZE : 1;
-  return Math.max(0, needed - people.size);
+  return Math.max(0, needed - counted.size);
 }
 
 /** What was said to lift a freeze: statements that name it, under the same action and about the same agent, or about none. */

@@ -8,6 +8,10 @@ import { latest } from '../../src/record/record.js';
 import type { Leases } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
+import { loadPolicy } from '../unit/enforcement/evidence.js';
+import { EXAMPLE } from '../unit/policy/bundle-folders.js';
+
+const example = await loadPolicy(EXAMPLE);
 
 const ENDED: ConcludeInput['ended'] = {
   kind: 'not_run',
@@ -44,7 +48,7 @@ describe('concluding an action of two leases', () => {
     const leases = { ...leasing.concluding, end };
     const onInternal = (): void => undefined;
     return concludeAction(
-      { record, claims, leases, channels: [channel], clock: Date.now, onInternal },
+      { record, policy: () => example, claims, leases, channels: [channel], clock: Date.now, onInternal },
       { actionId, ended: ENDED, closing },
     );
   };

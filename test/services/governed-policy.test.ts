@@ -192,6 +192,21 @@ describe('an approved change of policy', () => {
   });
 });
 
+describe('a freeze that two people lifted', () => {
+  it('stays lifted when one of them leaves the group, in every process that judged by the bundle of then', async () => {
+    const next = after(genesis, 'directory.yaml', 'security: [erin, fay]', 'security: [erin, gus]');
+    await store(next, await change([genesis, next]));
+    const mayUnfreeze = (governed: GovernedPolicy) =>
+      ['erin', 'fay', 'gus', 'ben'].filter((person) => governed.inForce().policy.directory.mayUnfreeze(person, null));
+    expect(mayUnfreeze(await started('executor'))).toEqual(['erin', 'fay', 'gus']);
+    const last = stricter(next);
+    await store(last, await change([next, last]));
+    // It begins with the newest.
+    expect(mayUnfreeze(await started('executor'))).toEqual(['erin', 'fay', 'gus']);
+    expect(next.policy.directory.mayUnfreeze('fay', null)).toBe(false);
+  });
+});
+
 describe('what nobody approved changes nothing but an alarm', () => {
   it.each<[string, Twist, RegExp]>([
     [

@@ -177,7 +177,7 @@ async function apiRoutes(
   queueRoute(scope, { ...options, identify });
   eventRoutes(scope, { ...options, watch, sessions, identify, streams: createEventStreams({ closing, clock }) });
   decisionRoutes(scope, { decisions: options.decisions, withdrawals: options.withdrawals, identify });
-  incidentRoutes(scope, { record, identify });
+  incidentRoutes(scope, { ...options, identify });
   budgetsRoute(scope, { budgets: options.budgets, identify });
   alarmRoutes(scope, { clearing: options.clearing, identify });
   ledgerProofRoute(scope, { ledger: options.ledger, identify });

@@ -2,12 +2,13 @@ import { digestOf } from '../../core/json.js';
 import type { KeyPurpose } from '../../core/keyring.js';
 import { visibleLine } from '../../core/visible-text.js';
 import type { ProcessName, StatementBody } from '../../core/schemas/statements.js';
-import { rememberSigners, type AgentSigners, type SigningAgent } from '../../directory/agent-signers.js';
+import { rememberSigners, type AgentSigners } from '../../directory/agent-signers.js';
 import type { OperationCatalog } from '../../operations/operation.js';
 import type { Record as ActionRecord, Recorded } from '../../record/record.js';
 import type { BundleFiles } from '../bundle-files.js';
 import type { Assess } from './assess.js';
 import { loadFiles, signingAgentsIn, unpackBundle, type LoadedBundle } from './bundle-document.js';
+import { createFormerDirectories } from './former-directories.js';
 import type { KeptBundles } from './kept-bundles.js';
 import {
   readPointer,
@@ -118,9 +119,11 @@ function createChain(options: GovernedPolicyOptions): Chain {
   let inForce = genesis;
   let changedBy: string | null = null;
   const agentSigners = rememberSigners(genesis.policy.directory.agents());
+  const former = createFormerDirectories();
   const take = (bundle: LoadedBundle, change: string | null): void => {
     agentSigners.remember(bundle.policy.directory.agents());
-    inForce = bundle;
+    former.remember(bundle.files);
+    inForce = former.joined(bundle);
     changedBy = change;
   };
 
@@ -146,7 +149,12 @@ function createChain(options: GovernedPolicyOptions): Chain {
       const later = adoptions
         .filter(({ body }) => body.genesis === pinned && body.number > genesis.policy.bundle.number)
         .sort((one, other) => one.body.number - other.body.number);
-      for (const { body } of later) agentSigners.remember(await signersOf(options, body));
+      for (const { body } of later) {
+        const files = await adoptedFiles(options, body);
+        if (files === null) continue;
+        agentSigners.remember(signingAgentsIn(files) ?? []);
+        former.remember(files);
+      }
       const last = later.find(({ body }) => body.number === later.at(-1)?.body.number);
       if (last === undefined) return;
       const { number, digest } = last.body;
@@ -199,22 +207,22 @@ async function candidatesFor({ vault, mount, kept }: GovernedPolicyOptions, numb
   ];
 }
 
-/** The agents of a bundle that this process adopted; none where nobody has it any more as it was. */
-async function signersOf(
+/** The files of a bundle that this process adopted; null where nobody has it any more as it was. */
+async function adoptedFiles(
   options: GovernedPolicyOptions,
   { number, digest }: StatementBody<'adoption'>,
-): Promise<SigningAgent[]> {
+): Promise<BundleFiles['files'] | null> {
   for (const { document } of await candidatesFor(options, number)) {
     const files = filesOrNull(document);
-    const agents = files?.digest === digest ? signingAgentsIn(files.files) : null;
-    if (agents !== null) return agents;
+    if (files?.digest === digest) return files.files;
   }
   const { process, log } = options;
   const sentence =
     `Policy bundle ${String(number)} (${digest}), by which the ${process} judged before, is neither in Vault nor in the record's ` +
-    'database as it was: what agents signed by a key that only it lists cannot be read.';
+    'database as it was: what agents signed by a key that only it lists cannot be read, and what people whom only it let ' +
+    'unfreeze have lifted may stand again.';
   log.error({ code: 'policy_tampered', number, digest }, sentence);
-  return [];
+  return null;
 }
 
 /** A bundle that was proven before, if this is it. */

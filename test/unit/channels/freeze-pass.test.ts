@@ -19,7 +19,7 @@ test('a freeze is told once, and that it was lifted, also by a process that begi
     createFreezePass({
       record: { newestFreezes: async () => ({ statements: recorded, unreadable: [] }) },
       channels: [{ freezeStands: tell('stands'), freezeLifted: tell('lifted') }, {}],
-      canonical: (person) => policy.directory.canonical(person),
+      people: () => policy.directory,
       clock: () => nowMs,
     });
   const pass = passAt(43);

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { StatementBody } from '../../../src/core/schemas/statements.js';
 import type { Policy } from '../../../src/policy/policy.js';
-import { evidenceOf, freeze, honestFacts, loadPolicy, type Facts } from '../enforcement/evidence.js';
+import {
+  evidenceOf,
+  freeze,
+  honestFacts,
+  loadPolicy,
+  unfreeze as unfreezeBy,
+  type Facts,
+} from '../enforcement/evidence.js';
 import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
 import { freezingOver } from './freezing-record.js';
 
@@ -41,6 +48,15 @@ describe('unfreezing an agent', () => {
       via: { channel: 'api', subject: 'erin' },
       unfrozenAtMs: 42,
     });
+  });
+
+  test('is not held up by what somebody said whom the directory does not let', async () => {
+    const facts: Facts = honestFacts(example);
+    unfreezeBy(facts, freeze(facts), { by: { person: 'ben', group: 'security' } });
+    const { list, unfreeze } = freezingOver(example, [...evidenceOf(facts).freezes]);
+    expect(await list()).toMatchObject([{ missing: 1, lifts: [{ person: 'ben' }] }]);
+    await unfreeze('erin', AGENT);
+    expect(await list()).toEqual([]);
   });
 
   test('that is not frozen changes nothing', async () => {

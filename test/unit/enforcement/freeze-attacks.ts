@@ -1,6 +1,7 @@
 import { digestOf } from '../../../src/core/json.js';
 import type { Attack } from './attacks.js';
-import { freeze, freezeByPerson, liftByPerson, OPENED_AT_MS, unfreeze, type Facts } from './evidence.js';
+import { editedBundle } from '../policy/bundle-folders.js';
+import { freeze, freezeByPerson, liftByPerson, loadPolicy, OPENED_AT_MS, unfreeze, type Facts } from './evidence.js';
 
 /** What is stated after a freeze of this digest. */
 const STATED: [string, (facts: Facts, digest: string) => void][] = [
@@ -31,6 +32,12 @@ const STATED: [string, (facts: Facts, digest: string) => void][] = [
     },
   ],
   [
+    'a freeze of the executor’s lifted by one whom the gateway alone says is in the group',
+    (facts, digest) => {
+      unfreeze(facts, digest, { by: { person: 'ben', group: 'security' } });
+    },
+  ],
+  [
     'a freeze of the executor’s lifted by statements about no action',
     (facts, digest) => {
       liftByPerson(facts, digest, 'erin');
@@ -40,6 +47,13 @@ const STATED: [string, (facts: Facts, digest: string) => void][] = [
 ];
 
 const AGENT = { kind: 'agent', agent: 'export-bot' } as const;
+
+/** Olivia owns the agent. */
+const OWNER_IN_GROUP = await loadPolicy(
+  await editedBundle([
+    { file: 'directory.yaml', from: 'security: [erin, fay]', to: 'security: [erin, fay, olivia-admin]' },
+  ]),
+);
 
 /** What is stated after a person froze the agent. */
 const STATED_OF_A_PERSONS: [string, (facts: Facts, digest: string) => void][] = [
@@ -54,6 +68,21 @@ const STATED_OF_A_PERSONS: [string, (facts: Facts, digest: string) => void][] = 
     (facts, digest) => {
       liftByPerson(facts, digest, 'erin');
       liftByPerson(facts, digest, 'erin');
+    },
+  ],
+  [
+    'what a person froze, lifted by two whom the gateway alone says are in the group',
+    (facts, digest) => {
+      liftByPerson(facts, digest, 'ben');
+      liftByPerson(facts, digest, 'carol');
+    },
+  ],
+  [
+    'what a person froze, lifted by a member and by who owns the agent, who is one as well',
+    (facts, digest) => {
+      facts.policy = OWNER_IN_GROUP;
+      liftByPerson(facts, digest, 'erin');
+      liftByPerson(facts, digest, 'olivia');
     },
   ],
   [

@@ -26,8 +26,11 @@ describe('what lifts a freeze', () => {
     ['a person’s: not one', null, [lift(null, undefined), lift(null, undefined)], 1],
     ['a person’s: not under an action', null, [lift(ACTION, undefined), lift(OTHER, undefined, 'fay')], 2],
     ['a person’s: not about an agent', null, [lift(null, 'a'), lift(null, 'a', 'fay')], 2],
+    ['the executor’s: not one whom the directory does not let', ACTION, [lift(ACTION, 'a', 'ben')], 1],
+    ['a person’s: not two of whom it lets one', null, [lift(null, undefined), lift(null, undefined, 'ben')], 1],
   ])('%s', (_what, actionId, lifts, missing) => {
     const frozen = freeze(actionId);
-    expect(liftersMissing(frozen, [frozen, ...lifts])).toBe(missing);
+    const people = { canonical: (person: string) => person, mayUnfreeze: (person: string) => person !== 'ben' };
+    expect(liftersMissing(frozen, [frozen, ...lifts], people)).toBe(missing);
   });
 });
