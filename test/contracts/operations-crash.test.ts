@@ -13,7 +13,7 @@ import { startStack, type Prepared, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { writeSubjectBundle } from './bundle.js';
 import { subjectsOn } from './find-subjects.js';
-import type { StartedSubject, Subject } from './subject.js';
+import type { CrashSubject, Subject } from './subject.js';
 
 /** Where the executor is killed: as it has a statement signed, which tells what has happened by then. */
 interface Point {
@@ -53,24 +53,32 @@ const POINTS: readonly Point[] = [
   },
 ];
 
-const subjects = (await subjectsOn(inject('services').vault.product)).filter(
-  ({ subject }) => subject.oncePerBundle !== true,
-);
+const subjects = await subjectsOn(inject('services').vault.product);
+
+async function startAsItIs(subject: Subject, installation: TestInstallation): Promise<CrashSubject> {
+  const started = await subject.start(installation);
+  return {
+    ...started,
+    approver: 'ben',
+    writeBundle: (folder) => writeSubjectBundle(folder, subject.operation.name, started.target),
+    nextParams: async () => started.params,
+  };
+}
 
 describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
   let folder: string;
   let stack: Stack;
   const closing: (() => Promise<void>)[] = [];
-  let started: StartedSubject | undefined;
+  let started: CrashSubject | undefined;
   let agent: CountersignGateway;
-  let ben: PersonAtGateway;
+  let approver: PersonAtGateway;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'countersign-crash-'));
     closing.push(() => rm(folder, { recursive: true, force: true }));
     stack = await startStack({ processes: ['worker', 'notary', 'gateway'], prepare });
     closing.push(() => stack.close());
     agent = agentOf(stack);
-    ben = await personAt(stack, 'ben');
+    approver = await personAt(stack, started?.approver ?? '');
   });
   afterAll(async () => {
     await started?.stop();
@@ -78,12 +86,15 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
   });
 
   async function prepare(installation: TestInstallation): Promise<Prepared> {
-    started = await subject.start(installation);
+    started = await (subject.startForCrashes?.(installation) ?? startAsItIs(subject, installation));
     const policies = join(folder, 'policies');
-    await writeSubjectBundle(policies, subject.operation.name, started.target);
+    await started.writeBundle(policies);
     const programs = Object.entries(started.programs ?? {}).map(([name, path]) => `${name}=${path}`);
-    const settings = { COUNTERSIGN_PROGRAMS: programs.join(',') };
-    return { policies, extra: { worker: settings, executor: settings, notary: settings } };
+    const settings = { ...started.settings, COUNTERSIGN_PROGRAMS: programs.join(',') };
+    return {
+      policies,
+      extra: { gateway: started.settings ?? {}, worker: settings, executor: settings, notary: settings },
+    };
   }
 
   it.each(POINTS)(
@@ -113,7 +124,7 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
   /** Has one action approved and executed by a process of its own, and kills that as it stands at the point. */
   async function killAt(
     point: Point,
-    { subject: { operation }, started }: { subject: Subject; started: StartedSubject },
+    { subject: { operation }, started }: { subject: Subject; started: CrashSubject },
   ): Promise<string> {
     const proxy = await startHoldingProxy(inject('services').vault.address);
     try {
@@ -124,10 +135,11 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
       });
       try {
         const held = proxy.hold(signingOf(point.signing));
-        const request = { operation: operation.name, params: started.params, reason: 'Contract suite' };
+        const params = await started.nextParams(stack.place.policyDir);
+        const request = { operation: operation.name, params, reason: 'Contract suite' };
         const { actionId } = await agent.request(request);
         await untilView(agent, actionId, ({ state }) => state === 'waiting');
-        await ben.decideOn(actionId, 'approve');
+        await approver.decideOn(actionId, 'approve');
         expect(await held.arrived).toBe(actionId);
         expect((await tracesOf(stack, actionId)).effects).toBe(point.begun);
         expect(await effectsOf(actionId, started)).toBe(point.there);
@@ -141,7 +153,7 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
     }
   }
 
-  function effectsOf(actionId: string, { countEffects }: StartedSubject): Promise<number> {
+  function effectsOf(actionId: string, { countEffects }: CrashSubject): Promise<number> {
     return countEffects({ actionId, artefactsDir: stack.place.artefactsDir });
   }
 });

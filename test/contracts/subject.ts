@@ -14,15 +14,26 @@ export interface Subject {
   /** Set when the target needs an engine that only HashiCorp's Vault has: then it runs by `npm run test:vault` alone. */
   needs?: 'hashicorp-vault';
   /**
-   * Set when its action cannot be asked for again and again under a bundle of the suite's own, which the suite of crashes
-   * does: what it finds after a crash is then shown by `operations.test.ts` alone.
-   */
-  oncePerBundle?: true;
-  /**
    * Sets up a target of the installation's own on real services. What it makes in Vault bears the installation's name,
    * so that test files do not meet. For token roles and the processes' rights see `grantLeasing` in `vault-rights.ts`.
    */
   start(installation: TestInstallation): Promise<StartedSubject>;
+  /**
+   * The same for the suite of crashes. Default: `start`, its good parameters each time, under a bundle of the suite's own.
+   */
+  startForCrashes?(installation: TestInstallation): Promise<CrashSubject>;
+}
+
+/** What the suite of crashes kills executors of, again and again. */
+export interface CrashSubject extends Pick<StartedSubject, 'programs' | 'reset' | 'countEffects' | 'stop'> {
+  /** Who approves alone. */
+  approver: string;
+  /** Further settings of all processes. */
+  settings?: Readonly<Record<string, string>>;
+  /** Writes the bundle to start from. */
+  writeBundle(folder: string): Promise<void>;
+  /** Of the next action. @param policyDir the bundle that the processes were started with. */
+  nextParams(policyDir: string): Promise<JsonObject>;
 }
 
 /** Any member of the catalog. */
