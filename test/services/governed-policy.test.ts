@@ -1,134 +1,35 @@
-import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { followPolicyChanges } from '../../apps/policy-changes.js';
-import type { CommonConfig } from '../../src/config/common.js';
-import type { ProcessName } from '../../src/core/schemas/statements.js';
-import { digestOf } from '../../src/core/json.js';
-import { operations } from '../../src/operations/catalog.gen.js';
-import { packBundle, type LoadedBundle } from '../../src/policy/governed/bundle-document.js';
-import {
-  createGovernedPolicy,
-  type GovernedPolicy,
-  type GovernedPolicyOptions,
-} from '../../src/policy/governed/governed-policy.js';
-import { createKeptBundles } from '../../src/policy/governed/kept-bundles.js';
-import {
-  readPointer,
-  readStoredBundle,
-  writePointer,
-  writeStoredBundle,
-  type Pointer,
-} from '../../src/policy/governed/policy-store.js';
-import { createRecord } from '../../src/record/postgres-record.js';
-import { createTransitSigner } from '../../src/vault/transit-signer.js';
-import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type LoadedBundle } from '../../src/policy/governed/bundle-document.js';
+import { type GovernedPolicy } from '../../src/policy/governed/governed-policy.js';
+import { readPointer } from '../../src/policy/governed/policy-store.js';
 import { newActionId } from '../support/signing.js';
 import { recordRequest } from '../support/statements.js';
+import { after, bundleOf, finish, type Twist } from '../support/policy-changes.js';
+
 import {
-  after,
-  assessHere,
-  authorsTexts,
-  bundleOf,
-  finish,
-  recordChange,
-  type Texts,
-  type Twist,
-} from '../support/policy-changes.js';
+  alarms,
+  change,
+  editBundle,
+  editPointer,
+  genesis,
+  inForce,
+  installation,
+  look,
+  looser,
+  mount,
+  newGenesis,
+  number,
+  pin,
+  processes,
+  started,
+  store,
+  stricter,
+  stricterStill,
+  texts,
+  useGoverned,
+} from './governed-harness.js';
 
-let installation: TestInstallation;
-let processes: Record<ProcessName, TestProcess>;
-let texts: Texts;
-let mount: string;
-/** Of this test's first bundle: each test goes on above the one before, for no process ever goes back. */
-let number = 1;
-let genesis: LoadedBundle;
-
-beforeAll(async () => {
-  installation = await installForTest();
-  processes = await becomeAll(installation);
-  texts = await authorsTexts(installation);
-  mount = installation.vault.mounts.policy;
-});
-afterAll(async () => {
-  await installation.close();
-});
-beforeEach(async () => {
-  number += 100;
-  genesis = bundleOf(texts, number, 'f'.repeat(64));
-  await installation.vaultAdmin.delete(`${mount}/metadata/current`);
-});
-
-/** A stricter bundle and a looser one than the one before. */
-const stricter = (before: LoadedBundle): LoadedBundle =>
-  after(before, 'database-export.cedar', '@review("dba:1")\n@escalate', '@review("dba:2")\n@escalate');
-const looser = (before: LoadedBundle): LoadedBundle =>
-  after(before, 'database-export.cedar', '@review("dba:1 & data-owner:1")', '@review("dba:1")');
-
-const stricterStill = (before: LoadedBundle): LoadedBundle =>
-  after(before, 'database-export.cedar', '@expire("2h")', '@expire("1h")');
-
-function following(process: ProcessName, change: Partial<GovernedPolicyOptions> = {}): GovernedPolicy {
-  const { vault, record, pool } = processes[process];
-  return createGovernedPolicy({
-    ...{ process, genesis, vault, mount, record, operations, assess: assessHere, clock: Date.now },
-    readAdoptions: () => record.adoptionsOf(process),
-    kept: createKeptBundles(pool),
-    log: { info: () => undefined, error: () => undefined },
-    ...change,
-  });
-}
-
-async function started(process: ProcessName, change: Partial<GovernedPolicyOptions> = {}): Promise<GovernedPolicy> {
-  const governed = following(process, change);
-  await governed.start();
-  return governed;
-}
-
-/** As somebody with an editor and a token does. */
-async function editPointer(pointer: Pointer): Promise<void> {
-  const { version } = await readPointer(installation.vaultAdmin, { mount });
-  await writePointer(installation.vaultAdmin, { mount }, pointer, version);
-}
-async function editBundle(bundle: LoadedBundle, change: string, at = bundle.policy.bundle.number): Promise<void> {
-  const { version } = await readStoredBundle(installation.vaultAdmin, { mount }, at);
-  const { digest } = bundle.policy.bundle;
-  const stored = { number: at, digest, change, document: packBundle(bundle.files) };
-  await writeStoredBundle(installation.vaultAdmin, { mount }, stored, version);
-}
-/** Both, as the executor writes them. */
-async function store(bundle: LoadedBundle, change: string): Promise<void> {
-  await editBundle(bundle, change);
-  await editPointer({ ...bundle.policy.bundle, change });
-}
-
-const inForce = (governed: GovernedPolicy): string => governed.inForce().policy.bundle.digest;
-
-/** Sentences of the alarms of one process since it was asked last. */
-async function alarms(code = 'policy_tampered'): Promise<string[]> {
-  return installation.inRecord(async (client) => {
-    const { rows } = await client.query<{ envelope: string; key: string }>(
-      `select envelope, key from countersign.statements where kind = 'alarm' and key like $1 order by sequence`,
-      [`%/${code}/%`],
-    );
-    return rows.map(({ envelope }) => {
-      const { payload } = JSON.parse(envelope) as { payload: string };
-      const statement = JSON.parse(Buffer.from(payload, 'base64').toString()) as {
-        predicate: { body: { sentence: string; severity: string; stopsApprovals: boolean } };
-      };
-      expect(statement.predicate.body).toMatchObject({ severity: 'critical', stopsApprovals: false });
-      return statement.predicate.body.sentence;
-    });
-  });
-}
-
-/** Two looks: one alone may be a change that is under way. */
-async function look(governed: GovernedPolicy): Promise<void> {
-  await governed.check();
-  await governed.check();
-}
-
-const change = (pair: readonly [LoadedBundle, LoadedBundle], twist?: Twist): Promise<string> =>
-  recordChange(installation, processes, pair, twist);
+useGoverned();
 
 describe('an approved change of policy', () => {
   it('is taken by each process for itself, one after the other, without a start and with no alarm', async () => {
@@ -192,21 +93,6 @@ describe('an approved change of policy', () => {
   });
 });
 
-describe('a freeze that two people lifted', () => {
-  it('stays lifted when one of them leaves the group, in every process that judged by the bundle of then', async () => {
-    const next = after(genesis, 'directory.yaml', 'security: [erin, fay]', 'security: [erin, gus]');
-    await store(next, await change([genesis, next]));
-    const mayUnfreeze = (governed: GovernedPolicy) =>
-      ['erin', 'fay', 'gus', 'ben'].filter((person) => governed.inForce().policy.directory.mayUnfreeze(person, null));
-    expect(mayUnfreeze(await started('executor'))).toEqual(['erin', 'fay', 'gus']);
-    const last = stricter(next);
-    await store(last, await change([next, last]));
-    // It begins with the newest.
-    expect(mayUnfreeze(await started('executor'))).toEqual(['erin', 'fay', 'gus']);
-    expect(next.policy.directory.mayUnfreeze('fay', null)).toBe(false);
-  });
-});
-
 describe('what nobody approved changes nothing but an alarm', () => {
   it.each<[string, Twist, RegExp]>([
     [
@@ -266,6 +152,32 @@ describe('what nobody approved changes nothing but an alarm', () => {
     await expectNoChange(governed, why);
   });
 
+  it('a worker that calls it what a rule asks fewer people for, though no process finds that', async () => {
+    const cedar = (texts['policy-change.cedar'] ?? '')
+      .replace('@review("security:1")', '@review("security:2")')
+      .replace('action == Action::"policy.change",\n  resource\n);', (scope) =>
+        scope.replace(';', '\nwhen { !context.flags.contains("policy_tightened") };'),
+      )
+      .replace(
+        '@id("policy-loosened")\n@review("security:2")',
+        '@id("policy-loosened")\n@review("platform:1 & security:2")',
+      );
+    const lenient = `@id("policy-tightened")
+      @review("security:1") @expire("3d") @lease("2m")
+      permit (principal in AgentGroup::"policy-authors", action == Action::"policy.change", resource)
+      when { context.flags.contains("policy_tightened") };`;
+    newGenesis({ ...texts, 'policy-change.cedar': `${cedar}\n${lenient}\n` });
+    const governed = await started('gateway');
+    const reworded = after(genesis, 'database-export.cedar', '@id("', '// In other words.\n@id("');
+    const flags: Twist['flags'] = [{ code: 'policy_tightened', severity: 'info', sentence: 'It tightens policy.' }];
+    await store(reworded, await change([genesis, reworded], { approvers: ['erin'], flags }));
+    await expectNoChange(governed, /demand more/);
+    // The same by two, as the rule for it asks.
+    await store(reworded, await change([genesis, reworded], { approvers: ['erin', 'fay'], flags: [] }));
+    await look(governed);
+    expect(inForce(governed)).toBe(reworded.policy.bundle.digest);
+  });
+
   async function expectNoChange(governed: GovernedPolicy, why: RegExp): Promise<void> {
     const before = await alarms();
     await look(governed);
@@ -285,14 +197,13 @@ describe('an edit by hand changes nothing but an alarm', () => {
   let pinned: LoadedBundle;
 
   beforeAll(async () => {
-    number += 100;
-    pinned = bundleOf(texts, number, 'f'.repeat(64));
+    pinned = newGenesis();
     [first, own] = [stricter(pinned), looser(stricter(pinned))];
     was = await change([pinned, first]);
     by = await change([first, own]);
   });
   beforeEach(async () => {
-    genesis = pinned;
+    pin(pinned);
     await editBundle(first, was);
     await editBundle(own, by);
     await installation.vaultAdmin.delete(`${mount}/metadata/bundles/${String(own.policy.bundle.number + 1)}`);
@@ -339,71 +250,5 @@ describe('an edit by hand changes nothing but an alarm', () => {
     expect(raised[0]).toMatch(says);
     // Nor after a start.
     expect(inForce(await started('worker'))).toBe(own.policy.bundle.digest);
-  });
-});
-
-describe('a process that starts', () => {
-  it('does not go back behind what it has judged by, but refuses to start', async () => {
-    const next = stricter(genesis);
-    await store(next, await change([genesis, next]));
-    await started('gateway');
-    await installation.vaultAdmin.delete(`${mount}/metadata/bundles/${String(number + 1)}`);
-    const nothingKept = { find: () => Promise.resolve([]), keep: () => Promise.resolve() };
-    await expect(following('gateway', { kept: nothingKept }).start()).rejects.toThrow(/does not start/);
-  });
-
-  it('says aloud that configuration pins another first bundle', async () => {
-    await started('gateway');
-    const before = (await alarms('policy_genesis_changed')).length;
-    const recovery = bundleOf(texts, number + 1, genesis.policy.bundle.digest);
-    expect(inForce(await started('gateway', { genesis: recovery }))).toBe(recovery.policy.bundle.digest);
-    await started('gateway', { genesis: recovery });
-    expect((await alarms('policy_genesis_changed')).length).toBe(before + 1);
-    // And the one before it is behind.
-    await expect(following('gateway').start()).rejects.toThrow(/does not start/);
-  });
-
-  it('believes no adoption that is signed by another process’s key', async () => {
-    const next = stricter(genesis);
-    await editBundle(next, newActionId());
-    const { gateway, notary } = processes;
-    const signer = await createTransitSigner({
-      client: notary.vault,
-      mount: installation.vault.mounts.transit,
-      purpose: 'receipt',
-    });
-    // Whoever stole the notary's key, and the gateway's place in the database.
-    const { keys } = installation;
-    const verifiers = { keyring: () => keys, agentKeys: () => [] };
-    const thief = createRecord({ pool: gateway.pool, process: 'gateway', signers: { receipt: signer }, ...verifiers });
-    const { number: at, digest } = next.policy.bundle;
-    const body = {
-      ...{ number: at, digest, previous: next.previous, genesis: genesis.policy.bundle.digest },
-      ...{ change: newActionId(), adoptedAtMs: Date.now() },
-    };
-    await thief.append([{ kind: 'adoption', actionId: null, requestDigest: digestOf(body), body }]);
-    const before = await alarms();
-    expect(inForce(await started('gateway'))).toBe(genesis.policy.bundle.digest);
-    expect((await alarms()).slice(before.length)).toEqual([expect.stringMatching(/not believed/)]);
-  });
-
-  it('does not quietly go back to the pinned bundle when the store is taken out of its configuration', async () => {
-    await started('gateway');
-    const { vault, record, pool } = processes.gateway;
-    const start = (pinned: LoadedBundle) =>
-      followPolicyChanges({} as CommonConfig, {
-        ...{ process: 'gateway', policy: pinned.policy, vault, pool, record, clock: Date.now },
-        logger: pino({ level: 'silent' }),
-        use: () => undefined,
-      });
-    await expect(start(bundleOf(texts, number - 1, 'e'.repeat(64)))).rejects.toThrow(/COUNTERSIGN_POLICY_MOUNT/);
-    // One that goes on from there is pinned deliberately.
-    expect(await start(bundleOf(texts, number + 1, genesis.policy.bundle.digest))).toBeNull();
-  });
-
-  it('refuses a pinned bundle whose number was in force already', async () => {
-    await started('gateway');
-    const behind = bundleOf(texts, number - 1, 'e'.repeat(64));
-    await expect(following('gateway', { genesis: behind }).start()).rejects.toThrow(/was in force already/);
   });
 });
