@@ -41,7 +41,7 @@ COPY --from=production --chown=root:root /app/dist dist
 COPY --from=production --chown=root:root /app/policies policies
 # A new volume takes its owner from the folder it is mounted on.
 RUN for folder in /var/lib/countersign/artefacts /run/countersign \
-      /install/admin /install/place /install/gateway /install/worker /install/executor /install/notary; do \
+      /install/admin /install/root /install/place /install/gateway /install/worker /install/executor /install/notary; do \
       install --directory --owner=node --group=node --mode=0700 "$folder"; \
     done
 # node, by number: Kubernetes can't tell from a name that it is not root.

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { createAgentSigner, type AgentSigner } from '../../src/client/index.js';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contracts/search-attributes.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
+import type { Secret } from '../../src/core/secret.js';
 import { EXAMPLE_AGENT, EXAMPLE_TARGETS, exampleAgents, examplePeople } from './example.js';
 import { install, type Installation } from './installation/install.js';
+import { generateRootKey } from './installation/root-key.js';
 import { databaseExport } from './operations/databases.js';
 import type { Example, LiveOperation, Provided } from './operations/live-operation.js';
 import { examplePolicyStore } from './operations/policy-store.js';
@@ -43,6 +45,8 @@ export interface DevStack {
   /** File of each agent's private key, by its id. */
   agentKeyFiles: Readonly<Record<string, string>>;
   keyringFile: string;
+  /** What rotating a key takes, and no process is given: the root's private key, and a token of Vault. */
+  rotation: { rootKeyFile: string; vaultTokenFile: string };
   /** Something to ask for, for each operation that is on. */
   examples: readonly (Pick<LiveOperation, 'operation' | 'agent' | 'approver'> & Example)[];
   /** Address of an action's run in the Temporal UI. */
@@ -78,8 +82,11 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
   );
   stops.push(() => services.stop());
   const provided = await provideAll(operations, join(folder, 'logs'), (stop) => stops.push(stop));
+  const root = generateRootKey();
+  const rotation = await keepForRotation(join(folder, 'root'), root.pem, services.vault.rootToken);
   const installation = await step('Setting up Vault, the databases and the keys', () =>
     install({
+      root,
       name: 'countersign',
       vault: { address: services.vault.address, adminToken: services.vault.rootToken },
       postgres: { adminUrl: services.postgres.adminUrl },
@@ -119,10 +126,19 @@ async function start(options: DevStackOptions, stops: (() => Promise<void>)[]): 
     agent: agentOf(agents, EXAMPLE_AGENT),
     agentKeyFiles: Object.fromEntries(agents.map(({ signer, keyFile }) => [signer.agentId, keyFile])),
     keyringFile: join(folder, 'keyring.json'),
+    rotation,
     examples: provided.map(({ operation, agent, approver, example }) => ({ operation, agent, approver, ...example() })),
     runUrl: (workflowId, runId) =>
       `${services.temporal.uiUrl}/namespaces/${TEMPORAL_NAMESPACE}/workflows/${encodeURIComponent(workflowId)}/${runId}/history`,
   };
+}
+
+async function keepForRotation(folder: string, pem: Secret, token: string): Promise<DevStack['rotation']> {
+  const [rootKeyFile, vaultTokenFile] = [join(folder, 'root.pem'), join(folder, 'vault-token')];
+  await mkdir(folder, { mode: 0o700 });
+  await writeFile(rootKeyFile, pem.reveal(), { mode: 0o600 });
+  await writeFile(vaultTokenFile, token, { mode: 0o600 });
+  return { rootKeyFile, vaultTokenFile };
 }
 
 async function startStackServices(

@@ -92,6 +92,9 @@ function printAddresses(stack: DevStack, folder: string, { say, style }: Termina
   say('  Then (ACTION stands for the id that the request prints):');
   for (const line of THEN) say(`    ${line}`);
   say();
+  say('  To rotate a signing key of the processes:');
+  for (const line of rotationLines(stack)) say(`    ${line}`);
+  say();
   say(`  Ctrl-C stops everything and forgets its data; the logs stay in ${join(folder, 'logs')}.`);
 }
 
@@ -116,6 +119,19 @@ export function preamble({ services, place, installation, agentKeyFiles, keyring
     `export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE=${quoted(keyringFile)}`,
     `export COUNTERSIGN_POLICY_DIR=${quoted(place.policyDir)} COUNTERSIGN_POLICY_DIGEST=${place.policyDigest}`,
     `export COUNTERSIGN_TEMPORAL_ADDRESS=${temporal.address} COUNTERSIGN_TEMPORAL_NAMESPACE=${temporal.namespace} COUNTERSIGN_VAULT_ADDRESS=${vault.address}`,
+  ];
+}
+
+/** Rotates the key of decisions, as lines for a shell with the preamble. In production no machine has both root and Vault. */
+export function rotationLines({ services, installation, keyringFile, rotation }: DevStack): string[] {
+  const { transit } = installation.vault.mounts;
+  const [keys, next] = [`${keyringFile}.keys`, `${keyringFile}.next`].map(quoted);
+  return [
+    `export COUNTERSIGN_VAULT_TOKEN="$(cat ${quoted(rotation.vaultTokenFile)})" COUNTERSIGN_VAULT_TRANSIT_MOUNT=${transit}`,
+    `curl -sSf -X POST -H "X-Vault-Token: $COUNTERSIGN_VAULT_TOKEN" ${services.vault.address}/v1/${transit}/keys/decision/rotate`,
+    `countersign keyring export --out ${keys ?? ''}`,
+    `countersign keyring rotate --keys ${keys ?? ''} --previous ${quoted(keyringFile)} --root-key-file ${quoted(rotation.rootKeyFile)} --signs-in 0 --out ${next ?? ''}`,
+    `mv ${next ?? ''} ${quoted(keyringFile)} && rm ${keys ?? ''}`,
   ];
 }
 

@@ -8,6 +8,7 @@ import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
 import { ACCESS_AGENT, EXAMPLE_AGENT, EXAMPLE_TARGETS, POLICY_AUTHOR } from '../devstack/example.js';
 import { install } from '../devstack/installation/install.js';
 import { namesOf } from '../devstack/installation/names.js';
+import { generateRootKey } from '../devstack/installation/root-key.js';
 import { issueLogin } from '../devstack/installation/vault-logins.js';
 import { examplePolicyStore } from '../devstack/operations/policy-store.js';
 import { examplePolicyTarget } from '../devstack/operations/vault-policy.js';
@@ -24,7 +25,7 @@ const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'not
  */
 export async function runInstaller(config: InstallerConfig, say: (message: string) => void): Promise<void> {
   const folder = (name: string): string => join(config.COUNTERSIGN_INSTALL_FOLDER, name);
-  for (const name of ['admin', 'place', ...PROCESSES]) await mkdir(folder(name), { recursive: true });
+  for (const name of ['admin', 'root', 'place', ...PROCESSES]) await mkdir(folder(name), { recursive: true });
   const adminToken = await openVault(config.COUNTERSIGN_VAULT_ADDRESS, folder('admin'));
   say('Vault is unsealed.');
   await prepareNamespace(config.COUNTERSIGN_TEMPORAL_ADDRESS, config.COUNTERSIGN_TEMPORAL_NAMESPACE);
@@ -47,7 +48,11 @@ async function installOnce(
 ): Promise<void> {
   const auditFile = config.COUNTERSIGN_INSTALL_VAULT_AUDIT_FILE;
   if (auditFile !== undefined) await enableAuditFile(config.COUNTERSIGN_VAULT_ADDRESS, adminToken, auditFile);
+  const root = generateRootKey();
+  // For whoever runs it: no process mounts this folder, and what lies there can be taken away. Kept before anything is sealed.
+  await writeSecret(join(folder('root'), 'root.pem'), root.pem.reveal());
   const installation = await install({
+    root,
     name: config.COUNTERSIGN_INSTALL_NAME,
     vault: { address: config.COUNTERSIGN_VAULT_ADDRESS, adminToken: adminToken.reveal() },
     postgres: {

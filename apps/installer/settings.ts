@@ -10,7 +10,7 @@ export const installerConfigSchema = z.object({
   COUNTERSIGN_INSTALL_FOLDER: z
     .string()
     .min(1)
-    .describe('Where `admin`, `place` and one folder per process are; each can be a volume of its own.'),
+    .describe('Where `admin`, `root`, `place` and one folder per process are; each can be a volume of its own.'),
   COUNTERSIGN_INSTALL_POSTGRES_ADMIN_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .describe('PostgreSQL as its administrator; its host and port are what Vault will use, and the processes too.'),

@@ -19,10 +19,7 @@ let forger: Forger;
 let agent: CountersignGateway;
 
 /** No export of production is reviewed, so that no decision is what stops one; together they may be of 10 rows a day. */
-async function writeBudgetBundle(
-  policies: string,
-  targets: Parameters<typeof writeBundle>[2]['targets'],
-): Promise<void> {
+async function writeBudgetBundle(policies: string, targets: ReturnType<typeof placesOfTargets>): Promise<void> {
   await writeBundle(examplePolicies, policies, { agentKeys: {}, targets });
   const file = join(policies, 'database-export.cedar');
   const text = await readFile(file, 'utf8');

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createStyle } from '../../apps/cli/render/style.js';
 import { startDevStack, type DevStack } from '../../apps/devstack/dev-stack.js';
-import { offerLines, pasteableExamples, preamble } from '../../apps/devstack/dev.js';
+import { offerLines, pasteableExamples, preamble, rotationLines } from '../../apps/devstack/dev.js';
 import { readDevstackEnvironment } from '../../apps/devstack/environment.js';
 import { findOffer, LIVE_OPERATIONS } from '../../apps/devstack/operations/offer.js';
 import { examplePolicies } from '../../apps/devstack/place.js';
@@ -91,6 +92,21 @@ describe('the development stack', () => {
     );
   }
 
+  /** Ids of the keys that signed statements of a kind about an action. */
+  async function keysOf(kind: string, actionId: string): Promise<string[]> {
+    const client = new pg.Client({ connectionString: stack.installation.recordUrls.gateway.reveal() });
+    await client.connect();
+    try {
+      const text = 'select envelope from countersign.statements where kind = $1 and action_id = $2';
+      const { rows } = await client.query<{ envelope: string }>(text, [kind, actionId]);
+      return rows.flatMap(({ envelope }) =>
+        (JSON.parse(envelope) as { signatures: { keyid: string }[] }).signatures.map(({ keyid }) => keyid),
+      );
+    } finally {
+      await client.end();
+    }
+  }
+
   const show = (operation: string): Promise<ActionView> => reader.get(asked.get(operation) ?? '');
 
   test('offers what its programs are there for: in the lane of HashiCorp’s Vault all, else all but AWS', () => {
@@ -129,7 +145,20 @@ describe('the development stack', () => {
     expect((await show('database.export')).decisions).toMatchObject([{ person: 'ben', channel: 'slack' }]);
   });
 
-  test('vault.policy goes to its end: approved, written, its credential gone', async () => {
+  test('a key is rotated by the printed lines, while actions wait; no process is told of what that takes', async () => {
+    await paste('set -e', ...rotationLines(stack));
+    for (const process of ['gateway', 'worker', 'executor', 'notary'] as const) {
+      const logOf = (): Promise<string> => readFile(join(folder, 'dev', 'logs', `${process}.log`), 'utf8');
+      await until(async () => (await logOf()).includes('another keyring is in force'));
+      const settings = JSON.stringify(await stack.place.environmentOf(process));
+      for (const file of Object.values(stack.rotation)) {
+        expect(settings).not.toContain(dirname(file));
+        expect(((await stat(file)).mode & 0o777).toString(8)).toBe('600');
+      }
+    }
+  });
+
+  test('vault.policy goes to its end: approved by the new key, written, its credential gone', async () => {
     const { actionId, actionDigest } = await show('vault.policy');
     const api = await apiAs('fay');
     await api.decide(actionId, {
@@ -141,6 +170,7 @@ describe('the development stack', () => {
     await until(async () => (await show('vault.policy')).lease === 'revoked');
     const { outcome } = await show('vault.policy');
     expect(outcome?.status).toBe('succeeded');
+    expect(await keysOf('decision', actionId)).toEqual(['decision/2']);
     const rootToken = new Secret(stack.services.vault.rootToken);
     const vault = createVaultClient({ address: stack.services.vault.address, credential: () => rootToken });
     expect(JSON.stringify(await vault.read('sys/policies/acl/app-orders'))).toContain('list');

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,12 +104,18 @@ describe('the installation of docker-compose.yml', () => {
     );
   });
 
-  test.each(['gateway/record-url', 'executor/wrapped-secret-id', 'admin/vault.json'])(
+  test.each(['gateway/record-url', 'executor/wrapped-secret-id', 'admin/vault.json', 'root/root.pem'])(
     '%s can be read by its owner only',
     async (file) => {
       expect(((await stat(join(folder, 'install', file))).mode & 0o777).toString(8)).toBe('600');
     },
   );
+
+  test('keeps the key by which the keyring can be rotated', async () => {
+    const read = (file: string): Promise<string> => readFile(join(folder, 'install', file), 'utf8');
+    const { x = '' } = createPublicKey(await read('root/root.pem')).export({ format: 'jwk' });
+    expect(Buffer.from(x, 'base64url').toString('base64')).toBe(await read('place/root-key'));
+  });
 
   test('all four processes start with the environments that the compose file gives them', async () => {
     const { services } = parse(await readFile(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {

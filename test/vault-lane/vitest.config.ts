@@ -8,6 +8,7 @@ const withoutVault = [
   'test/playground/**',
   'test/e2e/console.test.ts',
   'test/services/siem-sinks.test.ts',
+  'test/services/assessing.test.ts',
 ];
 
 export default defineConfig({

@@ -32,7 +32,7 @@ export interface InstallOptions {
   further?: readonly FurtherTarget[];
   /** The longest that any lease may last. Default 3,600. */
   maxLeaseTtlSeconds?: number;
-  /** Seals the keyring. Default: one that is made for it and then dropped, so that no key can ever be rotated. */
+  /** Seals the keyring. Default: one that is made for it and then dropped, so that no key can ever be rotated: for tests. */
   root?: RootKey;
 }
 

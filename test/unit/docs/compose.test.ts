@@ -76,6 +76,8 @@ describe('docker-compose.yml', () => {
       [],
     );
     expect(mounted).not.toContain('vault-admin');
+    // The key that signs keyrings.
+    expect(mounted).not.toContain('root');
   });
 
   test.each(PROCESSES)('%s runs its own main file', (name) => {
