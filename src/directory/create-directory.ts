@@ -77,14 +77,7 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     inQuietHours: (id, atMs) =>
       entries.people.some((entry) => canonical(entry.id) === canonical(id) && isQuietAt(entry.quietHours, atMs)),
     unfreezeGroup: () => entries.unfreeze ?? null,
-    mayUnfreeze(id, agentId) {
-      const { unfreeze } = entries;
-      const human = canonical(id);
-      if (unfreeze === undefined || members.get(unfreeze)?.includes(human) !== true) return false;
-      if (agentId === null) return true;
-      // Of an agent that is not listed nobody knows whose it is.
-      return agents.has(agentId) && directory.barredFor(agentId).every(({ person }) => person !== human);
-    },
+    mayUnfreeze: (id, agentId) => mayUnfreeze(directory, canonical(id), agentId),
     places: () => [...places.keys()].sort(),
     place: (name) => places.get(name),
     onCallSources: (group) => onCall.get(group) ?? [],
@@ -96,6 +89,15 @@ export function createDirectory(entries: DirectoryEntries): Directory {
     },
   };
   return directory;
+}
+
+function mayUnfreeze(directory: Directory, human: string, agentId: string | null): boolean {
+  const group = directory.unfreezeGroup();
+  if (group === null || !directory.groupsOf(human).includes(group)) return false;
+  if (agentId === null) return true;
+  // Of an agent that is not listed nobody knows whose it is.
+  if (directory.agent(agentId) === undefined) return false;
+  return directory.barredFor(agentId).every(({ person }) => person !== human);
 }
 
 function giversTo(person: string, delegations: readonly Delegation[], canonical: (id: string) => string): string[] {

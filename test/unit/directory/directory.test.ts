@@ -47,6 +47,21 @@ describe('a directory', () => {
     expect(directory.membersOf('nothing')).toEqual([]);
   });
 
+  test.each<[string, string, string | null, boolean]>([
+    ['a member, of everything', 'bob', null, true],
+    ['a member by an alias, of everything', 'zoe', null, true],
+    ['a stranger', 'stranger', null, false],
+    ['the agent’s owner, by another entry', 'zoe', 'bot', false],
+    ['a prompter of the agent', 'bob', 'bot', false],
+    ['who neither owns nor prompts the agent', 'ann', 'owl', true],
+    ['a member, of an agent that is not listed', 'ann', 'ghost', false],
+  ])('lets unfreeze: %s', (_who, person, agent, may) => {
+    const owl =
+      "  - { id: owl, name: Owl, owner: bob, prompters: [], groups: [], jwt: { issuer: cluster, subject: 'owl' } }";
+    expect(load(`${DIRECTORY}${owl}\nunfreeze: dba\n`).mayUnfreeze(person, agent)).toBe(may);
+    expect(directory.mayUnfreeze(person, agent)).toBe(false);
+  });
+
   test('tells an empty group from an unknown one', () => {
     expect(directory.hasGroup('empty')).toBe(true);
     expect(directory.hasGroup('constructor')).toBe(false);
