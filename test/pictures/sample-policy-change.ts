@@ -7,7 +7,7 @@ import { packBundle } from '../../src/policy/governed/bundle-document.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { policyStoreTargetSchema } from '../../src/targets/policy-store.js';
 import { VaultFault } from '../../src/vault/vault-fault.js';
-import { after, bundleOf } from '../support/policy-changes.js';
+import { after, assessHere, bundleOf } from '../support/policy-changes.js';
 import { BASE, LEASING, TUESDAY_NIGHT_MS, viewOf } from '../unit/rendering/view-of.js';
 
 /** One DBA fewer for exports of personal data, as its operation previews it; the store holds nothing yet. */
@@ -30,7 +30,7 @@ export async function policyChangeView(): Promise<ActionView> {
   const vault = { read: () => Promise.reject(new VaultFault('a read', 404, [])) };
   const { preview, flags } = await previewChange(vault, {
     ...{ agent: 'export-bot', params, target, past: { sameKind: 0 }, nowMs: TUESDAY_NIGHT_MS },
-    host: { scratchDir: '', program: (name) => name, governed: { mount, inForce: () => inForce } },
+    host: { scratchDir: '', program: (name) => name, governed: { mount, assess: assessHere, inForce: () => inForce } },
     keepsakes: { get: async () => new TextEncoder().encode(document), isUploadedBy: async () => true },
   });
   const reason = 'The data owner is on leave until January, and reports must go out.';

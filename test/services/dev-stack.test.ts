@@ -179,19 +179,26 @@ describe('the development stack', () => {
   test('all that happened is in the SIEM’s file, as events that OCSF allows', async () => {
     const file = join(folder, 'dev', 'siem', 'events.ndjson');
     const textOf = (): Promise<string> => readFile(file, 'utf8');
-    await until(async () => (await textOf()).includes('"event_code":"receipt"'));
+    const { actionId } = await show('vault.policy');
+    const isOf = ({ metadata }: OcsfEvent, code: string): boolean =>
+      metadata['event_code'] === code && metadata['correlation_uid'] === actionId;
+    const eventsIn = (text: string): OcsfEvent[] =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as OcsfEvent);
+    await until(async () => eventsIn(await textOf()).some((event) => isOf(event, 'receipt')));
     await until(async () => (await reader.siem()).sinks.every(({ lagEntries }) => lagEntries === 0));
     const { ledgerSize, sinks } = await reader.siem();
     expect(sinks).toMatchObject([{ sink: 'file', kind: 'ndjson-file', rejected: 0, lastError: null }]);
-    const lines = (await textOf()).trimEnd().split('\n');
-    const events = lines.map((line) => JSON.parse(line) as OcsfEvent);
+    const events = eventsIn(await textOf());
     expect(events.length).toBeGreaterThanOrEqual(ledgerSize);
     expect(events.map(({ metadata }) => metadata.sequence)).toEqual(events.map((_event, index) => index));
     const judge = createOcsfJudge(Object.values(OCSF_CLASSES).map(({ uid }) => uid));
     expect(events.flatMap(judge)).toEqual([]);
     // Nothing failed to verify, and what was written is there.
     expect(events.filter(({ class_uid }) => class_uid === OCSF_CLASSES.detection_finding.uid)).toEqual([]);
-    expect(events.find(({ metadata }) => metadata['event_code'] === 'result')).toMatchObject({
+    expect(events.find((event) => isOf(event, 'result'))).toMatchObject({
       class_uid: OCSF_CLASSES.entity_management.uid,
       activity_name: 'Update',
       status_id: 1,
