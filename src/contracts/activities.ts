@@ -58,7 +58,18 @@ export interface PrepareActivities {
 /** What happened in the review; the channels show what the record says of it. */
 export interface AnnounceInput {
   actionId: string;
-  event: 'opened' | 'reminded' | 'escalated' | 'paged' | 'decided' | 'reopened' | 'concluded';
+  event:
+    | 'opened'
+    | 'reminded'
+    | 'escalated'
+    | 'paged'
+    | 'decided'
+    | 'reopened'
+    | 'concluded'
+    | 'glass_broken'
+    | 'debt_reminded'
+    | 'debt_overdue'
+    | 'debt_paid';
   /** Counts the announcements of one action from 1, so that a retried one is posted once. */
   number: number;
 }

@@ -26,13 +26,15 @@ export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]
   credential: ['worker', 'executor', 'receipt'],
   effect: ['executor'],
   result: ['executor'],
-  incident: ['executor'],
+  // The gateway's only when people find that a broken glass was not justified: see `checkForm` as well.
+  incident: ['executor', 'decision'],
   // The executor's are under an action, a person's about none: see `checkForm` in src/record/verify-statement.ts.
   freeze: ['executor', 'decision'],
   unfreeze: ['decision'],
   alarm: ['intake', 'worker', 'executor', 'receipt'],
   clearance: ['decision'],
   adoption: ['intake', 'worker', 'executor', 'receipt'],
+  retrospective: ['decision'],
   revocation: ['receipt'],
   receipt: ['receipt'],
   archive: ['receipt'],

@@ -4,6 +4,8 @@ import type { ReviewPlan } from './schemas/action.js';
 export interface Approval {
   person: string;
   groups: readonly string[];
+  /** Whether it breaks the glass; absent: it does not. */
+  breakGlass?: boolean;
 }
 
 /** How far a review has come. */
@@ -19,7 +21,7 @@ export interface QuorumState {
  * People are matched to places as well as possible (bipartite matching), so the order of arrival never matters.
  */
 export function countQuorum(
-  plan: ReviewPlan,
+  plan: Pick<ReviewPlan, 'stages'>,
   approvals: readonly Approval[],
   escalatedGroups: readonly string[],
 ): QuorumState {
@@ -52,6 +54,19 @@ export function countQuorum(
   }
   const open = [...openByGroup].map(([group, count]) => ({ group, places: count }));
   return { filled: open.length === 0, open };
+}
+
+/**
+ * Counts those approvals that break the glass against what the plan offers for it. Nobody helps out by an escalation, and an
+ * approval without the mark never counts. @returns null when the plan offers no such thing.
+ */
+export function countGlass({ breakGlass }: ReviewPlan, approvals: readonly Approval[]): QuorumState | null {
+  if (breakGlass === undefined) return null;
+  return countQuorum(
+    breakGlass,
+    approvals.filter((approval) => approval.breakGlass === true),
+    [],
+  );
 }
 
 function distinctPeople(approvals: readonly Approval[]): Approval[] {

@@ -60,16 +60,19 @@ const TELLERS: Tellers = {
     what: `asks, in round ${String(round)}: ${plan.stages.map(({ group, quorum }) => `${group}:${String(quorum)}`).join(' & ') || 'nobody (automatic)'}`,
     why: `policy ${String(policy.number)}: ${plan.policies.join(', ')}${reopened === null ? '' : `; ${reopened.message}`}`,
   }),
-  decision: ({ approver, decision, via, reason, decidedAtMs }) => ({
+  decision: ({ approver, decision, breakGlass, via, reason, decidedAtMs }) => ({
     atMs: decidedAtMs,
     who: approver.person,
-    what: `${decision === 'approve' ? 'approves' : 'denies'}, through ${via.channel}`,
+    what: `${breakGlass ? 'breaks the glass' : decision === 'approve' ? 'approves' : 'denies'}, through ${via.channel}`,
     why: reason,
   }),
   escalation: ({ group, firedAtMs }) => ({ atMs: firedAtMs, what: `escalates to ${group}` }),
-  claim: ({ approvers, claimedAtMs }) => ({
+  claim: ({ approvers, breakGlass, claimedAtMs }) => ({
     atMs: claimedAtMs,
-    what: 'judges all of it again and takes it',
+    what:
+      breakGlass === undefined
+        ? 'judges all of it again and takes it'
+        : `judges all of it again and takes it, for ${breakGlass.by.join(' and ')} broke the glass`,
     why: approvers.length === 0 ? 'it needs nobody' : `approved by ${approvers.join(', ')}`,
   }),
   lease: ({ purpose, tokenRole, ttlSeconds, leasedAtMs }) => ({
@@ -93,6 +96,12 @@ const TELLERS: Tellers = {
   }),
   freeze: ({ because, frozenAtMs }) => ({ atMs: frozenAtMs, what: `freezes (${because})` }),
   unfreeze: ({ by, reason, unfrozenAtMs }) => ({ atMs: unfrozenAtMs, who: by.person, what: 'unfreezes', why: reason }),
+  retrospective: ({ by, verdict, reason, reviewedAtMs }) => ({
+    atMs: reviewedAtMs,
+    who: by.person,
+    what: `reviews the broken glass: ${verdict}`,
+    why: reason,
+  }),
   revocation: ({ proofs, revokedAtMs }) => ({
     atMs: revokedAtMs,
     what: 'proves that a credential ended',

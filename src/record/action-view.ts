@@ -1,9 +1,10 @@
 import type { Provenance } from '../directory/directory.js';
+import { debtOf, type Debt } from './debts.js';
 import { liftsOf } from './freezes.js';
 import { provenanceOf } from './provenance.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
 import type { Redaction } from '../core/redact.js';
-import { countQuorum, type QuorumState } from '../core/quorum.js';
+import { countGlass, countQuorum, type QuorumState } from '../core/quorum.js';
 import type { ActionRequest, Flag, Outcome, Preview, ReviewPlan, Severity, TargetRef } from '../core/schemas/action.js';
 import type { ReviewContext, SignInProof, StatementBody, StatementKind } from '../core/schemas/statements.js';
 
@@ -21,6 +22,8 @@ export interface DecisionView {
   runId: string;
   /** How the identity provider says they proved who they are; absent where the channel does not know. */
   signIn?: SignInProof;
+  /** This approval breaks the glass. */
+  breakGlass?: true;
   /** False once the review was reopened after it, or a later run of the workflow took over (a reset). */
   current: boolean;
 }
@@ -58,6 +61,38 @@ export interface FreezeView {
   frozenAtMs: number;
   /** Null while it is frozen. */
   lifted: { person: string; reason: string; atMs: number } | null;
+}
+
+/** How its reviewers look at what was run behind a broken glass. */
+export interface DebtView {
+  /** Digest of the claim that opened it. */
+  claim: string;
+  /** Canonical people who broke the glass: none of them reviews it. */
+  by: readonly string[];
+  claimedAtMs: number;
+  dueAtMs: number;
+  /** Groups of the plan's stages for whom nobody has looked yet; empty: it is paid. */
+  open: readonly string[];
+  retrospectives: readonly {
+    person: string;
+    /** For whom they speak. */
+    groups: readonly string[];
+    verdict: 'justified' | 'unjustified';
+    reason: string;
+    atMs: number;
+  }[];
+}
+
+/** Whether the glass may be broken, was broken, and whether that was reviewed since. */
+export interface BreakGlassView {
+  /** `offered`: enough people may break it. `broken`: they have, and it runs for that. `owed`, `paid`: the review of that. */
+  state: 'offered' | 'broken' | 'owed' | 'paid';
+  /** Places for which still nobody breaks it, by group. */
+  open: QuorumState['open'];
+  /** Who breaks it and why, in the current round; of what was claimed, who did. */
+  by: readonly { person: string; reason: string; atMs: number }[];
+  /** Null until the executor has taken the action because the glass was broken. */
+  debt: DebtView | null;
 }
 
 /** One line of the action's history. */
@@ -98,6 +133,8 @@ export interface ActionView {
   escalated: readonly { group: string; firedAtMs: number }[];
   /** How far the current round's approvals fill the plan; null without a plan. */
   quorum: QuorumState | null;
+  /** Null when its plan does not let anyone break the glass. */
+  breakGlass: BreakGlassView | null;
   leases: readonly LeaseView[];
   outcome: Outcome | null;
   incidents: readonly IncidentView[];
@@ -142,6 +179,7 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
           approvals,
           escalated.map(({ group }) => group),
         );
+  const breakGlass = toBreakGlassView(statements, { plan: plan?.plan, decisions, quorum });
   const leases = toLeaseViews(statements);
   const result = of('result').at(-1)?.body;
   return {
@@ -150,7 +188,7 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     state: stateOf({
       done: receipt !== undefined,
       planned: plan !== undefined,
-      filled: quorum?.filled === true,
+      filled: quorum?.filled === true || breakGlass?.state === 'broken',
       claimed: of('claim').some(({ body }) => body.actionDigest === plan?.actionDigest),
     }),
     request: request.body,
@@ -172,6 +210,7 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
     decisions,
     escalated,
     quorum,
+    breakGlass,
     leases,
     outcome: receipt?.body.outcome ?? result?.outcome ?? null,
     incidents: of('incident').map(({ body: { code, severity, sentence, openedAtMs } }) => ({
@@ -209,6 +248,42 @@ function toFreezeView(statements: readonly AnyRecorded[]): FreezeView | null {
   return { agent, frozenAtMs, lifted };
 }
 
+function toBreakGlassView(
+  statements: readonly AnyRecorded[],
+  at: { plan: ReviewPlan | undefined; decisions: readonly DecisionView[]; quorum: QuorumState | null },
+): BreakGlassView | null {
+  const breaking = at.decisions.filter(({ breakGlass }) => breakGlass === true);
+  const current = breaking.filter((decision) => decision.current);
+  const glass = at.plan === undefined ? null : countGlass(at.plan, current);
+  const debt = debtOf(statements);
+  if (glass === null && debt === null) return null;
+  const broken = glass?.filled === true && at.quorum?.filled !== true;
+  const by = debt === null ? current : breaking.filter(({ person }) => debt.by.includes(person));
+  return {
+    state: debt === null ? (broken ? 'broken' : 'offered') : debt.open.length > 0 ? 'owed' : 'paid',
+    open: glass?.open ?? [],
+    by: by.map(({ person, reason, decidedAtMs }) => ({ person, reason, atMs: decidedAtMs })),
+    debt: debt === null ? null : toDebtView(debt),
+  };
+}
+
+function toDebtView({ claim, by, claimedAtMs, dueAtMs, open, retrospectives }: Debt): DebtView {
+  return {
+    claim,
+    by,
+    claimedAtMs,
+    dueAtMs,
+    open,
+    retrospectives: retrospectives.map(({ body }) => ({
+      person: body.by.person,
+      groups: body.by.groups,
+      verdict: body.verdict,
+      reason: body.reason,
+      atMs: body.reviewedAtMs,
+    })),
+  };
+}
+
 function toRefusalView({ body, recordedAtMs }: Recorded<'refusal'>): ActionView['refusals'][number] {
   const { code, field, message, who } = body;
   return { code, field, message, who, atMs: recordedAtMs };
@@ -232,6 +307,7 @@ function toDecisionView(
     decidedAtMs: body.decidedAtMs,
     runId: body.runId,
     ...(body.signIn !== undefined && { signIn: body.signIn }),
+    ...(body.breakGlass && { breakGlass: true }),
     // The digest alone may be the same again: when the request's own expiry bounds both rounds.
     current: body.actionDigest === plan?.actionDigest && body.round === plan.round && body.runId === run,
   };

@@ -212,9 +212,12 @@ function checkSubject(kind: StatementKind, actionId: string | null, statement: S
 
 /**
  * A freeze by a person is the gateway's to state, about no action; one by the executor is about the action that it came from.
+ * Of incidents the gateway states that people found a broken glass not justified, and the executor all others.
  * @param keyid of the key that signed it; absent while it is a draft.
  */
 export function checkForm(actionId: string | null, { predicateType, predicate }: Statement, keyid?: string): void {
+  if (predicateType === predicateTypeOf('incident'))
+    checkIncident(predicate as Statement<'incident'>['predicate'], keyid);
   if (predicateType !== predicateTypeOf('freeze')) return;
   const isByPerson = (predicate.body as StatementBody<'freeze'>).because === 'person';
   const signer = isByPerson ? 'decision/' : 'executor/';
@@ -223,6 +226,17 @@ export function checkForm(actionId: string | null, { predicateType, predicate }:
     throw invalid(`a freeze by ${isByPerson ? 'a person' : 'the executor'} is stated by another process`);
   if ((actionId === null) !== isByPerson)
     throw invalid(`a freeze by ${isByPerson ? 'a person is about no action' : 'the executor is about an action'}`);
+}
+
+/** The code of an incident that people open: they found that the glass should not have been broken. */
+export const UNJUSTIFIED_BREAK_GLASS = 'break_glass_unjustified';
+
+function checkIncident({ body, chain }: Statement<'incident'>['predicate'], keyid?: string): void {
+  const isByPeople = body.code === UNJUSTIFIED_BREAK_GLASS;
+  const signer = isByPeople ? 'decision/' : 'executor/';
+  const isTheirs = chain?.process === (isByPeople ? 'gateway' : 'executor');
+  if (!isTheirs || (keyid !== undefined && !keyid.startsWith(signer)))
+    throw invalid(`an incident ${body.code} is stated by another process`);
 }
 
 /** A tampered or malformed statement; `why` completes the sentence. */

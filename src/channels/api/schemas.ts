@@ -41,7 +41,37 @@ const decisionSchema = z.object({
     .object({ authTimeMs: timeMsSchema.nullable(), acr: z.string().nullable() })
     .optional()
     .describe('How the identity provider says they proved who they are; absent where the channel does not know.'),
+  breakGlass: z.literal(true).optional().describe('This approval breaks the glass.'),
   current: z.boolean().describe('False once the review was reopened after it.'),
+});
+
+/** What is owed for a broken glass. */
+export const debtSchema = z.object({
+  claim: digestSchema.describe('Digest of the claim that opened it.'),
+  by: z.array(z.string()).describe('Who broke the glass: none of them reviews it.'),
+  claimedAtMs: timeMsSchema,
+  dueAtMs: timeMsSchema.describe('Until when the review is due.'),
+  open: z.array(z.string()).describe('Groups for whom nobody has looked yet; empty: it is paid.'),
+  retrospectives: z.array(
+    z.object({
+      person: z.string(),
+      groups: z.array(z.string()).describe('For whom they speak.'),
+      verdict: z.enum(['justified', 'unjustified']),
+      reason: z.string(),
+      atMs: timeMsSchema,
+    }),
+  ),
+});
+
+const breakGlassViewSchema = z.object({
+  state: z
+    .enum(['offered', 'broken', 'owed', 'paid'])
+    .describe('`broken`: enough people did, and it runs for that. `owed`, `paid`: the review of that.'),
+  open: placesSchema.describe('Places for which still nobody breaks it.'),
+  by: z
+    .array(z.object({ person: z.string(), reason: z.string(), atMs: timeMsSchema }))
+    .describe('Who breaks, or broke, the glass, and why.'),
+  debt: debtSchema.nullable().describe('Null until the executor has taken it because the glass was broken.'),
 });
 
 const leaseSchema = z.object({
@@ -106,6 +136,7 @@ export const actionSchema = z
     decisions: z.array(decisionSchema),
     escalated: z.array(z.object({ group: z.string(), firedAtMs: timeMsSchema })),
     quorum: quorumSchema.nullable(),
+    breakGlass: breakGlassViewSchema.nullable().describe('Null when its plan does not let anyone break the glass.'),
     leases: z.array(leaseSchema),
     outcome: outcomeSchema.nullable(),
     incidents: z.array(incidentSchema).describe('Findings that made the effect another one than was declared.'),

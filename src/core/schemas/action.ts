@@ -95,6 +95,20 @@ export const budgetSchema = z.strictObject({
 });
 export type Budget = z.infer<typeof budgetSchema>;
 
+/** Who may break the glass, and what follows from it. See docs/break-glass.md. */
+export const breakGlassSchema = z.strictObject({
+  /** By group; each place by a different person, who says so and why. An escalation fills none of them. */
+  stages: z
+    .array(z.strictObject({ group: nameSchema, quorum: z.int().min(2).max(20) }))
+    .min(1)
+    .max(20),
+  /** The lease lives no longer than this and than the plan's own. */
+  leaseTtlSeconds: z.int().min(10).max(86_400),
+  /** From the claim: until then the plan's reviewers say whether it was justified. */
+  reviewWithinMs: z.int().positive(),
+});
+export type BreakGlass = z.infer<typeof breakGlassSchema>;
+
 /** What policy demands before an action may run. Canonical: stages by group, escalations by time then group. */
 export const reviewPlanSchema = z.strictObject({
   /** Every stage must be filled, each place by a different person. Empty: automatic, as policy wrote out. */
@@ -112,6 +126,8 @@ export const reviewPlanSchema = z.strictObject({
   freeze: z.enum(['effect_mismatch']).optional(),
   /** What actions may come to together, sorted by unit, scope and window; absent: no limit. */
   budgets: z.array(budgetSchema).min(1).max(200).optional(),
+  /** What may be filled in place of the stages when it burns; absent: nothing. */
+  breakGlass: breakGlassSchema.optional(),
   /** Names of the places where people are told, sorted; absent: the channels' configured ones. */
   notify: z.array(nameSchema).min(1).max(102).optional(),
   /** Ids of the permits that determined this plan, sorted. */

@@ -137,6 +137,8 @@ export const statementBodySchemas = {
     actionDigest: digestSchema,
     runId: z.string().max(100),
     decision: z.enum(['approve', 'deny']),
+    /** This approval breaks the glass: it counts for the plan's `breakGlass`, and as any other besides. */
+    breakGlass: z.literal(true).optional(),
     reason: z.string().max(2_000),
     approver: z.strictObject({
       /** Canonical person: one human, whatever alias they used. */
@@ -175,6 +177,15 @@ export const statementBodySchemas = {
     attempt: z.int().positive(),
     runId: z.string().max(100),
     approvers: z.array(personSchema),
+    /** It may run because people broke the glass, not because its plan was filled: from now on a review of that is owed. */
+    breakGlass: z
+      .strictObject({
+        /** Canonical people whose approvals broke it, sorted. */
+        by: z.array(personSchema).min(2),
+        /** Until when the review is due. */
+        dueAtMs: timeMsSchema,
+      })
+      .optional(),
     claimedAtMs: timeMsSchema,
   }),
   /** A child token was created; its accessor is on record before anyone could use it. */
@@ -289,6 +300,22 @@ export const statementBodySchemas = {
     /** The action that put it in force; null for the pinned one. */
     change: actionIdSchema.nullable(),
     adoptedAtMs: timeMsSchema,
+  }),
+  /** A person looked at what was run behind a broken glass, and says whether that was justified. */
+  retrospective: z.strictObject({
+    /** Digest of the first claim that says so: it pays no other debt. */
+    claim: digestSchema,
+    verdict: z.enum(['justified', 'unjustified']),
+    reason: z.string().min(1).max(2_000),
+    by: z.strictObject({
+      /** Canonical person; neither broke the glass nor is barred from deciding. */
+      person: personSchema,
+      /** Groups of the plan's stages for which they speak, as the gateway's bundle has it, sorted. */
+      groups: z.array(nameSchema).min(1).max(20),
+    }),
+    via: viaSchema,
+    signIn: signInProofSchema.optional(),
+    reviewedAtMs: timeMsSchema,
   }),
   revocation: z.strictObject({
     accessor: z.string().max(200),

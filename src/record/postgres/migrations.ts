@@ -6,6 +6,7 @@ import { webhookAlarmsSql, webhookDeliveriesSql } from '../../channels/webhook/d
 import { ledgerAlarmsSql, ledgerSql } from '../../ledger/postgres/ledger-tables.js';
 import { siemCursorsSql } from '../../siem/cursors.js';
 import { alarmsSql } from './alarms-table.js';
+import { breakGlassSql } from './break-glass-table.js';
 import { archiveSql } from './archive-table.js';
 import { changeNoticesSql } from './change-notices.js';
 import { contentRetentionSql } from './content-retention-table.js';
@@ -256,5 +257,6 @@ export const migrations: readonly Migration[] = [
   { number: 32, name: 'found messages', sql: adoptMessagesSql },
   { number: 33, name: 'no credential after the proof', sql: () => noCredentialAfterProof },
   { number: 34, name: 'webhooks about alarms', sql: webhookAlarmsSql },
+  { number: 35, name: 'break glass', sql: breakGlassSql },
   { number: 36, name: 'messages about alarms and freezes', sql: messageSubjectsSql },
 ];

@@ -6,7 +6,7 @@ import { ofFreeze, ofUnfreeze } from './of-freezes.js';
 import { ofAdoption, ofArchive } from './of-keeping.js';
 import { ofCredential, ofLease, ofRevocation } from './of-leases.js';
 import { ofAttachment, ofFetch, ofProvenance, ofRequest, ofWithdrawal } from './of-requests.js';
-import { ofDecision, ofEscalation, ofPlan, ofPreview } from './of-review.js';
+import { ofDecision, ofEscalation, ofPlan, ofPreview, ofRetrospective } from './of-review.js';
 
 type Mapping<K extends StatementKind> = (body: StatementBody<K>, about: About) => EventParts;
 
@@ -32,6 +32,7 @@ const MAPPINGS: { readonly [K in StatementKind]: Mapping<K> } = {
   alarm: ofAlarm,
   clearance: ofClearance,
   adoption: ofAdoption,
+  retrospective: ofRetrospective,
   revocation: ofRevocation,
   receipt: ofReceipt,
   archive: ofArchive,

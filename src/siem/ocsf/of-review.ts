@@ -92,6 +92,25 @@ export function ofDecision(body: StatementBody<'decision'>, about: About): Event
   };
 }
 
+export function ofRetrospective(body: StatementBody<'retrospective'>, about: About): EventParts {
+  const { claim, verdict, reason, by, via, reviewedAtMs } = body;
+  return {
+    class: 'entity_management',
+    activity: 'update',
+    atMs: reviewedAtMs,
+    severity: verdict === 'justified' ? 'info' : 'high',
+    message: `${by.person} found that breaking the glass was ${verdict === 'justified' ? 'justified' : 'not justified'}.`,
+    attributes: {
+      actor: { user: personUser(by.person, by.groups), app_name: 'countersign-gateway' },
+      ...actionEntity(about),
+      comment: said(reason),
+      ...STATUS.success,
+      status_code: verdict,
+    },
+    unmapped: { claim, groups: by.groups, via: { channel: via.channel, subject: named(via.subject) } },
+  };
+}
+
 export function ofEscalation(body: StatementBody<'escalation'>, about: About): EventParts {
   const { round, group, afterMs, firedAtMs } = body;
   return {

@@ -88,6 +88,7 @@ export function waitingAction(change: Partial<ActionView> = {}): ActionView {
     decisions: [approvalOfDora],
     escalated: [],
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    breakGlass: null,
     leases: [],
     outcome: null,
     incidents: [],

@@ -97,6 +97,8 @@ describe('who may sign what', () => {
     ['claim', ['executor']],
     ['effect', ['executor']],
     ['result', ['executor']],
+    ['incident', ['decision', 'executor']],
+    ['retrospective', ['decision']],
     ['receipt', ['receipt']],
     ['fetch', ['intake']],
     ['refusal', ['intake', 'worker', 'executor', 'receipt']],

@@ -85,6 +85,7 @@ const classes: [StatementKind, number, number][] = [
   ['incident', 0, 2004],
   ['alarm', 0, 2004],
   ['clearance', 0, 2004],
+  ['retrospective', 0, 3004],
   ['receipt', 0, 3004],
   ['receipt', 1, 2004],
   ['receipt', 2, 2004],

@@ -100,7 +100,18 @@ export const samples: { [K in StatementKind]: readonly StatementBody<K>[] } = {
     decidedAtMs: AT_MS,
   })),
   escalation: [{ round: 1, runId: 'run-1', group: 'dba-lead', afterMs: 600_000, firedAtMs: AT_MS }],
-  claim: [{ actionDigest: DIGEST, step: 'run', attempt: 1, runId: 'run-1', approvers: ['carol'], claimedAtMs: AT_MS }],
+  claim: [
+    { actionDigest: DIGEST, step: 'run', attempt: 1, runId: 'run-1', approvers: ['carol'], claimedAtMs: AT_MS },
+    {
+      actionDigest: DIGEST,
+      step: 'run',
+      attempt: 1,
+      runId: 'run-1',
+      approvers: ['carol', 'erin'],
+      breakGlass: { by: ['carol', 'erin'], dueAtMs: AT_MS + 86_400_000 },
+      claimedAtMs: AT_MS,
+    },
+  ],
   lease: [
     { purpose: 'execute', accessor: 'acc.1', tokenRole: 'orders', ttlSeconds: 300, runId: 'run-1', leasedAtMs: AT_MS },
   ],
@@ -176,6 +187,14 @@ export const samples: { [K in StatementKind]: readonly StatementBody<K>[] } = {
     { number: 1, digest: DIGEST, previous: null, genesis: DIGEST, change: null, adoptedAtMs: AT_MS },
     { number: 2, digest: DIGEST, previous: DIGEST, genesis: DIGEST, change: ACTION_ID, adoptedAtMs: AT_MS },
   ],
+  retrospective: (['justified', 'unjustified'] as const).map((verdict) => ({
+    claim: DIGEST,
+    verdict,
+    reason: 'The shop was down, and nobody else was awake.',
+    by: { person: 'carol', groups: ['dba'] },
+    via: { channel: 'api', subject: 'carol' },
+    reviewedAtMs: AT_MS,
+  })),
   revocation: [{ accessor: 'acc.1', proofs: [{ asked: 'Vault: accessor', answer: 'unknown' }], revokedAtMs: AT_MS }],
   receipt: (
     [

@@ -90,6 +90,7 @@ export function waitingView(over: Partial<ActionView> = {}): ActionView {
     decisions: [],
     escalated: [],
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    breakGlass: null,
     leases: [],
     outcome: null,
     incidents: [],
