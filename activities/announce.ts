@@ -1,12 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { Overtaken, type AnnouncementEvent, type Channel } from '../src/channels/channel.js';
 import type { AnnounceActivities, AnnounceInput, CountedDecision } from '../src/contracts/activities.js';
+import type { DebtStanding } from '../src/contracts/retrospective.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { allDone } from '../src/core/all-done.js';
 import { open, payloadDigest } from '../src/core/dsse.js';
 import { Refusal } from '../src/core/errors.js';
+import { parseOrRefuse } from '../src/core/invalid-field.js';
 import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
-import { envelopeSchema } from '../src/core/schemas/primitives.js';
+import { actionIdSchema, envelopeSchema } from '../src/core/schemas/primitives.js';
 import { statementSchema } from '../src/core/schemas/statements.js';
 import { viewAction } from '../src/record/action-view.js';
 import { latest, type Record } from '../src/record/record.js';
@@ -31,6 +33,8 @@ export function createAnnounceActivities(dependencies: AnnounceDependencies): An
 
     recordEscalation: (input) => translated(onInternal, () => recordEscalation(record, input, clock())),
 
+    readDebt: ({ actionId }) => translated(onInternal, () => readDebt(record, actionId)),
+
     readKeys: async () => ({
       decisionKeys: publicKeysFor(keyring(), 'decision'),
       intakeKeys: publicKeysFor(keyring(), 'withdrawal'),
@@ -39,6 +43,17 @@ export function createAnnounceActivities(dependencies: AnnounceDependencies): An
     verifyHint: ({ actionId, actionDigest, envelope }) =>
       translated(onInternal, () => verifyHint(dependencies, actionId, actionDigest, envelope)),
   };
+}
+
+async function readDebt(record: Record, sent: unknown): Promise<DebtStanding> {
+  const actionId = parseOrRefuse(actionIdSchema, sent);
+  const view = viewAction(await record.ofAction(actionId));
+  const debt = view?.breakGlass?.debt ?? null;
+  if (view === undefined || debt === null) return { kind: 'none' };
+  const title = `Review of a broken glass: ${view.request.operation} on ${view.target?.name ?? 'its target'}`;
+  if (debt.open.length === 0) return { kind: 'paid', title };
+  const { by, open, claimedAtMs, dueAtMs } = debt;
+  return { kind: 'owed', title, by: [...by], open: [...open], claimedAtMs, dueAtMs };
 }
 
 /** Only what the plan foresaw, once its time has come, and only for the action's own workflow: anybody may ask this queue. */
@@ -124,6 +139,7 @@ async function verifyHint(
   const digest = payloadDigest(shaped.data);
   const onRecord = (await record.ofAction(actionId)).some((recorded) => recorded.digest === digest);
   if (!onRecord) return null;
-  const { approver, decision, reason, decidedAtMs } = body;
-  return { person: approver.person, groups: approver.groups, decision, reason, decidedAtMs };
+  const { approver, decision, reason, decidedAtMs, breakGlass } = body;
+  const mark = breakGlass === undefined ? {} : { breakGlass };
+  return { person: approver.person, groups: approver.groups, decision, reason, decidedAtMs, ...mark };
 }

@@ -4,6 +4,7 @@ import { addAlarms } from './commands/alarms.js';
 import { addApprove } from './commands/approve.js';
 import { addBudgets } from './commands/budgets.js';
 import { addClear } from './commands/clear.js';
+import { addDebts } from './commands/debts.js';
 import { addDeny } from './commands/deny.js';
 import { addDev } from './commands/dev.js';
 import { addDoctor } from './commands/doctor.js';
@@ -22,6 +23,7 @@ import { addPolicy } from './commands/policy.js';
 import { addReplay } from './commands/replay.js';
 import { addReport } from './commands/report.js';
 import { addRequest } from './commands/request.js';
+import { addRetrospective } from './commands/retrospective.js';
 import { addShow } from './commands/show.js';
 import { addSiem } from './commands/siem.js';
 import { addUnfreeze } from './commands/unfreeze.js';
@@ -60,6 +62,8 @@ const COMMANDS = [
   addFreeze,
   addFreezes,
   addUnfreeze,
+  addDebts,
+  addRetrospective,
   addBudgets,
   addSiem,
   addWebhooks,

@@ -12,6 +12,7 @@ import { createFrozenPass } from '../../src/channels/frozen-pass.js';
 import { createIntake } from '../../src/channels/intake.js';
 import { createRefusals } from '../../src/channels/refusals.js';
 import { createDecisions } from '../../src/channels/signed-decisions.js';
+import { createRetrospectives } from '../../src/channels/retrospectives.js';
 import { createUnfreezing } from '../../src/channels/unfreezing.js';
 import { createUnstartedPass } from '../../src/channels/unstarted.js';
 import { createDeliveryLog } from '../../src/channels/webhook/delivery-log.js';
@@ -132,6 +133,10 @@ async function assemble(
     freezing: createFreezing({ policy, record, operations, refusals, clock }),
     unfreezing: createUnfreezing({ policy, record, refusals, clock }),
     clearing: createClearing({ policy, record, refusals, clock }),
+    retrospectives: createRetrospectives({
+      ...{ policy, record, refusals, assurance, clock, onInternal: runtime.onInternal },
+      wake: (actionId) => workflows.lookAtDebt(actionId),
+    }),
     ledger,
     ledgerIsPublic: config.COUNTERSIGN_LEDGER_PUBLIC,
     codec: codecOf(config, runtime),

@@ -26,6 +26,7 @@ import { openSiem } from '../siem.js';
 import { openWebhooks } from '../webhooks.js';
 import { startLedger } from './ledger.js';
 import { createArchivePass } from './archive.js';
+import { createDebtPass } from './debts.js';
 import { createInterruptedPass, isLiveRun } from './interrupted.js';
 
 const DAY_MS = 86_400_000;
@@ -34,7 +35,7 @@ const REMOVE_EVERY_MS = 600_000;
 
 const CATCH_UP_EVERY_MS = 60_000;
 
-// How soon people are told of an alarm, or a freeze.
+// How soon people are told of an alarm, a freeze, or a broken glass.
 const ALARMS_EVERY_MS = 10_000;
 
 const SWEEP_SCHEDULE_ID = 'countersign-sweep';
@@ -80,10 +81,12 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const siem = openSiem(config, runtime, createLedger(runtime.pool));
   const ledger = startLedger(config, runtime);
   const telling = startTelling(channels, runtime);
+  const debts = loopEvery(ALARMS_EVERY_MS, createDebtPass({ record, channels, client }), onInternal);
   const archiving = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, createArchiving(runtime, client), onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await ledger.stop();
     await telling.stop();
+    await debts.stop();
     await loop.stop();
     await archiving.stop();
     await catchingUp.stop();

@@ -13,6 +13,7 @@ import {
   type UpdateDefinition,
 } from '@temporalio/common';
 import { TASK_QUEUES } from '../contracts/activities.js';
+import { lookSignal, retrospectiveIdOf } from '../contracts/retrospective.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import {
   decideUpdate,
@@ -51,6 +52,8 @@ export interface ActionWorkflows {
    */
   decide(to: UpdateAddress, decision: Envelope): Promise<DecisionAnswer>;
   withdraw(to: UpdateAddress, withdrawal: Envelope): Promise<void>;
+  /** Has the workflow that waits for a broken glass' review look at the record. None may run: then nothing comes of it. */
+  lookAtDebt(actionId: string): Promise<void>;
   /** Stops what runs; its lease is revoked and its receipt signed all the same. */
   cancel(actionId: string, runId: string): Promise<void>;
 }
@@ -122,6 +125,14 @@ export function createActionWorkflows(client: Client): ActionWorkflows {
     withdraw: async (to, withdrawal) => {
       await update(to, withdrawUpdate, withdrawal);
     },
+    lookAtDebt: (actionId) =>
+      call(async () => {
+        try {
+          await client.workflow.getHandle(retrospectiveIdOf(actionId)).signal(lookSignal);
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        }
+      }),
     cancel: (actionId, runId) =>
       call(async () => {
         await client.workflow.getHandle(workflowIdOf(actionId), runId).cancel();

@@ -5,11 +5,17 @@ import type { ActionView } from '../record/action-view.js';
 
 /**
  * Whether a person's decision may count: separation of duties, membership, and policy's approve question.
+ * @param asked `breakGlass`: whether they break the glass, which only the groups that the plan names for it may
  * @returns the person's groups, as the bundle lists them.
  * @throws Refusal naming why not.
  */
 export function checkApprover(
-  { view, person, decision }: { view: ActionView; person: string; decision: 'approve' | 'deny' },
+  {
+    view,
+    person,
+    decision,
+    breakGlass = false,
+  }: { view: ActionView; person: string; decision: 'approve' | 'deny'; breakGlass?: boolean },
   { policy, clock }: { policy: () => Policy; clock: () => number },
 ): string[] {
   const bundle = policy();
@@ -23,10 +29,13 @@ export function checkApprover(
     throw new Refusal('self_approval', `You may not decide on this: ${barred.because}.`);
   }
   const nowMs = clock();
-  const eligible = [...plan.stages, ...view.escalated].map(({ group }) => group);
+  const named = breakGlass ? (plan.breakGlass?.stages ?? []) : [...plan.stages, ...view.escalated];
+  const eligible = named.map(({ group }) => group);
   const mayFill = (groups: readonly string[]): boolean => eligible.some((group) => groups.includes(group));
   // A denial takes no place.
-  const approvals = view.decisions.filter((earlier) => earlier.current && earlier.decision === 'approve');
+  const approvals = view.decisions.filter(
+    (earlier) => earlier.current && earlier.decision === 'approve' && (!breakGlass || earlier.breakGlass === true),
+  );
   const spoken = groupsSpokenFor(
     directory,
     [...(decision === 'approve' ? approvals : []), { person, decidedAtMs: nowMs }],
@@ -42,7 +51,7 @@ export function checkApprover(
   if (!mayFill(groups)) {
     throw new Refusal(
       'not_an_approver',
-      `You are in none of the groups that may decide now: ${[...new Set(eligible)].join(', ')}.`,
+      `You are in none of the groups that may ${breakGlass ? 'break the glass' : 'decide now'}: ${[...new Set(eligible)].join(', ')}.`,
     );
   }
   const verdict = bundle.mayApprove({

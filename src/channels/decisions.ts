@@ -8,7 +8,9 @@ export interface DecisionRequest {
   /** Digest of what the person was shown. */
   actionDigest: string;
   decision: 'approve' | 'deny';
-  /** Required to deny. */
+  /** Beside an approval: it breaks the glass. Absent: it does not. */
+  breakGlass?: true;
+  /** Required to deny, and to break the glass. */
   reason: string;
   person: Person;
   via: {

@@ -1,12 +1,15 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { DecisionAnswer } from '../contracts/workflow.js';
+import { lackOfGlass } from '../core/break-glass.js';
 import { lackOfAssurance, type AssuranceSettings } from '../core/assurance.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import { requireNoAlarm } from '../enforcement/alarmed.js';
+import { lackOfPayment } from '../enforcement/debts.js';
 import type { Policy } from '../policy/policy.js';
 import type { AlarmState } from '../record/alarms.js';
 import { viewAction, type ActionView } from '../record/action-view.js';
+import { GLASS_KEY_END } from '../record/debts.js';
 import { allOf, type AnyRecorded, type Record as ActionRecord, type Recorded } from '../record/record.js';
 import type { ActionWorkflows } from './action-workflows.js';
 import { checkApprover } from './approver-check.js';
@@ -65,16 +68,40 @@ async function decide(
 ): Promise<DecisionAnswer> {
   const needed = 'A denial needs a reason: the agent and the record are told why.';
   const reason = cleanReason(request.reason, request.decision === 'deny' ? needed : null);
+  requireGlassForm(request, reason);
   const sameEvent = allOf(statements, 'decision').find((earlier) => isSameEvent(earlier, request));
   if (sameEvent !== undefined) return answerAgain({ ...request, reason }, sameEvent, statements, options);
   requireNoAlarm(await options.alarms, options.policy().directory);
   const review = await openReview(request, statements, options);
   const person = options.policy().directory.canonical(request.person.id);
-  const earlier = review.decisions.find(({ body }) => body.approver.person === person);
+  const earlier = review.decisions.find(({ body }) => body.approver.person === person && isFinal(body, request));
   if (earlier !== undefined) return answerSecond(request, review, earlier, options);
-  const groups = checkApprover({ view: review.view, person, decision: request.decision }, options);
+  const { breakGlass = false } = request;
+  if (breakGlass) await requireGlass(review.view, options);
+  const groups = checkApprover({ view: review.view, person, decision: request.decision, breakGlass }, options);
   requireAssurance(request, review.view, options);
   return deliver(await recordDecision(request, { review, person, groups, reason }, options), options);
+}
+
+/** A person decides once; who has approved may break the glass besides. */
+function isFinal({ decision, breakGlass }: Decided['body'], request: DecisionRequest): boolean {
+  return request.breakGlass !== true || decision === 'deny' || breakGlass === true;
+}
+
+/** What can be said without looking at the action. */
+function requireGlassForm({ breakGlass, decision, via }: DecisionRequest, reason: string): void {
+  if (breakGlass !== true) return;
+  if (decision === 'deny') throw new Refusal('field_invalid', 'A denial breaks no glass.', 'breakGlass');
+  const lack = lackOfGlass({ channel: via.channel, reason });
+  if (lack !== null) throw new Refusal(lack.code, lack.message, lack.code === 'reason_missing' ? 'reason' : null);
+}
+
+/** The plan offers it, and nothing is owed for an earlier one. The executor asks both again. */
+async function requireGlass({ actionId, plan }: ActionView, { record }: DecisionsOptions): Promise<void> {
+  if (plan?.breakGlass === undefined)
+    throw new Refusal('glass_not_offered', 'Policy lets nobody break the glass for this action.', 'breakGlass');
+  const lack = lackOfPayment(await record.debts(), actionId);
+  if (lack !== null) throw new Refusal(lack.code, lack.message);
 }
 
 function requireAssurance(
@@ -125,7 +152,11 @@ async function answerAgain(
 ): Promise<DecisionAnswer> {
   const { approver, decision, actionDigest, reason, runId } = decided.body;
   const person = options.policy().directory.canonical(request.person.id);
-  const isSame = decision === request.decision && actionDigest === request.actionDigest && reason === request.reason;
+  const isSame =
+    decision === request.decision &&
+    actionDigest === request.actionDigest &&
+    reason === request.reason &&
+    decided.body.breakGlass === request.breakGlass;
   if (approver.person !== person || !isSame) throw eventReused();
   const view = viewOf(statements);
   const isOpen = view.state === 'waiting' || view.state === 'approved';
@@ -150,8 +181,9 @@ async function answerSecond(
   const { approver, decision } = earlier.body;
   const refusal = alreadyDecided(earlier);
   if (decision !== request.decision) throw refusal;
-  const { phase, approvals } = await options.workflows.review(review.view.actionId, review.runId);
-  if (phase !== 'waiting' || approvals.includes(approver.person)) throw refusal;
+  const { phase, approvals, breaking = [] } = await options.workflows.review(review.view.actionId, review.runId);
+  const heard = request.breakGlass === true ? breaking : approvals;
+  if (phase !== 'waiting' || heard.includes(approver.person)) throw refusal;
   return deliver(earlier, options);
 }
 
@@ -183,19 +215,20 @@ async function recordDecision(
   { record, clock }: DecisionsOptions,
 ): Promise<Decided> {
   const { view, runId } = review;
-  const { via, decision, signIn } = request;
+  const { via, decision, breakGlass, signIn } = request;
   const [recorded] = await record.append([
     {
       kind: 'decision',
       actionId: view.actionId,
       requestDigest: view.requestDigest,
       // A person decides once a review: of several clicks at the same time the record keeps the first.
-      key: `${runId}/${String(view.round)}/${person}`,
+      key: `${runId}/${String(view.round)}/${person}${breakGlass === true ? GLASS_KEY_END : ''}`,
       body: {
         round: view.round,
         actionDigest: view.actionDigest,
         runId,
         decision,
+        ...(breakGlass === true && { breakGlass }),
         reason,
         approver: { person, groups },
         via: { channel: via.channel, subject: via.subject, eventId: via.eventId },
@@ -220,8 +253,10 @@ function actionOf(statements: readonly AnyRecorded[]): { actionId: string; reque
 
 function standingOf(view: ActionView): DecisionAnswer {
   const denied = view.decisions.some(({ current, decision }) => current && decision === 'deny');
-  const filled = view.quorum?.filled === true;
-  return { state: denied ? 'denied' : filled ? 'filled' : 'waiting', open: view.quorum?.open ?? [] };
+  const filled = view.quorum?.filled === true || view.breakGlass?.state === 'broken';
+  const state = denied ? 'denied' : filled ? 'filled' : 'waiting';
+  const glass = view.plan?.breakGlass === undefined ? {} : { glass: view.breakGlass?.open ?? [] };
+  return { state, open: view.quorum?.open ?? [], ...glass };
 }
 
 function closed(view: ActionView): Refusal {

@@ -8,7 +8,9 @@ import {
   requestSchema,
 } from '../core/schemas/action.js';
 import { actionIdSchema, digestSchema, recordedEnvelopeSchema, timeMsSchema } from '../core/schemas/primitives.js';
+import type { DecisionAnswer } from '../contracts/workflow.js';
 import type { ActionView } from '../record/action-view.js';
+import { breakGlassSchema } from './debt-answers.js';
 
 // Loose: a newer gateway may tell more. Strict in what this client reads.
 const stateSchema = z.enum(['preparing', 'waiting', 'approved', 'running', 'done']);
@@ -44,6 +46,7 @@ const decisionSchema = z.looseObject({
   groups: z.array(z.string()),
   decidedAtMs: timeMsSchema,
   signIn: z.looseObject({ authTimeMs: timeMsSchema.nullable(), acr: z.string().nullable() }).optional(),
+  breakGlass: z.literal(true).optional(),
   current: z.boolean(),
 });
 
@@ -118,6 +121,7 @@ export const actionViewSchema = z.looseObject({
   decisions: z.array(decisionSchema),
   escalated: z.array(z.looseObject({ group: z.string(), firedAtMs: timeMsSchema })),
   quorum: quorumSchema.nullable(),
+  breakGlass: breakGlassSchema.nullable().default(null),
   leases: z.array(leaseViewSchema),
   outcome: outcomeViewSchema.nullable(),
   incidents: z
@@ -314,7 +318,8 @@ export const waitSchema = z.looseObject({ revision: z.union([z.string(), z.numbe
 export const decisionAnswerSchema = z.looseObject({
   state: z.enum(['waiting', 'filled', 'denied']),
   open: z.array(z.looseObject({ group: z.string(), places: z.int() })),
-});
+  glass: z.array(z.looseObject({ group: z.string(), places: z.int() })).optional(),
+}) as unknown as z.ZodType<DecisionAnswer>;
 
 export const statementsSchema = z.looseObject({ statements: z.array(recordedEnvelopeSchema) });
 

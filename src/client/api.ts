@@ -38,6 +38,7 @@ import {
   type WebhookDeliveryPage,
   type Withdrawn,
 } from './answers.js';
+import { debtListSchema, debtSchema, type DebtAnswer, type DebtListAnswer } from './debt-answers.js';
 import type { GatewayHttp } from './http.js';
 
 /** Which actions a list is of; newest first. */
@@ -63,6 +64,8 @@ export interface OnBehalfOf {
 /** A person's decision. */
 export interface DecisionInput {
   decision: 'approve' | 'deny';
+  /** Beside an approval: it breaks the glass. */
+  breakGlass?: true;
   reason: string;
   /** Digest of what the person was shown. */
   actionDigest: string;
@@ -104,6 +107,13 @@ export interface GatewayApi {
   alarms(): Promise<AlarmAnswer[]>;
   /** Says that an alarm was looked into. For people of the bundle's group. */
   clearAlarm(digest: string, reason: string): Promise<AlarmAnswer>;
+  /** What is owed for broken glasses, oldest first. For people. */
+  debts(): Promise<DebtListAnswer>;
+  /** Says whether it was right to break the glass. For reviewers of the action's plan. */
+  reviewBrokenGlass(
+    actionId: string,
+    input: { verdict: 'justified' | 'unjustified'; reason: string },
+  ): Promise<DebtAnswer>;
   /** Freezes an agent, an operation or everything. For approvers. */
   freeze(scope: FreezeScope, reason: string): Promise<FreezeState>;
   /** All that is frozen now, newest first. For people. */
@@ -180,6 +190,9 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const path = `/alarms/${encodeURIComponent(digest)}/clearance`;
       return http.json({ method: 'POST', path, body: { reason } }, alarmSchema);
     },
+    debts: async () => http.json({ method: 'GET', path: '/debts' }, debtListSchema),
+    reviewBrokenGlass: async (actionId, body) =>
+      http.json({ method: 'POST', path: `${pathOf(actionId)}/retrospective`, body }, debtSchema),
     ...freezingOver(http),
     budgets: (query) => listBudgets(http, query),
     siem: async () => http.json({ method: 'GET', path: '/siem' }, siemStatusSchema),

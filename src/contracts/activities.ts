@@ -1,4 +1,5 @@
 import type { Envelope, PublicKey } from '../core/dsse.js';
+import type { DebtStanding } from './retrospective.js';
 import type { Outcome, ReviewPlan, Severity } from '../core/schemas/action.js';
 
 /** Task queues; each is polled by one kind of process. */
@@ -37,7 +38,7 @@ export interface Prepared {
   /** Canonical people who may not decide. */
   barred: string[];
   /** Whether enough people remain to fill the quorum, after separation of duties. */
-  fillable: 'now' | 'after_escalation' | 'never';
+  fillable: 'now' | 'after_escalation' | 'by_breaking_glass' | 'never';
   openedAtMs: number;
   expiresAtMs: number;
   /** Whether the worker posts to any channel; where it is absent it may. */
@@ -81,6 +82,8 @@ export interface CountedDecision {
   decision: 'approve' | 'deny';
   reason: string;
   decidedAtMs: number;
+  /** This approval breaks the glass; absent: it does not. */
+  breakGlass?: true;
 }
 
 export interface AnnounceActivities {
@@ -88,6 +91,8 @@ export interface AnnounceActivities {
   announce(input: AnnounceInput): Promise<void>;
   /** Puts a fired escalation timer on record: from then on members of the group may fill an open place. */
   recordEscalation(input: { actionId: string; round: number; group: string; afterMs: number }): Promise<void>;
+  /** What the record says is owed for an action that ran behind a broken glass. */
+  readDebt(input: { actionId: string }): Promise<DebtStanding>;
   /** Public keys of the keyring in force whose signature makes a decision, and of the gateway for agents without a key. */
   readKeys(): Promise<Pick<Prepared, 'decisionKeys'> & { intakeKeys: PublicKey[] }>;
   /** Judges a decision that came as a signal: signature, digest, and run id of the asking run. Null: it does not count. */

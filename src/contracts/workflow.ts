@@ -22,6 +22,8 @@ export interface DecisionAnswer {
   state: 'waiting' | 'filled' | 'denied';
   /** Places still open, by group. */
   open: { group: string; places: number }[];
+  /** Places for which nobody breaks the glass yet; absent where the plan offers no such thing. */
+  glass?: { group: string; places: number }[];
 }
 
 /** What the workflow tells about itself; people read the record instead. */
@@ -29,6 +31,8 @@ export interface ReviewState {
   phase: 'preparing' | 'waiting' | 'running' | 'closing' | 'done';
   round: number;
   approvals: string[];
+  /** Those of them who break the glass; absent where the plan offers no such thing. */
+  breaking?: string[];
   open: { group: string; places: number }[];
   expiresAtMs: number | null;
 }

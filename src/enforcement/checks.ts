@@ -1,9 +1,10 @@
 import { lackOfRoom } from '../budgets/room.js';
 import { lackOfAssurance } from '../core/assurance.js';
+import { lackOfGlass } from '../core/break-glass.js';
 import { open } from '../core/dsse.js';
 import { digestOf } from '../core/json.js';
 import { Refusal } from '../core/errors.js';
-import { countQuorum, type Approval } from '../core/quorum.js';
+import { countGlass, countQuorum, type Approval } from '../core/quorum.js';
 import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { groupsSpokenFor } from '../directory/delegations.js';
@@ -15,6 +16,7 @@ import { createNativeVerifier } from '../record/native-ed25519.js';
 import { allOf, type AnyRecorded } from '../record/record.js';
 import { ReviewAgain, type Case, type Evidence } from './evidence.js';
 import { requireNoAlarm } from './alarmed.js';
+import { requirePaid } from './debts.js';
 import { requireNotFrozen } from './frozen.js';
 
 const verifySignature = createNativeVerifier();
@@ -266,31 +268,76 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'approvals of this run, round and digest by members of the bundle fill the plan',
+    name: 'whoever breaks the glass does so where the warning is read, and says what burns',
+    verify(laidOut) {
+      for (const { approver, via, reason } of approvalsOf(laidOut).filter(({ breakGlass }) => breakGlass === true)) {
+        const lack = lackOfGlass({ channel: via.channel, reason });
+        if (lack !== null) throw new ReviewAgain(lack.code, `${approver.person}: ${lack.message}`);
+      }
+    },
+  },
+  {
+    name: 'approvals of this run, round and digest by members of the bundle fill the plan, or break its glass',
     verify(laidOut, evidence) {
-      const approvals = countedApprovals(laidOut, evidence);
-      if (!countQuorum(laidOut.plan.plan, approvals, escalatedGroups(laidOut, evidence)).filled) {
+      if (!fillsPlan(laidOut, evidence) && breakersOf(laidOut, evidence) === null) {
         throw new ReviewAgain('decisions_missing', 'The approvals on record for this run do not fill the plan.');
       }
     },
   },
+  {
+    name: 'no review of an earlier broken glass is owed',
+    verify(laidOut, evidence) {
+      if (breakersOf(laidOut, evidence) !== null) requirePaid(evidence.debts, evidence.actionId);
+    },
+  },
 ];
+
+function fillsPlan(laidOut: Case, evidence: Evidence): boolean {
+  const approvals = countedApprovals(laidOut, evidence);
+  return countQuorum(laidOut.plan.plan, approvals, escalatedGroups(laidOut, evidence)).filled;
+}
+
+/**
+ * Canonical people who break the glass, sorted, where the action may run for that and not because its plan is filled; null
+ * where it may not. Only approvals that say so count, of members of the groups that the plan names for it; no escalation helps.
+ */
+export function breakersOf(laidOut: Case, evidence: Evidence): string[] | null {
+  const { breakGlass } = laidOut.plan.plan;
+  if (breakGlass === undefined || fillsPlan(laidOut, evidence)) return null;
+  const deciding = breakGlass.stages.map(({ group }) => group);
+  const breaking = approvalsFor(laidOut, evidence, { deciding, isMeant: (decision) => decision.breakGlass === true });
+  if (countGlass(laidOut.plan.plan, breaking)?.filled !== true) return null;
+  return [...new Set(breaking.map(({ person }) => person))].sort();
+}
 
 /** Approvals of this run, round and digest, given while the review was open, by canonical person with the bundle's groups. */
 export function countedApprovals(laidOut: Case, evidence: Evidence): Approval[] {
+  const { stages } = laidOut.plan.plan;
+  const deciding = [...stages.map(({ group }) => group), ...escalatedGroups(laidOut, evidence)];
+  return approvalsFor(laidOut, evidence, { deciding, isMeant: () => true });
+}
+
+function approvalsFor(
+  laidOut: Case,
+  evidence: Evidence,
+  { deciding, isMeant }: { deciding: string[]; isMeant: (decision: StatementBody<'decision'>) => boolean },
+): Approval[] {
   const { runId, policy } = evidence;
   const { directory } = policy;
-  const { openedAtMs, snapshot, plan } = laidOut.plan;
+  const { openedAtMs, snapshot } = laidOut.plan;
   const barred = [...laidOut.plan.barred, ...directory.barredFor(laidOut.request.body.agent, laidOut.provenance)].map(
     ({ person }) => directory.canonical(person),
   );
   const approvals = approvalsOf(laidOut)
-    .filter((decision) => decision.runId === runId)
+    .filter((decision) => decision.runId === runId && isMeant(decision))
     .filter(({ decidedAtMs }) => decidedAtMs >= openedAtMs && decidedAtMs < snapshot.expiresAtMs)
-    .map(({ approver: { person }, decidedAtMs }) => ({ person: directory.canonical(person), decidedAtMs }));
-  const deciding = [...plan.stages.map(({ group }) => group), ...escalatedGroups(laidOut, evidence)];
+    .map(({ approver: { person }, decidedAtMs, breakGlass = false }) => ({
+      person: directory.canonical(person),
+      decidedAtMs,
+      breakGlass,
+    }));
   const groups = groupsSpokenFor(directory, approvals, { barred, deciding });
-  return approvals.map(({ person }, index) => ({ person, groups: groups[index] ?? [] }));
+  return approvals.map(({ person, breakGlass }, index) => ({ person, groups: groups[index] ?? [], breakGlass }));
 }
 
 /** By this key, or by a version of the key of this purpose. The record has verified that the key signed it. */

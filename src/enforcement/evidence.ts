@@ -8,7 +8,7 @@ import type { Provenance } from '../directory/directory.js';
 import type { AlarmState } from '../record/alarms.js';
 import type { RecentEffects } from '../record/effects.js';
 import { provenanceOf } from '../record/provenance.js';
-import { allOf, type AnyRecorded, type Recorded } from '../record/record.js';
+import { allOf, type AnyRecorded, type DebtList, type Recorded } from '../record/record.js';
 
 /** What the executor judges from: signed statements on record, the verified bundle, and its own clock. */
 export interface Evidence {
@@ -23,6 +23,8 @@ export interface Evidence {
   alarms: readonly AlarmState[];
   /** What budgets of the plan count, as `effectsFor` reads it. */
   effects: RecentEffects;
+  /** As `Record.debts` reads them, chained; asked for where somebody breaks the glass. */
+  debts: DebtList;
   policy: Policy;
   operations: OperationCatalog;
   assurance: AssuranceSettings;

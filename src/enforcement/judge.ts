@@ -1,10 +1,12 @@
-import { checks, countedApprovals, type Check } from './checks.js';
+import { breakersOf, checks, countedApprovals, type Check } from './checks.js';
 import { layOut, type Case, type Evidence } from './evidence.js';
 
 /** What the executor may run. */
 export interface Judgement extends Case {
   /** Canonical people whose approvals counted, sorted. */
   approvers: string[];
+  /** Canonical people who broke the glass, sorted; null when it may run without that. */
+  brokenBy: string[] | null;
 }
 
 /**
@@ -21,5 +23,5 @@ export async function judgeBy(list: readonly Check[], evidence: Evidence): Promi
   const laidOut = layOut(evidence);
   for (const check of list) await check.verify(laidOut, evidence);
   const approvers = new Set(countedApprovals(laidOut, evidence).map(({ person }) => person));
-  return { ...laidOut, approvers: [...approvers].sort() };
+  return { ...laidOut, approvers: [...approvers].sort(), brokenBy: breakersOf(laidOut, evidence) };
 }

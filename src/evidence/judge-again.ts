@@ -1,5 +1,6 @@
 import { Refusal } from '../core/errors.js';
 import { checks } from '../enforcement/checks.js';
+import { NO_DEBTS } from '../enforcement/debts.js';
 import { ReviewAgain } from '../enforcement/evidence.js';
 import { judgeBy } from '../enforcement/judge.js';
 import type { OperationCatalog } from '../operations/operation.js';
@@ -13,6 +14,7 @@ export const LEFT_OUT = {
   'neither its agent nor its operation is frozen, nor everything': 'freezes are on record under other actions, or none',
   'no alarm stands that stops approvals': 'alarms are on record under no action',
   'the budgets of the plan have room for it': 'what they count is on record under other actions',
+  'no review of an earlier broken glass is owed': 'what is owed is on record under other actions',
   'the operation accepts the parameters': 'it is code of the release that ran it',
   'the snapshot names the role that will be leased': 'it is code of the release that ran it',
 } as const;
@@ -51,6 +53,7 @@ export async function judgeAgain({ recorded, policies, operations }: Judging): P
     freezes: [],
     alarms: [],
     effects: NO_EFFECTS,
+    debts: NO_DEBTS,
     policy,
     operations,
     // How fresh a sign-in must be is configuration, which no statement names.
@@ -58,11 +61,13 @@ export async function judgeAgain({ recorded, policies, operations }: Judging): P
     nowMs: claimedAtMs,
   };
   try {
-    const { approvers } = await judgeBy(offlineChecks, evidence);
+    const { approvers, brokenBy } = await judgeBy(offlineChecks, evidence);
     const stated = [...claim.body.approvers].sort();
     const same = stated.length === approvers.length && stated.every((person, at) => person === approvers[at]);
     if (!same) return { ok: false, what: 'The approvers that the executor counted are not those of the statements' };
-    return { ok: true, what: saysWhy(approvers, policy) };
+    if (JSON.stringify(brokenBy ?? []) !== JSON.stringify(claim.body.breakGlass?.by ?? []))
+      return { ok: false, what: 'Who broke the glass, by the statements, is not what the executor claimed' };
+    return { ok: true, what: saysWhy(approvers, policy, brokenBy) };
   } catch (error) {
     if (error instanceof Refusal || error instanceof ReviewAgain)
       return { ok: false, what: `Judged again by its policy, it had no right to run: ${error.message}` };
@@ -70,7 +75,9 @@ export async function judgeAgain({ recorded, policies, operations }: Judging): P
   }
 }
 
-function saysWhy(approvers: readonly string[], { bundle }: Policy): string {
+function saysWhy(approvers: readonly string[], { bundle }: Policy, brokenBy: readonly string[] | null): string {
+  if (brokenBy !== null)
+    return `Judged again by policy ${String(bundle.number)}, it had the right to run: ${brokenBy.join(', ')} broke the glass, none of them barred`;
   const by = approvers.length === 0 ? 'it needs nobody' : `${approvers.join(', ')} fill it, none of them barred`;
   return `Judged again by policy ${String(bundle.number)}, it had the right to run: ${by}`;
 }

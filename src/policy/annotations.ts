@@ -3,6 +3,7 @@ import { REQUEST_LIMITS, type ReviewPlan } from '../core/schemas/action.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
 import { RESERVED_PLACES } from '../directory/places.js';
+import { readBreakGlass, unpayable } from './break-glass.js';
 import { readBudgets } from './budgets.js';
 import { formatDuration, parseDuration } from './duration.js';
 import { fillableBy } from './fillable.js';
@@ -17,6 +18,7 @@ export const PLAN_ANNOTATIONS = [
   'lease',
   'assurance',
   'freeze',
+  'breakglass',
   'notify',
   'budget',
 ] as const;
@@ -50,11 +52,12 @@ export function readPlan(
   const assurance = readAssurance(annotations['assurance'], report);
   const notify = readNotify(annotations['notify'], directory, report);
   const budgets = readBudget(annotations['budget'], report);
+  const breakGlass = readGlass(annotations['breakglass'], { stages, leaseTtlSeconds }, directory, report);
   const { freeze } = annotations;
   if (freeze !== undefined && freeze !== 'effect_mismatch')
     report('freeze', `@freeze is "${freeze}"; only "effect_mismatch" is known`);
   if (stages?.length === 0) {
-    for (const name of ['escalate', 'remind', 'page'] as const) {
+    for (const name of ['escalate', 'remind', 'page', 'breakglass'] as const) {
       if (annotations[name] !== undefined)
         report(name, `@${name} has no effect beside @review("none"): remove one of them`);
     }
@@ -73,6 +76,7 @@ export function readPlan(
     assurance,
     ...(freeze !== undefined && { freeze: 'effect_mismatch' as const }),
     ...(budgets !== undefined && { budgets }),
+    ...(breakGlass !== undefined && { breakGlass }),
     ...(notify !== undefined && { notify }),
     policies: [id],
   };
@@ -243,6 +247,34 @@ function readNotify(text: string | undefined, directory: Directory, report: Repo
 function readBudget(text: string | undefined, report: Report): ReviewPlan['budgets'] {
   if (text === undefined) return undefined;
   return readBudgets(text, (message) => report('budget', message));
+}
+
+/** Undefined also for what has a fault: that is reported. */
+function readGlass(
+  text: string | undefined,
+  { stages, leaseTtlSeconds }: { stages: ReviewPlan['stages'] | null; leaseTtlSeconds: number | null },
+  directory: Directory,
+  report: Report,
+): ReviewPlan['breakGlass'] {
+  if (text === undefined) return undefined;
+  const fault = (message: string): null => report('breakglass', message);
+  const breakGlass = readBreakGlass(text, fault);
+  if (breakGlass === null || stages === null || stages.length === 0) return undefined;
+  const known = breakGlass.stages.map(({ group, quorum }) =>
+    checkGroup('breakglass', group, quorum, directory, report),
+  );
+  if (!known.every(Boolean)) return undefined;
+  if (!jointlyFillable(breakGlass.stages, directory))
+    fault(`@breakglass("${text}") can never be filled: its groups do not hold enough different people`);
+  if (leaseTtlSeconds !== null && breakGlass.leaseTtlSeconds > leaseTtlSeconds)
+    fault(
+      `@breakglass lends for ${formatDuration(breakGlass.leaseTtlSeconds * 1_000)}, longer than @lease: a broken glass lends for less, never for more`,
+    );
+  for (const group of unpayable({ stages, breakGlass }, directory))
+    fault(
+      `@breakglass may leave nobody of group "${group}" to review it afterwards: all of them might break the glass`,
+    );
+  return breakGlass;
 }
 
 function readAssurance(text: string | undefined, report: Report): ReviewPlan['assurance'] | null {

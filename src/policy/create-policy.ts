@@ -114,9 +114,12 @@ export function createPolicy(sources: PolicySources): Policy {
 }
 
 function groupsIn(plans: readonly ReviewPlan[]): string[] {
-  return [
-    ...new Set(plans.flatMap(({ stages, escalations }) => [...stages, ...escalations]).map(({ group }) => group)),
-  ].sort();
+  const named = plans.flatMap(({ stages, escalations, breakGlass }) => [
+    ...stages,
+    ...escalations,
+    ...(breakGlass?.stages ?? []),
+  ]);
+  return [...new Set(named.map(({ group }) => group))].sort();
 }
 
 function judgeApprover(

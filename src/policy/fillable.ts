@@ -1,22 +1,24 @@
-import { countQuorum } from '../core/quorum.js';
+import { countGlass, countQuorum } from '../core/quorum.js';
 import type { ReviewPlan } from '../core/schemas/action.js';
 import type { Directory } from '../directory/directory.js';
 
 /**
  * Whether the people who remain after separation of duties could fill a plan: at once, only with the help of
- * escalation groups, or never. A review that can't be completed is announced when it opens, not when it expires.
+ * escalation groups, only by breaking the glass, or never. A review that can't be completed is announced when it opens, not when it expires.
  */
 export function fillableBy(
   plan: ReviewPlan,
   barred: readonly string[],
   directory: Directory,
-): 'now' | 'after_escalation' | 'never' {
+): 'now' | 'after_escalation' | 'by_breaking_glass' | 'never' {
   const escalations = plan.escalations.map(({ group }) => group);
-  const groups = [...plan.stages.map(({ group }) => group), ...escalations];
+  const groups = [...[...plan.stages, ...(plan.breakGlass?.stages ?? [])].map(({ group }) => group), ...escalations];
   const people = new Set(groups.flatMap((group) => directory.membersOf(group)));
   const approvals = [...people]
     .filter((person) => !barred.includes(person))
     .map((person) => ({ person, groups: directory.groupsOf(person) }));
   if (countQuorum(plan, approvals, []).filled) return 'now';
-  return countQuorum(plan, approvals, escalations).filled ? 'after_escalation' : 'never';
+  if (countQuorum(plan, approvals, escalations).filled) return 'after_escalation';
+  const breaking = approvals.map((approval) => ({ ...approval, breakGlass: true }));
+  return countGlass(plan, breaking)?.filled === true ? 'by_breaking_glass' : 'never';
 }

@@ -1,5 +1,6 @@
 import type { ReviewPlan } from '../core/schemas/action.js';
 import type { Difference } from '../core/schemas/difference.js';
+import { writeBreakGlass } from './break-glass.js';
 import { describeBudget } from './budgets.js';
 import { formatDuration } from './duration.js';
 
@@ -16,7 +17,8 @@ export function planDifference(before: ReviewPlan, now: ReviewPlan): Pick<Differ
   return differing.length === 0 ? {} : { plan: differing };
 }
 
-function termsOf({ stages, escalations, expireAfterMs, leaseTtlSeconds, assurance, freeze, budgets }: ReviewPlan) {
+function termsOf(plan: ReviewPlan) {
+  const { stages, escalations, expireAfterMs, leaseTtlSeconds, assurance, freeze, budgets, breakGlass } = plan;
   return {
     'Who must approve': listed(stages.map(({ quorum, group }) => `${String(quorum)} of ${group}`)),
     'Who may help after a while': listed(
@@ -26,6 +28,7 @@ function termsOf({ stages, escalations, expireAfterMs, leaseTtlSeconds, assuranc
     Lease: formatDuration(leaseTtlSeconds * 1_000),
     'How people decide': assurance === 'web' ? 'in the full view only, after a fresh sign-in' : 'in any channel',
     'An effect other than declared': freeze === undefined ? 'freezes nobody' : 'freezes the agent',
+    'Who may break the glass': breakGlass === undefined ? 'nobody' : writeBreakGlass(breakGlass),
     Budget: budgets === undefined ? 'none' : listed(budgets.map(describeBudget)),
   };
 }

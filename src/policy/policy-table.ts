@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Refusal } from '../core/errors.js';
 import { flagSchema, type ReviewPlan } from '../core/schemas/action.js';
 import { formatProblem, readYaml, type SourceFile } from '../directory/yaml-source.js';
+import { writeBreakGlass } from './break-glass.js';
 import { formatDuration } from './duration.js';
 import type { Policy, PolicyQuestion } from './policy.js';
 
@@ -38,6 +39,8 @@ const reviewSchema = z.discriminatedUnion('allowed', [
     remind: z.string().optional(),
     expire: z.string().optional(),
     lease: z.string().optional(),
+    /** As in the annotation, or `none`. */
+    breakglass: z.string().optional(),
     policies: z.array(z.string()).optional(),
   }),
 ]);
@@ -130,6 +133,7 @@ function writtenOut(plan: ReviewPlan): Answer {
     remind: plan.remindAfterMs === null ? 'none' : formatDuration(plan.remindAfterMs),
     expire: formatDuration(plan.expireAfterMs),
     lease: formatDuration(plan.leaseTtlSeconds * 1_000),
+    breakglass: plan.breakGlass === undefined ? 'none' : writeBreakGlass(plan.breakGlass),
     policies: plan.policies,
   };
 }

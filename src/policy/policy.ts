@@ -60,7 +60,7 @@ export interface Policy {
   directory: Directory;
   target(name: string): Target | undefined;
   targets(): Target[];
-  /** Groups that some permit lets decide, at once or by an escalation, sorted. */
+  /** Groups that some permit lets decide, at once, by an escalation or by breaking the glass, sorted. */
   approverGroups(): string[];
   /** Of all permits that name some. */
   budgets(): PermitBudgets[];

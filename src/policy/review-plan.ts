@@ -1,5 +1,6 @@
 import type { ReviewPlan } from '../core/schemas/action.js';
 import { canonicalJson } from '../core/json.js';
+import { describeBreakGlass, sharedBreakGlass } from './break-glass.js';
 import { allBudgets, describeBudget } from './budgets.js';
 import { formatDuration } from './duration.js';
 import { DEFAULT_PLACE } from '../directory/places.js';
@@ -8,7 +9,8 @@ import { DEFAULT_PLACE } from '../directory/places.js';
  * What all of several plans demand together. It never lets anyone approve whom one of them would not:
  * per group the larger quorum; an escalation only if every reviewed plan has that group, at the latest of their times;
  * reminder, page, expiry and lease the shortest; automatic only if all are; a fresh sign-in and a freeze if one of them says so;
- * people are told in all places of all of them; every budget of any of them holds.
+ * people are told in all places of all of them; every budget of any of them holds; the glass may be broken only if every
+ * reviewed plan offers that, by all the groups of all of them.
  * @throws RangeError for no plans: nothing demanded is not the same as nothing known.
  */
 export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
@@ -19,6 +21,7 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
   }
   const pages = plans.flatMap((plan) => plan.pageAfterMs ?? []);
   const budgets = allBudgets(plans.map((plan) => plan.budgets));
+  const breakGlass = sharedBreakGlass(plans);
   const reminders = plans.flatMap((plan) => plan.remindAfterMs ?? []);
   return {
     stages: [...quorums].map(([group, quorum]) => ({ group, quorum })).sort(byGroup),
@@ -30,6 +33,7 @@ export function strictestUnion(plans: readonly ReviewPlan[]): ReviewPlan {
     assurance: plans.some((plan) => plan.assurance === 'web') ? 'web' : 'any',
     ...(plans.some((plan) => plan.freeze !== undefined) && { freeze: 'effect_mismatch' as const }),
     ...(budgets !== undefined && { budgets }),
+    ...(breakGlass !== undefined && { breakGlass }),
     ...(plans.some((plan) => plan.notify !== undefined) && { notify: allPlaces(plans) }),
     policies: [...new Set(plans.flatMap((plan) => plan.policies))].sort(),
   };
@@ -60,7 +64,8 @@ export function describePlan(plan: ReviewPlan): string {
   if (plan.pageAfterMs === 0) parts.push('pages at once');
   else if (plan.pageAfterMs !== undefined) parts.push(`pages after ${formatDuration(plan.pageAfterMs)}`);
   if (plan.assurance === 'web') parts.push('decided in the full view only, after a fresh sign-in');
-  return `${[...parts, `expires after ${expiry}`, lease].join('; ')}.`;
+  const glass = plan.breakGlass === undefined ? [] : [describeBreakGlass(plan.breakGlass)];
+  return `${[...parts, `expires after ${expiry}`, lease, ...glass].join('; ')}.`;
 }
 
 function demands(plan: ReviewPlan): string {

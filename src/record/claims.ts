@@ -56,6 +56,11 @@ export interface Claims {
    * @throws the Refusal of the condition
    */
   beginEffect(actionId: string, step: string, attempt: number, condition?: BeginCondition): Promise<boolean>;
+  /**
+   * Works while nobody else, in whatever process, works under the same lock. What it puts on record, whoever has the lock next
+   * finds there.
+   */
+  underLock<T>(lock: string, work: () => Promise<T>): Promise<T>;
   /** From now on no effect of this action can begin, and no lease be opened. Idempotent. @returns whether an effect had begun before. */
   endAction(actionId: string): Promise<{ effectBegan: boolean }>;
   /** @throws Refusal `action_closed` behind `endAction`: the lease must not be used. */

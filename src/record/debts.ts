@@ -1,6 +1,14 @@
 import type { StatementBody } from '../core/schemas/statements.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
 
+/** How the key of a decision that breaks the glass, or of a claim for that, ends. What narrows by it never decides by it. */
+export const GLASS_KEY_END = '/glass';
+
+/** The key under which a claim is on record. */
+export function claimKeyOf({ step, attempt, breakGlass }: StatementBody<'claim'>): string {
+  return `${step}/${String(attempt)}${breakGlass === undefined ? '' : GLASS_KEY_END}`;
+}
+
 /** What is owed for an action that ran behind a broken glass: a review of that, by those whom its plan names. */
 export interface Debt {
   actionId: string;

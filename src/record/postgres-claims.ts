@@ -46,6 +46,14 @@ export function createClaims(pool: pg.Pool): Claims {
       // Those that wait for the lock hold a connection each, and whoever has it needs another one to read.
       return oneByOne(() => beginIf(pool, actionId, insert, condition));
     },
+    underLock: (lock, work) =>
+      oneByOne(() =>
+        inTransaction(pool, async (client) => {
+          await client.query('begin isolation level read committed');
+          await client.query(LOCK, [`countersign.${lock}`]);
+          return work();
+        }),
+      ),
     endAction: (actionId) => endAction(pool, actionId),
     insertLease: (row) => insertLease(pool, row),
     insertCredentials: async (rows) => {

@@ -21,6 +21,7 @@ import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
 import { createAlarmReader } from './postgres/read-alarms.js';
 import { readAdoptions } from './postgres/read-adoptions.js';
+import { readDebts } from './postgres/read-debts.js';
 import { readEffects } from './postgres/read-effects.js';
 import { readFreezes, readIncidents, readNewestFreezes } from './postgres/read-freezes.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './postgres/statement-rows.js';
@@ -98,6 +99,7 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     newestFreezes: () => readNewestFreezes(pool, verify),
     alarms: createAlarmReader(pool, verify, { append }),
     effectsWithin: (windowMs) => readEffects(pool, windowMs, verify),
+    debts: (options = {}) => readDebts(pool, options, verify),
     listIncidents: (filter) => readIncidents(pool, filter, verify),
     verifyChain: (name) => verifyChain(pool, name),
     adoptionsOf: (name) => readAdoptions(pool, name, verify),

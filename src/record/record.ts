@@ -1,6 +1,7 @@
 import type { Envelope } from '../core/dsse.js';
 import type { Refusal } from '../core/errors.js';
 import type { AlarmState } from './alarms.js';
+import type { Debt } from './debts.js';
 import type { AskedOnce } from './asked-once.js';
 import type { RecentEffects } from './effects.js';
 import type { FreezeScope, Statement, StatementBody, StatementKind } from '../core/schemas/statements.js';
@@ -74,6 +75,16 @@ export interface FreezeList {
   unreadable: string[];
 }
 
+/** What is owed for broken glasses. */
+export interface DebtList {
+  /** Unpaid ones, oldest first. */
+  debts: Debt[];
+  /** Actions behind a broken glass whose statements do not verify, or are gone: nobody can tell what is owed for them. */
+  unreadable: string[];
+  /** Where the executor's newest statements do not hold together; null when they do, or were not looked at. */
+  gap: string | null;
+}
+
 /** The append-only record. */
 export interface Record {
   /**
@@ -122,6 +133,11 @@ export interface Record {
    * @throws as `ofAction`, also when what ran is not on record or does not verify: then nobody can count it.
    */
   effectsWithin(windowMs: number): Promise<RecentEffects>;
+  /**
+   * What is owed for broken glasses; asked anew each time.
+   * @param options `chained`: whether the executor's newest statements are all there is looked at, too
+   */
+  debts(options?: { chained?: boolean }): Promise<DebtList>;
   listIncidents(filter: IncidentFilter): Promise<IncidentPage>;
   close(): Promise<void>;
 }

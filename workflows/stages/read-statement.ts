@@ -24,7 +24,8 @@ export function readDecision(envelope: unknown, prepared: Prepared, verify?: Ver
     return { ok: false, fault: 'digest_mismatch' };
   }
   const { approver, decision, reason, decidedAtMs, runId } = body;
-  const counted = { person: approver.person, groups: [...approver.groups], decision, reason, decidedAtMs };
+  const mark = body.breakGlass === true ? { breakGlass: true as const } : {};
+  const counted = { person: approver.person, groups: [...approver.groups], decision, reason, decidedAtMs, ...mark };
   return { ok: true, counted, runId };
 }
 

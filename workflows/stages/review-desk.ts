@@ -80,8 +80,8 @@ export function openReviewDesk(): ReviewDesk {
       tally.reopen();
     },
     hasNews() {
-      const { denied, withdrawn, quorum } = tally.standing();
-      return hints.length > 0 || tally.changed || withdrawn !== null || denied !== null || quorum.filled;
+      const { denied, withdrawn, filled } = tally.standing();
+      return hints.length > 0 || tally.changed || withdrawn !== null || denied !== null || filled !== null;
     },
     takeChange() {
       const was = tally.changed;

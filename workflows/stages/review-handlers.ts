@@ -100,7 +100,7 @@ function judgeDecision(envelope: unknown, tally: ReviewTally): void {
   if (decision.runId !== workflowInfo().runId) refuse('run_mismatch', 'The decision was made for another run.');
   const { person } = decision.counted;
   if (prepared.barred.includes(person)) refuse('self_approval', `${person} may not decide on this agent's action.`);
-  if (tally.hasDecided(person)) refuse('already_decided', `${person} has decided already.`);
+  if (tally.hasDecided(decision.counted)) refuse('already_decided', `${person} has decided already.`);
   if (!tally.isEligible(decision.counted)) {
     refuse('not_an_approver', `${person} is in no group that may decide now.`);
   }

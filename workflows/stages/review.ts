@@ -5,11 +5,11 @@ import type { Ended } from './ended.js';
 import type { ReviewDesk } from './review-desk.js';
 import { reviewTimers, type ReviewTimer } from './review-timers.js';
 
-type Verdict = { kind: 'filled' } | Extract<Ended, { kind: 'not_run' }>;
+type Verdict = { kind: 'filled'; broken: boolean } | Extract<Ended, { kind: 'not_run' }>;
 
 /** Waits, minutes or weeks, until people have decided or time has: reminds, pages, escalates, expires. */
 export async function holdReview(desk: ReviewDesk, prepared: Prepared, announcer: Announcer): Promise<Verdict> {
-  if (prepared.plan.stages.length === 0) return { kind: 'filled' };
+  if (prepared.plan.stages.length === 0) return { kind: 'filled', broken: false };
   announcer.tell(prepared.round === 1 ? 'opened' : 'reopened');
   if (prepared.fillable === 'never') {
     const message = 'Too few people remain who may decide, after separation of duties. Policy must name more.';
@@ -24,7 +24,7 @@ export async function holdReview(desk: ReviewDesk, prepared: Prepared, announcer
       await judgeHints(desk, prepared);
       const verdict = verdictOf(desk);
       if (verdict !== null) {
-        announcer.tell('decided');
+        announcer.tell(verdict.kind === 'filled' && verdict.broken ? 'glass_broken' : 'decided');
         return verdict;
       }
       if (desk.takeChange()) announcer.tell('decided');
@@ -69,7 +69,7 @@ async function judgeHints(desk: ReviewDesk, prepared: Prepared): Promise<void> {
 }
 
 function verdictOf(desk: ReviewDesk): Verdict | null {
-  const { denied, withdrawn, quorum } = desk.standing();
+  const { denied, withdrawn, filled } = desk.standing();
   if (withdrawn !== null)
     return { kind: 'not_run', status: 'withdrawn', code: 'withdrawn_by_agent', message: withdrawn };
   if (denied !== null) {
@@ -80,7 +80,7 @@ function verdictOf(desk: ReviewDesk): Verdict | null {
       message: `Denied by ${denied.person}: ${denied.reason}`,
     };
   }
-  return quorum.filled ? { kind: 'filled' } : null;
+  return filled === null ? null : { kind: 'filled', broken: filled === 'broken' };
 }
 
 function expired(): Verdict {

@@ -64,10 +64,18 @@ function describeReview(
       : `Waiting for ${describeOpen(quorum)}, until ${until}; then it expires, which means denied.`,
     `Policy: ${prepared.plan.policies.join(', ')}.`,
     ...(escalated.length > 0 ? [`Escalated to ${escalated.join(', ')}.`] : []),
-    ...decisions.map(({ person, decision }) => `- ${person}: ${decision === 'approve' ? 'approved' : 'denied'}`),
+    ...decisions.map(({ person, decision, breakGlass }) => `- ${person}: ${wordFor(decision, breakGlass)}`),
+    ...(prepared.fillable === 'by_breaking_glass'
+      ? ['Too few people can decide, but for those who break the glass.']
+      : []),
     ...(prepared.fillable === 'after_escalation' ? ['Too few people can decide before the review escalates.'] : []),
   ];
   return lines.join('\n\n');
+}
+
+function wordFor(decision: CountedDecision['decision'], breakGlass?: true): string {
+  if (decision === 'deny') return 'denied';
+  return breakGlass === true ? 'broke the glass' : 'approved';
 }
 
 function searchAttributes(prepared: Prepared, now: SearchState, first: boolean): SearchAttributeUpdatePair[] {

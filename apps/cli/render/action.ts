@@ -61,6 +61,7 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
   if (request.replaces !== undefined) rows.push(['replaces', request.replaces]);
   if (action.state !== 'done') rows.push(['expires', at(action.expiresAtMs)]);
   if (action.state === 'waiting') rows.push(['waits for', waitedFor(quorum)]);
+  rows.push(...glassRows(action, at));
   const { prompters = [], schedulers = [] } = action.provenance ?? {};
   if (prompters.length > 0) rows.push(['prompted by', visibleLine(`${prompters.join(', ')} (by their own token)`)]);
   if (schedulers.length > 0) rows.push(['scheduled by', visibleLine(`${schedulers.join(', ')} (by their own token)`)]);
@@ -86,6 +87,24 @@ function renderHead(action: ActionView, { width, style, nowMs }: Look): string[]
     '',
     ...fields(rows, width),
   ];
+}
+
+function glassRows({ breakGlass, plan }: ActionView, at: (ms: number) => string): [string, string][] {
+  if (breakGlass === null) return [];
+  const { state, open, by, debt } = breakGlass;
+  const who = visibleLine(by.map(({ person }) => person).join(' and '));
+  if (debt !== null) {
+    const reviewed = debt.retrospectives.map(({ person, verdict }) => `${verdict}, says ${person}`).join('; ');
+    const owed = `a review by ${debt.open.join(' and ')} is due ${at(debt.dueAtMs)}`;
+    return [
+      ['glass', `broken by ${who}`],
+      ['its review', visibleLine(debt.open.length > 0 ? owed : reviewed)],
+    ];
+  }
+  if (state === 'broken') return [['glass', `broken by ${who}`]];
+  if (plan?.breakGlass === undefined) return [];
+  const places = open.map(({ group, places: count }) => `${String(count)} of ${group}`).join(' and ');
+  return [['glass', visibleLine(`can be broken by ${places}${who === '' ? '' : ` more (${who} would)`}`)]];
 }
 
 function renderLink({ request }: ActionView, look: Look): string[] {
@@ -139,7 +158,8 @@ function renderLog({ actionId, logs }: ActionView, log: LogText | null, look: Lo
 function renderDecisions({ decisions }: ActionView, look: Look): string[] {
   const lines = decisions.flatMap((decision) => {
     const { person, channel, decidedAtMs, reason, current } = decision;
-    const verb = decision.decision === 'approve' ? 'approved' : 'denied';
+    const approved = decision.breakGlass === true ? 'broke the glass' : 'approved';
+    const verb = decision.decision === 'approve' ? approved : 'denied';
     const stale = current ? '' : ' (of an earlier round: no longer counts)';
     const head = `${visibleLine(person)} ${verb} ${relative(decidedAtMs, look.nowMs)} by ${visibleLine(channel)}${stale}`;
     return [

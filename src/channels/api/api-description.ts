@@ -33,6 +33,7 @@ export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']
     },
     { name: 'ledger', description: 'The Merkle tree over the record: checkpoints, tiles, and proofs.' },
     { name: 'freezes', description: 'What may not act, and letting it act again. People only.' },
+    { name: 'break-glass', description: 'What is owed for broken glasses, and reviewing it. People only.' },
     { name: 'webhooks', description: 'What became of webhooks. People only.' },
     { name: 'operations', description: 'Whether the gateway lives.' },
   ],

@@ -12,6 +12,7 @@ import type { Intake } from '../intake.js';
 import type { Refusals } from '../refusals.js';
 import type { Freezing } from '../freezing.js';
 import type { Clearing } from '../clearing.js';
+import type { Retrospectives } from '../retrospectives.js';
 import type { Unfreezing } from '../unfreezing.js';
 import type { SiemStatus } from '../../siem/status.js';
 import type { DeliveryLog } from '../webhook/delivery-log.js';
@@ -34,6 +35,7 @@ import { consoleRoutes } from './routes/console.js';
 import { decisionRoutes } from './routes/decisions.js';
 import { eventRoutes } from './routes/events.js';
 import { evidenceRoute, type EvidenceRouteOptions } from './routes/evidence.js';
+import { debtRoutes } from './routes/debts.js';
 import { freezeRoutes } from './routes/freezes.js';
 import { healthRoutes, type HealthRoutesOptions } from './routes/health.js';
 import { budgetsRoute, type BudgetRouteOptions } from './routes/budgets.js';
@@ -67,6 +69,7 @@ export interface ApiOptions extends HealthRoutesOptions {
   freezing: Freezing;
   unfreezing: Unfreezing;
   clearing: Clearing;
+  retrospectives: Retrospectives;
   ledger: PostgresLedger;
   /** Whether checkpoints and tiles are for everybody. */
   ledgerIsPublic: boolean;
@@ -179,6 +182,7 @@ async function apiRoutes(
   decisionRoutes(scope, { decisions: options.decisions, withdrawals: options.withdrawals, identify });
   incidentRoutes(scope, { ...options, identify });
   budgetsRoute(scope, { budgets: options.budgets, identify });
+  debtRoutes(scope, { retrospectives: options.retrospectives, identify });
   alarmRoutes(scope, { clearing: options.clearing, identify });
   ledgerProofRoute(scope, { ledger: options.ledger, identify });
   freezeRoutes(scope, { freezing: options.freezing, unfreezing: options.unfreezing, identify });

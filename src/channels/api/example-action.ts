@@ -81,6 +81,11 @@ const plan: ReviewPlan = {
   leaseTtlSeconds: 300,
   assurance: 'any',
   freeze: 'effect_mismatch',
+  breakGlass: {
+    stages: [{ group: 'security-oncall', quorum: 2 }],
+    leaseTtlSeconds: 120,
+    reviewWithinMs: 86_400_000,
+  },
   policies: ['prod-export'],
 };
 

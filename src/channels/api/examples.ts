@@ -29,6 +29,11 @@ const you = {
   mayDeny: true,
   why: 'You are in dba, who may decide now.',
   code: null,
+  breakGlass: {
+    may: false,
+    why: 'You are in none of the groups that may break the glass: security-oncall.',
+    code: 'not_an_approver',
+  },
   assurance: { needed: 'any', met: true, why: null },
 };
 const shown = { ...exampleAction, you };
@@ -54,6 +59,18 @@ const frozen = {
   frozenAtMs: EXAMPLE_AT_MS - 60_000,
   lifts: [],
   missing: 2,
+};
+const debt = {
+  actionId: EARLIER_ACTION_ID,
+  agent,
+  operation,
+  target: 'orders',
+  by: ['erin', 'fay'],
+  claimedAtMs: EXAMPLE_AT_MS - 3_600_000,
+  dueAtMs: EXAMPLE_AT_MS + 82_800_000,
+  isOverdue: false,
+  open: ['dba'],
+  mayReview: ['ben', 'carol'],
 };
 const alarm = {
   digest: sha256Hex('alarm'),
@@ -148,7 +165,7 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
       reason: 'Totals only, no customers.',
       actionDigest: exampleAction.actionDigest,
     },
-    answers: { 200: { state: 'filled', open: [] } },
+    answers: { 200: { state: 'filled', open: [], glass: [{ group: 'security-oncall', places: 2 }] } },
   },
   withdrawAction: {
     request: sealExample('withdrawal', exampleWithdrawal),
@@ -215,6 +232,11 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
         ],
       },
     },
+  },
+  listDebts: { answers: { 200: { debts: [debt], unreadable: [] } } },
+  reviewBrokenGlass: {
+    request: { verdict: 'justified', reason: 'The shop was down, and nobody of dba could be reached.' },
+    answers: { 200: { ...debt, open: [], mayReview: [] } },
   },
   listFreezes: { answers: { 200: { freezes: [frozen], unreadable: [] } } },
   freeze: { request: { scope: frozen.scope, reason: frozen.reason }, answers: { 200: frozen } },

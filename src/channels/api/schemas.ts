@@ -46,7 +46,7 @@ const decisionSchema = z.object({
 });
 
 /** What is owed for a broken glass. */
-export const debtSchema = z.object({
+const debtSchema = z.object({
   claim: digestSchema.describe('Digest of the claim that opened it.'),
   by: z.array(z.string()).describe('Who broke the glass: none of them reviews it.'),
   claimedAtMs: timeMsSchema,
@@ -225,7 +225,15 @@ export const actionParamsSchema = z.strictObject({ actionId: actionIdSchema });
 
 export const decisionBodySchema = z.strictObject({
   decision: z.enum(['approve', 'deny']),
-  reason: z.string().max(2_000).default('').describe('Required to deny.'),
+  breakGlass: z
+    .literal(true)
+    .optional()
+    .describe('Beside an approval: break the glass, where the plan lets you. See docs/break-glass.md.'),
+  reason: z
+    .string()
+    .max(2_000)
+    .default('')
+    .describe('Required to deny; to break the glass, at least 20 characters that say what burns.'),
   actionDigest: digestSchema.describe('`actionDigest` of the action as it was shown.'),
 });
 
@@ -235,7 +243,13 @@ export const decisionHeadersSchema = z.looseObject({
     .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
 });
 
-export const decisionAnswerSchema = z.object({ state: z.enum(['waiting', 'filled', 'denied']), open: placesSchema });
+export const decisionAnswerSchema = z.object({
+  state: z.enum(['waiting', 'filled', 'denied']),
+  open: placesSchema,
+  glass: placesSchema
+    .optional()
+    .describe('Places for which nobody breaks the glass yet; absent where the plan offers no such thing.'),
+});
 
 /** The body of a request: the envelope, and beside its members the log that the request names. */
 export const requestBodySchema = envelopeSchema.extend({

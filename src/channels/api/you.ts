@@ -13,6 +13,16 @@ export const youSchema = z
     mayDeny: z.boolean().describe('Whether your denial would.'),
     why: z.string().describe('Why, or why not, in a sentence.'),
     code: z.enum(REFUSAL_CODES).nullable().describe('Why your approval would not count, for programs.'),
+    breakGlass: z
+      .object({
+        may: z.boolean().describe('Whether your word would count for it, once you are signed in well enough.'),
+        why: z.string().describe('Why, or why not, in a sentence.'),
+        code: z.enum(REFUSAL_CODES).nullable(),
+      })
+      .nullable()
+      .describe(
+        'Whether you may break the glass; null where the plan lets nobody. What is owed for an earlier one is asked when you do.',
+      ),
     assurance: z.object({
       needed: z.enum(['any', 'web']),
       met: z.boolean().describe('Whether you are signed in as policy demands. If not: `/sign-in?fresh=1`.'),
@@ -38,7 +48,8 @@ export function judgeYou(view: ActionView, principal: PersonPrincipal, judging: 
     decidedAtMs: judging.clock(),
   };
   const lack = lackOfAssurance(needed, decided, judging.assurance);
-  return { ...mayDecide(view, principal, judging), assurance: { needed, met: lack === null, why: lack } };
+  const breakGlass = mayBreakGlass(view, principal, judging);
+  return { ...mayDecide(view, principal, judging), breakGlass, assurance: { needed, met: lack === null, why: lack } };
 }
 
 /** Whether the person is in a group that may decide now: only then does the action concern them. */
@@ -62,7 +73,11 @@ function decidersAmong({ plan, escalated }: ActionView, groups: readonly string[
   return [...new Set(deciding)].filter((group) => groups.includes(group));
 }
 
-function mayDecide(view: ActionView, { person }: PersonPrincipal, judging: Judging): Omit<You, 'assurance'> {
+function mayDecide(
+  view: ActionView,
+  { person }: PersonPrincipal,
+  judging: Judging,
+): Omit<You, 'assurance' | 'breakGlass'> {
   const no = (code: RefusalCode, why: string, mayDeny = false) => ({ mayDecide: false, mayDeny, why, code });
   const isDenied = view.decisions.some(({ current, decision }) => current && decision === 'deny');
   if (view.state !== 'waiting' || view.plan === null || isDenied)
@@ -88,4 +103,23 @@ function mayDecide(view: ActionView, { person }: PersonPrincipal, judging: Judgi
     why: `You are in ${decidersAmong(view, groups).join(' and ')}, who may decide now.`,
     code: null,
   };
+}
+
+function mayBreakGlass(view: ActionView, { person }: PersonPrincipal, judging: Judging): You['breakGlass'] {
+  if (view.plan?.breakGlass === undefined || view.state !== 'waiting') return null;
+  const { directory } = judging.policy();
+  const id = directory.canonical(person.id);
+  const isSaid = view.decisions.some(
+    ({ current, person: who, decision, breakGlass }) =>
+      current && directory.canonical(who) === id && (decision === 'deny' || breakGlass === true),
+  );
+  if (isSaid) return { may: false, why: 'You have decided already.', code: 'already_decided' };
+  try {
+    const groups = checkApprover({ view, person: id, decision: 'approve', breakGlass: true }, judging);
+    const named = view.plan.breakGlass.stages.map(({ group }) => group).filter((group) => groups.includes(group));
+    return { may: true, why: `You are in ${named.join(' and ')}, who may break the glass.`, code: null };
+  } catch (error) {
+    if (error instanceof Refusal) return { may: false, why: error.message, code: error.code };
+    throw error;
+  }
 }

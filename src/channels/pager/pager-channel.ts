@@ -5,6 +5,7 @@ import type { Severity } from '../../core/schemas/action.js';
 import type { ActionView } from '../../record/action-view.js';
 import type { AnnouncementEvent, Channel } from '../channel.js';
 import type { MessageKey, MessageStore } from '../message/message-store.js';
+import { visibleLine } from '../../core/visible-text.js';
 import { personName } from '../message/parts.js';
 import type { PagerAlert, PagerdutyEvents } from './pagerduty-events.js';
 
@@ -23,8 +24,8 @@ export interface PagerChannelOptions {
 
 const NAME = 'pagerduty';
 
-/** Two things wake people: a review that policy wants paged, and a lease whose end is late. */
-type Alert = 'review' | 'lease';
+/** What wakes people: a review that policy wants paged, a lease whose end is late, a broken glass, and its review when late. */
+type Alert = 'review' | 'lease' | 'glass' | 'debt';
 
 /** Pages by PagerDuty. An alert stands until what it told of is over, whichever channel it was settled in. */
 export function createPagerChannel(options: PagerChannelOptions): Channel {
@@ -34,6 +35,7 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
     async announce(event, view) {
       await show('review', isReviewDue(event, view), view, options);
       await settleLease(view, options);
+      await showGlass(event, view, options);
     },
     // The process that paged may have ended before it was noted, or the action without an announcement.
     async catchUp() {
@@ -41,6 +43,7 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
         if (view === undefined) continue;
         await show('review', isReviewDue(null, view), view, options);
         await settleLease(view, options);
+        await showGlass(null, view, options);
       }
     },
     leaseLate: (view) => show('lease', true, view, options),
@@ -59,6 +62,19 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
 async function settleLease(view: ActionView, options: PagerChannelOptions): Promise<void> {
   // Open alone is not late: some credentials can only end with their time.
   if (view.outcome !== null && view.lease !== 'open') await show('lease', false, view, options);
+}
+
+/** Both stand until it was reviewed: whoever acknowledges the first is woken again by the second. */
+async function showGlass(
+  event: AnnouncementEvent | null,
+  view: ActionView,
+  options: PagerChannelOptions,
+): Promise<void> {
+  const { breakGlass, outcome } = view;
+  if (breakGlass === null || breakGlass.state === 'offered') return;
+  const isOver = breakGlass.state === 'paid' || (breakGlass.state === 'broken' && outcome !== null);
+  await show('glass', isOver ? false : event === 'glass_broken' ? true : null, view, options);
+  await show('debt', isOver ? false : event === 'debt_overdue' ? true : null, view, options);
 }
 
 const alarmKey = (digest: string): string => `countersign/alarm/${digest}`;
@@ -118,9 +134,31 @@ async function alertOf(alert: Alert, view: ActionView, options: PagerChannelOpti
     const summary = `Countersign: the lease of ${what} has not provably ended. Revocation is retried; look at Vault and the target.`;
     return { summary, severity: 'critical', details, link };
   }
-  const until = new Date(view.expiresAtMs).toISOString().slice(0, 16).replace('T', ' ');
+  if (alert === 'glass' || alert === 'debt') return { ...glassAlert(alert, what, view), details, link };
+  const until = minuteOf(view.expiresAtMs);
   const summary = `Countersign: ${what}, waits for a decision. It expires ${until} UTC, which means denied.`;
   return { summary, severity: SEVERITIES[view.risk], details, link };
+}
+
+function glassAlert(
+  alert: 'glass' | 'debt',
+  what: string,
+  { breakGlass, plan }: ActionView,
+): Pick<PagerAlert, 'summary' | 'severity'> {
+  const by = (breakGlass?.by ?? []).map(({ person }) => person).join(' and ');
+  const why = visibleLine(breakGlass?.by[0]?.reason ?? '');
+  const dueAtMs = breakGlass?.debt?.dueAtMs;
+  const until = dueAtMs === undefined ? '' : `, until ${minuteOf(dueAtMs)} UTC`;
+  const who = (breakGlass?.debt?.open ?? plan?.stages.map(({ group }) => group) ?? []).join(' and ');
+  const summary =
+    alert === 'glass'
+      ? `Countersign: ${by} broke the glass for ${what}: ${why} It is to be reviewed by ${who}${until}.`
+      : `Countersign: the review of a broken glass is late (${what}). ${who} must look; until then nobody breaks it again.`;
+  return { summary, severity: 'critical' };
+}
+
+function minuteOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 16).replace('T', ' ');
 }
 
 async function whoIsAsked(
@@ -128,7 +166,7 @@ async function whoIsAsked(
   view: ActionView,
   { directory, onCall }: PagerChannelOptions,
 ): Promise<Record<string, string>> {
-  if (alert === 'lease') return {};
+  if (alert !== 'review') return {};
   const groups = [
     ...new Set(
       [...(view.quorum?.open ?? []), ...view.escalated.map(({ group }) => ({ group }))].map(({ group }) => group),

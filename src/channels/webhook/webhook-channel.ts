@@ -70,10 +70,14 @@ async function addNotice({ type, shown }: Notice, { log, endpoints, publicUrl, c
   }
 }
 
-/** One for each announcement and receiver, however often it is told. The end is told twice where a lease ended late. */
+/**
+ * One for each announcement and receiver, however often it is told. The end is told twice where a lease ended late; a broken
+ * glass once a round, for both the action's workflow and the notary tell it.
+ */
 function messageId(endpoint: string, event: AnnouncementEvent, view: ActionView, number: number): string {
   const end = event === 'concluded' ? [view.lease] : [];
-  return `msg_${sha256Hex(JSON.stringify([endpoint, view.actionId, event, number, ...end])).slice(0, 32)}`;
+  const count = event === 'glass_broken' ? view.round : number;
+  return `msg_${sha256Hex(JSON.stringify([endpoint, view.actionId, event, count, ...end])).slice(0, 32)}`;
 }
 
 function payloadOf(

@@ -56,7 +56,8 @@ function tellsFewer(before: ReviewPlan, after: ReviewPlan): boolean {
 }
 
 /**
- * Who could fill a place of the plan: canonical people by group, of the stages and the escalations.
+ * Who could fill a place of the plan: canonical people by group, of the stages, of the escalations and of those who may break
+ * the glass.
  * @param mayApprove whether policy and separation of duties let the person decide.
  */
 export function fillersOf(
@@ -64,6 +65,7 @@ export function fillersOf(
   plan: ReviewPlan,
   mayApprove: (person: string) => boolean,
 ): Map<string, string[]> {
-  const groups = [...plan.stages, ...plan.escalations].map(({ group }) => group);
+  const breaking = plan.breakGlass?.stages ?? [];
+  const groups = [...plan.stages, ...plan.escalations, ...breaking].map(({ group }) => group);
   return new Map(groups.map((group) => [group, directory.membersOf(group).filter(mayApprove)]));
 }

@@ -58,6 +58,7 @@ function lackOf(
   review: (question: PolicyQuestion) => ReviewVerdict,
 ): string | null {
   const people = peopleOf(plan);
+  if (plan.breakGlass !== undefined) return 'a change of policy waits for its people: it can have no @breakglass';
   if (people === 0) return 'a change of policy is never automatic: name who reviews it';
   const codes = LOOSENING.map(({ code }) => code);
   const others = question.flags.filter(({ code }) => !codes.includes(code));

@@ -2,6 +2,7 @@ import type { AssuranceSettings } from '../../core/assurance.js';
 import { Refusal } from '../../core/errors.js';
 import { judge } from '../../enforcement/judge.js';
 import { ReviewAgain } from '../../enforcement/evidence.js';
+import { NO_DEBTS } from '../../enforcement/debts.js';
 import { paramsSchema, type PolicyChangeParams } from '../../operations/policy-change/params.js';
 import type { OperationCatalog } from '../../operations/operation.js';
 import { NO_EFFECTS } from '../../record/effects.js';
@@ -96,6 +97,8 @@ async function decide(
     freezes: [],
     alarms: [],
     effects: NO_EFFECTS,
+    // Nobody breaks the glass for a change of policy: see quorum-floor.ts.
+    debts: NO_DEBTS,
     policy: inForce.policy,
     operations,
     assurance: ANY_SIGN_IN,

@@ -1,7 +1,5 @@
+import { GLASS_KEY_END } from '../debts.js';
 import type { RecordRoles } from './migrations.js';
-
-/** How the keys of decisions that break the glass, and of claims for that, end. What narrows by it never decides by it. */
-export const GLASS_KEY_END = '/glass';
 
 /** Rights and an index for broken glasses and their reviews, for the record's migrations. */
 export function breakGlassSql({ gateway }: RecordRoles): string {

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { payloadDigest, readPayload } from '../../core/dsse.js';
-import { chainSchema, type ProcessName } from '../../core/schemas/statements.js';
+import { chainSchema, predicateTypeOf, type ProcessName, type Statement } from '../../core/schemas/statements.js';
+import { claimKeyOf } from '../debts.js';
 import { EMPTY_DIGEST } from './append-statements.js';
 import { query } from './pool.js';
 import { parseEnvelope } from './statement-rows.js';
@@ -19,6 +20,8 @@ export interface ChainReport {
 }
 
 interface ChainRow {
+  kind: string;
+  key: string | null;
   number: string;
   digest: string;
   previous: string;
@@ -28,20 +31,51 @@ interface ChainRow {
 const PAGE_ROWS = 1_000;
 
 /** Walks the numbers and hashes of one process's statements. Signatures are not judged here. */
-export async function verifyChain(pool: pg.Pool, process: ProcessName): Promise<ChainReport> {
+export function verifyChain(pool: pg.Pool, process: ProcessName): Promise<ChainReport> {
+  return walk(pool, process, { length: 0, head: EMPTY_DIGEST });
+}
+
+/**
+ * The same of the newest so many statements, from the one before them on. Claims are also looked for by kind and key, which
+ * nobody signs: a row that says otherwise than its claim is altered.
+ */
+export async function verifyNewest(pool: pg.Pool, process: ProcessName, count: number): Promise<ChainReport> {
+  const [first] = await query<{ number: string; digest: string }>(
+    pool,
+    `select number, digest from countersign.statements where process = $1
+       and number <= (select max(number) from countersign.statements where process = $1) - $2 order by number desc limit 1`,
+    [process, count],
+  );
+  const start =
+    first === undefined ? { length: 0, head: EMPTY_DIGEST } : { length: Number(first.number), head: first.digest };
+  return walk(pool, process, start, isFoundAsClaim);
+}
+
+function isFoundAsClaim({ kind, key, envelope }: ChainRow): boolean {
+  const { predicateType, predicate } = readPayload(parseEnvelope(envelope)) as Statement<'claim'>;
+  return predicateType === predicateTypeOf('claim')
+    ? kind === 'claim' && key === claimKeyOf(predicate.body)
+    : kind !== 'claim';
+}
+
+async function walk(
+  pool: pg.Pool,
+  process: ProcessName,
+  start: { length: number; head: string },
+  isFound: (row: ChainRow) => boolean = () => true,
+): Promise<ChainReport> {
   const faults: ChainFault[] = [];
-  let length = 0;
-  let head = EMPTY_DIGEST;
+  let { length, head } = start;
   for (;;) {
     const rows = await query<ChainRow>(
       pool,
-      'select number, digest, previous, envelope from countersign.statements where process = $1 and number > $2 order by number limit $3',
+      'select kind, key, number, digest, previous, envelope from countersign.statements where process = $1 and number > $2 order by number limit $3',
       [process, length, PAGE_ROWS],
     );
     for (const row of rows) {
       const number = Number(row.number);
       for (let gap = length + 1; gap < number; gap += 1) faults.push({ number: gap, kind: 'missing' });
-      if (!isIntact(row, process)) faults.push({ number, kind: 'altered' });
+      if (!isIntact(row, process) || !isFound(row)) faults.push({ number, kind: 'altered' });
       else if (number === length + 1 && row.previous !== head) faults.push({ number, kind: 'unlinked' });
       length = number;
       head = row.digest;

@@ -50,9 +50,11 @@ export function decisionRoutes(
     async (request) => {
       const { person, subject, session } = identify.personOf(request);
       const signIn = session === null ? {} : { signIn: { authTimeMs: session.authTimeMs, acr: session.acr } };
+      const { breakGlass, ...body } = request.body;
       return decisions.decide({
         actionId: request.params.actionId,
-        ...request.body,
+        ...body,
+        ...(breakGlass === true && { breakGlass }),
         person,
         // Under the person's name: what two people choose as a key must not meet.
         via: {
