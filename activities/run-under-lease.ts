@@ -8,19 +8,18 @@ import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { Refusal } from '../src/core/errors.js';
 import { parseOrRefuse } from '../src/core/invalid-field.js';
 import { actionIdSchema } from '../src/core/schemas/primitives.js';
-import type { StatementBody } from '../src/core/schemas/statements.js';
 import type { Outcome } from '../src/core/schemas/action.js';
-import { NO_DEBTS, requirePaid } from '../src/enforcement/debts.js';
+import { NO_DEBTS } from '../src/enforcement/debts.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
 import { judge, type Judgement } from '../src/enforcement/judge.js';
 import { askedOf } from '../src/operations/asked.js';
 import type { OperationCatalog, OperationHost } from '../src/operations/operation.js';
 import type { Policy } from '../src/policy/policy.js';
-import { claimKeyOf } from '../src/record/debts.js';
 import type { Claims } from '../src/record/claims.js';
 import type { KeptContents } from '../src/record/contents.js';
 import { allOf, latest, type AnyRecorded, type DebtList, type Record } from '../src/record/record.js';
 import type { Leases } from '../src/vault/leases.js';
+import { leaseTtlOf, putClaim } from './claim.js';
 import { EXECUTE_STEP, recordResult, runEffect } from './effect.js';
 import { translated } from './failures.js';
 import { findOutcome, heldUnder } from './find-outcome.js';
@@ -121,40 +120,6 @@ function askingRun(actionId: string): string {
 async function debtsFor(record: Pick<Record, 'debts'>, statements: readonly AnyRecorded[]): Promise<DebtList> {
   const isAsked = allOf(statements, 'decision').some(({ body }) => body.breakGlass === true);
   return isAsked ? record.debts({ chained: true }) : NO_DEBTS;
-}
-
-/**
- * Takes the action for this executor. Behind a broken glass, what is owed is asked once more where nobody else, in whatever
- * executor, can break another meanwhile: of two at the same moment the second finds the first one's claim.
- */
-async function putClaim(
-  { record, claims, clock }: ExecuteDependencies,
-  judged: Judgement,
-  { attempt, runId }: { attempt: number; runId: string },
-): Promise<void> {
-  const { request, requestDigest, plan, approvers, brokenBy } = judged;
-  const { actionId } = request.body;
-  const nowMs = clock();
-  const { actionDigest } = plan;
-  const body = { actionDigest, step: EXECUTE_STEP, attempt, runId, approvers, claimedAtMs: nowMs };
-  const put = async (claim: StatementBody<'claim'>): Promise<void> => {
-    await record.append([{ kind: 'claim', actionId, requestDigest, body: claim, key: claimKeyOf(claim) }]);
-  };
-  const { breakGlass } = plan.plan;
-  if (brokenBy === null || breakGlass === undefined) {
-    await put(body);
-    return;
-  }
-  await claims.underLock('break-glass', async () => {
-    requirePaid(await record.debts({ chained: true }), actionId);
-    await put({ ...body, breakGlass: { by: brokenBy, dueAtMs: nowMs + breakGlass.reviewWithinMs } });
-  });
-}
-
-/** Behind a broken glass a shorter one. */
-function leaseTtlOf({ plan: { plan }, brokenBy }: Judgement): number {
-  const longest = brokenBy === null ? plan.leaseTtlSeconds : (plan.breakGlass?.leaseTtlSeconds ?? 0);
-  return Math.min(plan.leaseTtlSeconds, longest);
 }
 
 async function leaseAndRun(

@@ -46,6 +46,7 @@ export function askedAtNight(view: ActionView): Action {
     decisions: [],
     escalated: [],
     quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    breakGlass: null,
     leases: [],
     outcome: null,
     incidents: [],
@@ -64,6 +65,7 @@ export function askedAtNight(view: ActionView): Action {
       mayDeny: true,
       why: 'You are in dba, who may decide now.',
       code: null,
+      breakGlass: null,
       assurance: { needed: 'any', met: true, why: null },
     },
   };

@@ -18,6 +18,8 @@ export const NAMES = [
   'refused',
   'signalled',
   'overdue',
+  'glass-broken',
+  'retrospective',
 ] as const;
 export type HistoryName = (typeof NAMES)[number];
 

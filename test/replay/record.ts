@@ -4,6 +4,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { namesOf } from '../../apps/devstack/installation/names.js';
 import { signRequest, type CountersignGateway } from '../../src/client/index.js';
+import { lookSignal, type DebtStanding } from '../../src/contracts/retrospective.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import { PRIVILEGED_ACTION, reviewStateQuery } from '../../src/contracts/workflow.js';
@@ -88,6 +89,12 @@ const WAYS: Record<HistoryName, () => Promise<WorkflowHandle>> = {
   async escalated() {
     throw new Error('recorded with skipped time, see below');
   },
+  async 'glass-broken'() {
+    throw new Error('recorded with skipped time, see below');
+  },
+  async retrospective() {
+    throw new Error('recorded with skipped time, see below');
+  },
   async reopened() {
     const actionId = await hold();
     await executor.stop();
@@ -162,7 +169,9 @@ const WAYS: Record<HistoryName, () => Promise<WorkflowHandle>> = {
 
 const missing = NAMES.filter((name) => !existsSync(fileOf(name)));
 
-it.each(missing.filter((name) => name !== 'escalated'))('records %s', async (name) => {
+const SKIPPED: readonly HistoryName[] = ['escalated', 'glass-broken', 'retrospective'];
+
+it.each(missing.filter((name) => !SKIPPED.includes(name)))('records %s', async (name) => {
   await save(name, stack.client, await WAYS[name]());
 });
 
@@ -178,6 +187,40 @@ it.runIf(missing.includes('escalated'))('records escalated, with skipped time', 
     await environment.sleep('11 minutes');
     await bench.approve('dave', ['dba-lead']);
     await save('escalated', environment.client, bench.handle);
+  });
+  await yard.close();
+  await environment.teardown();
+});
+
+it.runIf(missing.includes('glass-broken'))('records glass-broken', async () => {
+  const environment = await startTimeSkipping();
+  const yard = await openYard(environment);
+  const breakGlass = { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 86_400_000 };
+  const prepared: NonNullable<Parameters<typeof yard.withAction>[0]['prepared']> = (base) => ({
+    ...base,
+    plan: { ...base.plan, breakGlass },
+  });
+  await yard.withAction({ prepared }, async (bench) => {
+    await until(async () => (await bench.handle.query(reviewStateQuery)).phase === 'waiting');
+    for (const person of ['erin', 'fay']) await bench.approve(person, ['sre'], { breakGlass: true });
+    await save('glass-broken', environment.client, bench.handle);
+  });
+  await yard.close();
+  await environment.teardown();
+});
+
+it.runIf(missing.includes('retrospective'))('records retrospective, with skipped time', async () => {
+  const environment = await startTimeSkipping();
+  const yard = await openYard(environment);
+  const claimedAtMs = await environment.currentTimeMs();
+  const title = 'Review of a broken glass: database.export on orders';
+  const about = { title, by: ['erin', 'fay'], open: ['dba'], claimedAtMs, dueAtMs: claimedAtMs + 86_400_000 };
+  let debt: DebtStanding = { kind: 'owed', ...about };
+  await yard.withReview({ readDebt: () => debt }, async ({ handle }) => {
+    await environment.sleep('26 hours');
+    debt = { kind: 'paid', title };
+    await handle.signal(lookSignal);
+    await save('retrospective', environment.client, handle);
   });
   await yard.close();
   await environment.teardown();

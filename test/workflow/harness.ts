@@ -16,6 +16,7 @@ import {
   type RunResult,
 } from '../../src/contracts/activities.js';
 import { decideUpdate, type DecisionAnswer, type PrivilegedActionResult } from '../../src/contracts/workflow.js';
+import { RETROSPECTIVE_REVIEW, retrospectiveIdOf, type DebtStanding } from '../../src/contracts/retrospective.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { Envelope } from '../../src/core/dsse.js';
 import { makeKey, newActionId, sealStatement, type TestKey } from '../support/signing.js';
@@ -38,6 +39,8 @@ export interface Script {
   prepareFails?: () => Error;
   run?: (attempt: number) => Promise<RunResult>;
   verifyHint?: (envelope: unknown) => CountedDecision | null;
+  /** What the record says is owed. Default: nothing. */
+  readDebt?: () => DebtStanding;
   /** What the keyring in force says. Default: no keys. */
   readKeys?: () => Awaited<ReturnType<AnnounceActivities['readKeys']>>;
   announce?: (input: AnnounceInput) => Promise<void>;
@@ -63,12 +66,15 @@ export interface DecisionParts {
   actionDigest: string;
   runId: string;
   round: number;
+  breakGlass: boolean;
   key: TestKey;
 }
 
 /** The three workers of a test file; every workflow's activities follow that workflow's own script. */
 export interface Yard {
   withAction<T>(script: Script, test: (bench: Bench) => Promise<T>): Promise<T>;
+  /** The same of the review of a broken glass. */
+  withReview<T>(script: Script, test: (bench: ReviewBench) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -89,6 +95,7 @@ export async function openYard(environment: TestWorkflowEnvironment): Promise<Ya
   const running = workers.map((worker) => worker.run());
   return {
     withAction: (script, test) => withAction(environment, scripts, script, test),
+    withReview: (script, test) => withReview(environment, scripts, script, test),
     async close() {
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
@@ -109,11 +116,39 @@ function dispatchingActivities(scripts: ReadonlyMap<string, AllActivities>): All
     announce: (input) => own().announce(input),
     recordEscalation: (input) => own().recordEscalation(input),
     verifyHint: (input) => own().verifyHint(input),
+    readDebt: (input) => own().readDebt(input),
     readKeys: () => own().readKeys(),
     runUnderLease: (input) => own().runUnderLease(input),
     conclude: (input) => own().conclude(input),
     sweep: () => own().sweep(),
   };
+}
+
+/** The review of a broken glass under test. */
+export interface ReviewBench {
+  seen: Seen;
+  handle: WorkflowHandleWithStartDetails;
+}
+
+async function withReview<T>(
+  environment: TestWorkflowEnvironment,
+  scripts: Map<string, AllActivities>,
+  script: Script,
+  test: (bench: ReviewBench) => Promise<T>,
+): Promise<T> {
+  const actionId = newActionId();
+  const seen: Seen = { announced: [], escalated: [], rounds: [], ran: 0, concluded: [] };
+  const workflowId = retrospectiveIdOf(actionId);
+  scripts.set(
+    workflowId,
+    scriptedActivities(script, seen, actionId, makeKey('decision/1'), makeKey('agent/export-bot')),
+  );
+  const handle = await environment.client.workflow.start(RETROSPECTIVE_REVIEW, {
+    taskQueue: TASK_QUEUES.worker,
+    workflowId,
+    args: [{ actionId }],
+  });
+  return test({ seen, handle });
 }
 
 /** Runs `test` with one workflow started. */
@@ -146,6 +181,7 @@ async function withAction<T>(
         actionDigest: overrides.actionDigest ?? DIGEST,
         runId: overrides.runId ?? handle.firstExecutionRunId,
         decision: overrides.decision ?? 'approve',
+        ...(overrides.breakGlass === true && { breakGlass: true as const }),
         reason: 'checked',
         approver: { person, groups },
         via: { channel: 'api', subject: person, eventId: `${person}-event` },
@@ -217,6 +253,9 @@ function scriptedActivities(
     },
     async readKeys() {
       return script.readKeys === undefined ? { decisionKeys: [], intakeKeys: [] } : script.readKeys();
+    },
+    async readDebt() {
+      return script.readDebt?.() ?? { kind: 'none' };
     },
     async verifyHint({ envelope }) {
       return script.verifyHint?.(envelope) ?? null;

@@ -28,6 +28,8 @@ function plan(stages: [string, number][], escalations: string[] = []): ReviewPla
   };
 }
 
+const GLASS = { stages: [{ group: 'owner', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 60_000 };
+
 describe('a plan', () => {
   test.each<[string, ReviewPlan, string[], ReturnType<typeof fillableBy>]>([
     ['without stages', plan([]), [], 'now'],
@@ -56,6 +58,9 @@ describe('a plan', () => {
     ['that only an escalation can fill', plan([['dba', 2]], ['lead']), ['ann'], 'after_escalation'],
     ['that even its escalations cannot fill', plan([['dba', 2]], ['lead', 'nobody']), ['ann', 'ben'], 'never'],
     ['whose escalation is of barred people', plan([['dba', 2]], ['lead']), ['ann', 'dan'], 'never'],
+    ['that only a broken glass can fill', { ...plan([['nobody', 1]]), breakGlass: GLASS }, [], 'by_breaking_glass'],
+    ['whose glass needs more than are left', { ...plan([['nobody', 1]]), breakGlass: GLASS }, ['ben'], 'never'],
+    ['that its stages fill, glass or not', { ...plan([['dba', 2]]), breakGlass: GLASS }, [], 'now'],
     ['of an empty group', plan([['nobody', 1]]), [], 'never'],
     ['of a group that the directory does not know', plan([['ghosts', 1]]), [], 'never'],
   ])('%s', (_, demanded, barred, expected) => {

@@ -334,7 +334,7 @@ export const DECISION_ATTACKS: readonly Attack[] = [
   ...PROMPTERS,
   ...QUORUM.map((attack): Attack => ({
     ...attack,
-    check: 'approvals of this run, round and digest by members of the bundle fill the plan',
+    check: 'approvals of this run, round and digest by members of the bundle fill the plan, or break its glass',
     answer: 'ReviewAgain',
     code: 'decisions_missing',
   })),

@@ -45,7 +45,7 @@ export async function twoDbas(
   for (const [person, minute] of approvals) approve(facts, person, { decidedAtMs: at(minute) });
 }
 
-const FILLED = 'approvals of this run, round and digest by members of the bundle fill the plan';
+const FILLED = 'approvals of this run, round and digest by members of the bundle fill the plan, or break its glass';
 
 /** Attacks by those who stand in for others. */
 export const DELEGATION_ATTACKS: Attack[] = [

@@ -4,6 +4,7 @@ import { digestOf } from '../../../src/core/json.js';
 import { previewDigestOf } from '../../../src/core/snapshot.js';
 import { buildStatement } from '../../../src/core/statement.js';
 import type { StatementBody, StatementKind } from '../../../src/core/schemas/statements.js';
+import { NO_DEBTS } from '../../../src/enforcement/debts.js';
 import type { Evidence } from '../../../src/enforcement/evidence.js';
 import { operations } from '../../../src/operations/catalog.gen.js';
 import { bundleFilesOf, bundleInvalid, readBundleFiles } from '../../../src/policy/bundle-files.js';
@@ -11,7 +12,7 @@ import { checkBundleFiles } from '../../../src/policy/load-bundle.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import { alarmStatesOf, type AlarmState } from '../../../src/record/alarms.js';
 import type { BegunEffect } from '../../../src/record/effects.js';
-import type { AnyRecorded } from '../../../src/record/record.js';
+import type { AnyRecorded, DebtList } from '../../../src/record/record.js';
 import { makeAgentKey, sealedBy } from './agent-key.js';
 
 export const ACTION_ID = '01M82BEDCBHPE39GJ5Q8ZMGYDJ';
@@ -64,6 +65,8 @@ export interface Facts {
   alarms: AnyBody[];
   /** What began within the last day, oldest first. */
   begun: BegunEffect[];
+  /** What is owed for broken glasses. */
+  debts: DebtList;
   receipts: StatementBody<'receipt'>[];
 }
 
@@ -107,6 +110,7 @@ export function honestFacts(policy: Policy): Facts {
     freezes: [],
     alarms: [],
     begun: [],
+    debts: NO_DEBTS,
     receipts: [],
   };
   approve(facts, 'ben');
@@ -362,6 +366,7 @@ export function evidenceOf(facts: Facts): Evidence {
     freezes: freezesOf(facts),
     alarms: alarmsOf(facts),
     effects: { atMs: nowMs, begun: facts.begun },
+    debts: facts.debts,
     policy,
     operations,
     assurance,

@@ -10,8 +10,9 @@ import { BUDGET_ATTACKS } from './budget-attacks.js';
 import { DECISION_ATTACKS } from './decision-attacks.js';
 import { ASSURANCE_ATTACKS } from './assurance-attacks.js';
 import { DELEGATION_ATTACKS } from './delegation-attacks.js';
+import { breakGlass, GLASS_ATTACKS } from './glass-attacks.js';
 import { FREEZE_ATTACKS } from './freeze-attacks.js';
-import { evidenceOf, honestFacts, loadPolicy, type Facts } from './evidence.js';
+import { approve, evidenceOf, honestFacts, loadPolicy, type Facts } from './evidence.js';
 
 const example = await loadPolicy(EXAMPLE);
 const attacks = [
@@ -22,6 +23,7 @@ const attacks = [
   ...ALARM_ATTACKS,
   ...ASSURANCE_ATTACKS,
   ...BUDGET_ATTACKS,
+  ...GLASS_ATTACKS,
 ];
 
 async function forged(forge: (facts: Facts) => void | Promise<void>): Promise<Facts> {
@@ -38,7 +40,22 @@ describe('the table of attacks', () => {
   });
 
   test('starts from evidence that is accepted', async () => {
-    expect((await judge(evidenceOf(honestFacts(example)))).approvers).toEqual(['ben']);
+    expect(await judge(evidenceOf(honestFacts(example)))).toMatchObject({ approvers: ['ben'], brokenBy: null });
+  });
+
+  test('and from a broken glass that is, which says by whom', async () => {
+    expect(await judge(evidenceOf(await forged(breakGlass)))).toMatchObject({
+      approvers: ['erin', 'fay'],
+      brokenBy: ['erin', 'fay'],
+    });
+  });
+
+  test('of what is filled besides nobody says that the glass was broken', async () => {
+    const both = async (facts: Facts): Promise<void> => {
+      await breakGlass(facts);
+      approve(facts, 'ben');
+    };
+    expect(await judge(evidenceOf(await forged(both)))).toMatchObject({ brokenBy: null });
   });
 });
 

@@ -32,6 +32,17 @@ describe('a bundle does not load', () => {
       [{ file: FILE, from: '@review("platform:1 & security:2")', to: '@review("security:1")' }],
       /2 at least, and this asks for 1/,
     ],
+    [
+      'in which the glass may be broken for a change',
+      [
+        {
+          file: FILE,
+          from: '@review("security:1")\n',
+          to: '@review("security:1")\n@breakglass("platform:2, 1m, 1h")\n',
+        },
+      ],
+      /a change of policy waits for its people: it can have no @breakglass/,
+    ],
   ])('%s', async (_, edits, says) => {
     const problems = await problemsOf(await editedBundle(edits));
     expect(problems.length).toBeGreaterThan(0);

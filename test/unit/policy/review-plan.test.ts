@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ReviewPlan } from '../../../src/core/schemas/action.js';
+import type { BreakGlass, ReviewPlan } from '../../../src/core/schemas/action.js';
 import { reviewPlanSchema } from '../../../src/core/schemas/action.js';
 import { describePlan, isNoStricter, strictestUnion } from '../../../src/policy/review-plan.js';
 
@@ -17,6 +17,9 @@ function plan(changes: Partial<ReviewPlan> = {}): ReviewPlan {
     ...changes,
   };
 }
+
+const GLASS: BreakGlass = { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 60 * MINUTE };
+const glass = (changes: Partial<BreakGlass>): BreakGlass => ({ ...GLASS, ...changes });
 
 const automatic = plan({ stages: [], policies: ['auto'] });
 
@@ -46,6 +49,31 @@ const UNIONS: [string, ReviewPlan[], Partial<ReviewPlan>][] = [
       plan({ remindAfterMs: 5, expireAfterMs: 80, leaseTtlSeconds: 30 }),
     ],
     { remindAfterMs: 5, expireAfterMs: 50, leaseTtlSeconds: 20 },
+  ],
+  ['offers the glass if each reviewed plan does', [plan({ breakGlass: GLASS }), automatic], { breakGlass: GLASS }],
+  ['offers no glass if one reviewed plan does not', [plan({ breakGlass: GLASS }), plan()], {}],
+  [
+    'breaks the glass by all groups, for the shortest lease, with the nearest deadline',
+    [
+      plan({ breakGlass: GLASS }),
+      plan({ breakGlass: glass({ stages: [{ group: 'sec', quorum: 3 }], leaseTtlSeconds: 99, reviewWithinMs: 5 }) }),
+      plan({ breakGlass: glass({ stages: [{ group: 'sre', quorum: 4 }] }) }),
+    ],
+    {
+      breakGlass: {
+        stages: [
+          { group: 'sec', quorum: 3 },
+          { group: 'sre', quorum: 4 },
+        ],
+        leaseTtlSeconds: 60,
+        reviewWithinMs: 5,
+      },
+    },
+  ],
+  [
+    'lends behind a broken glass for no longer than any of the plans',
+    [plan({ breakGlass: GLASS, leaseTtlSeconds: 100 }), { ...automatic, leaseTtlSeconds: 20 }],
+    { leaseTtlSeconds: 20, breakGlass: glass({ leaseTtlSeconds: 20 }) },
   ],
   ['freezes if one plan says so', [plan(), plan({ freeze: 'effect_mismatch' })], { freeze: 'effect_mismatch' }],
   ['demands the full view if one plan does', [plan(), plan({ assurance: 'web' }), plan()], { assurance: 'web' }],
@@ -148,6 +176,23 @@ describe('what was approved still satisfies the plan now', () => {
     ['the full view no longer', plan(), plan({ assurance: 'web' }), true],
     ['longer expiry now', plan({ expireAfterMs: 999 * MINUTE }), plan(), true],
     ['shorter lease now', plan({ leaseTtlSeconds: 60 }), plan(), false],
+    ['glass no longer offered', plan(), plan({ breakGlass: GLASS }), false],
+    ['glass offered only now', plan({ breakGlass: GLASS }), plan(), true],
+    [
+      'more people for the glass now',
+      plan({ breakGlass: glass({ stages: [{ group: 'sre', quorum: 3 }] }) }),
+      plan({ breakGlass: GLASS }),
+      false,
+    ],
+    ['shorter glass now', plan({ breakGlass: glass({ leaseTtlSeconds: 30 }) }), plan({ breakGlass: GLASS }), false],
+    ['longer glass now', plan({ breakGlass: glass({ leaseTtlSeconds: 90 }) }), plan({ breakGlass: GLASS }), true],
+    ['nearer deadline now', plan({ breakGlass: glass({ reviewWithinMs: 1 }) }), plan({ breakGlass: GLASS }), false],
+    [
+      'another glass now',
+      plan({ breakGlass: glass({ stages: [{ group: 'sec', quorum: 2 }] }) }),
+      plan({ breakGlass: GLASS }),
+      false,
+    ],
     ['escalation gone', plan(), plan({ escalations: [lead] }), false],
     ['escalation later', plan({ escalations: [{ ...lead, afterMs: 20 }] }), plan({ escalations: [lead] }), false],
     ['escalation added', plan({ escalations: [lead] }), plan(), true],
@@ -162,6 +207,10 @@ test.each([
   [
     plan({ freeze: 'effect_mismatch' }),
     'Needs 1 of dba; expires after 2h; lease 5m; an effect other than declared freezes the agent.',
+  ],
+  [
+    plan({ breakGlass: GLASS }),
+    'Needs 1 of dba; expires after 2h; lease 5m; 2 of sre can break the glass, for 1m, reviewed within 1h.',
   ],
   [
     plan({ assurance: 'web' }),
