@@ -133,10 +133,7 @@ async function assemble(
     freezing: createFreezing({ policy, record, operations, refusals, clock }),
     unfreezing: createUnfreezing({ policy, record, refusals, clock }),
     clearing: createClearing({ policy, record, refusals, clock }),
-    retrospectives: createRetrospectives({
-      ...{ policy, record, refusals, assurance, clock, onInternal: runtime.onInternal },
-      wake: (actionId) => workflows.lookAtDebt(actionId),
-    }),
+    retrospectives: createRetrospectives({ ...runtime, refusals, assurance, wake: workflows.lookAtDebt }),
     ledger,
     ledgerIsPublic: config.COUNTERSIGN_LEDGER_PUBLIC,
     codec: codecOf(config, runtime),

@@ -170,15 +170,11 @@ export function viewAction(statements: readonly AnyRecorded[]): ActionView | und
   const escalated = of('escalation')
     .filter(({ body }) => body.round === round)
     .map(({ body }) => ({ group: body.group, firedAtMs: body.firedAtMs }));
-  const approvals = decisions.filter((decision) => decision.current && decision.decision === 'approve');
-  const quorum =
-    plan === undefined
-      ? null
-      : countQuorum(
-          plan.plan,
-          approvals,
-          escalated.map(({ group }) => group),
-        );
+  const quorum = quorumOf(
+    plan?.plan,
+    decisions,
+    escalated.map(({ group }) => group),
+  );
   const breakGlass = toBreakGlassView(statements, { plan: plan?.plan, decisions, quorum });
   const leases = toLeaseViews(statements);
   const result = of('result').at(-1)?.body;
@@ -246,6 +242,16 @@ function toFreezeView(statements: readonly AnyRecorded[]): FreezeView | null {
   const { agent, frozenAtMs } = freeze.body;
   const lifted = lift === undefined ? null : { person: lift.by.person, reason: lift.reason, atMs: lift.unfrozenAtMs };
   return { agent, frozenAtMs, lifted };
+}
+
+function quorumOf(
+  plan: ReviewPlan | undefined,
+  decisions: readonly DecisionView[],
+  escalated: readonly string[],
+): QuorumState | null {
+  if (plan === undefined) return null;
+  const approvals = decisions.filter((decision) => decision.current && decision.decision === 'approve');
+  return countQuorum(plan, approvals, escalated);
 }
 
 function toBreakGlassView(

@@ -47,10 +47,8 @@ export interface Facts {
   round: number;
   nowMs: number;
   policy: Policy;
-  /** The executor's own settings. */
   assurance: AssuranceSettings;
   request: StatementBody<'request'>;
-  /** Id of the key that signed the request. */
   requestKeyId: string;
   /** What signs the request, where its agent does. */
   requestKey: KeyObject;
@@ -61,11 +59,10 @@ export interface Facts {
   withdrawals: StatementBody<'withdrawal'>[];
   /** What froze agents, and what lifted it, under whatever actions. */
   freezes: AnyBody[];
-  /** Alarms and clearances, about no action. */
+  /** About no action. */
   alarms: AnyBody[];
   /** What began within the last day, oldest first. */
   begun: BegunEffect[];
-  /** What is owed for broken glasses. */
   debts: DebtList;
   receipts: StatementBody<'receipt'>[];
 }
@@ -356,17 +353,16 @@ export function unfreeze(facts: Facts, digest: string, change: Partial<Statement
 
 /** What the executor judges from. */
 export function evidenceOf(facts: Facts): Evidence {
-  const { actionId, runId, round, nowMs, policy, assurance } = facts;
-  const statements = statementsOf(facts);
+  const { actionId, runId, round, nowMs, policy, assurance, debts } = facts;
   return {
     actionId,
     runId,
     round,
-    statements,
+    statements: statementsOf(facts),
     freezes: freezesOf(facts),
     alarms: alarmsOf(facts),
     effects: { atMs: nowMs, begun: facts.begun },
-    debts: facts.debts,
+    debts,
     policy,
     operations,
     assurance,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { WEB_CHANNEL } from '../../../core/assurance.js';
 import { envelopeSchema } from '../../../core/schemas/primitives.js';
 import { statementBodySchemas } from '../../../core/schemas/statements.js';
-import type { Decisions } from '../../decisions.js';
+import type { DecisionRequest, Decisions } from '../../decisions.js';
 import type { Withdrawals } from '../../withdrawals.js';
 import { PERSON, SESSION, WORKLOAD } from '../api-description.js';
 import { workloadTokenIn } from '../principals.js';
@@ -50,11 +50,9 @@ export function decisionRoutes(
     async (request) => {
       const { person, subject, session } = identify.personOf(request);
       const signIn = session === null ? {} : { signIn: { authTimeMs: session.authTimeMs, acr: session.acr } };
-      const { breakGlass, ...body } = request.body;
       return decisions.decide({
         actionId: request.params.actionId,
-        ...body,
-        ...(breakGlass === true && { breakGlass }),
+        ...saidIn(request.body),
         person,
         // Under the person's name: what two people choose as a key must not meet.
         via: {
@@ -98,4 +96,12 @@ export function decisionRoutes(
       return { actionId, state };
     },
   );
+}
+
+/** Without a mark that is not there. */
+function saidIn({
+  breakGlass,
+  ...said
+}: z.infer<typeof decisionBodySchema>): Omit<DecisionRequest, 'person' | 'via' | 'actionId'> {
+  return breakGlass === true ? { ...said, breakGlass } : said;
 }
