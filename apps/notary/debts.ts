@@ -3,12 +3,9 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { Channel } from '../../src/channels/channel.js';
 import { createTellOnce } from '../../src/channels/tell-once.js';
 import { TASK_QUEUES } from '../../src/contracts/activities.js';
-import {
-  RETROSPECTIVE_REVIEW,
-  retrospectiveIdOf,
-  type RetrospectiveReviewInput,
-} from '../../src/contracts/retrospective.js';
+import { RETROSPECTIVE_REVIEW, type RetrospectiveReviewInput } from '../../src/contracts/retrospective.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
+import { retrospectiveIdOf } from '../../src/contracts/workflow-id.js';
 import { allDone } from '../../src/core/all-done.js';
 import { Refusal } from '../../src/core/errors.js';
 import { viewAction, type ActionView } from '../../src/record/action-view.js';

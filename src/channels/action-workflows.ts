@@ -13,7 +13,7 @@ import {
   type UpdateDefinition,
 } from '@temporalio/common';
 import { TASK_QUEUES } from '../contracts/activities.js';
-import { lookSignal, retrospectiveIdOf } from '../contracts/retrospective.js';
+import { lookSignal } from '../contracts/retrospective.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import {
   decideUpdate,
@@ -25,7 +25,7 @@ import {
   type PrivilegedActionInput,
   type ReviewState,
 } from '../contracts/workflow.js';
-import { workflowIdOf } from '../contracts/workflow-id.js';
+import { retrospectiveIdOf, workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
 import { isRefusalCode, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
 

@@ -3,11 +3,6 @@ import { defineSignal } from '@temporalio/workflow';
 /** Name of the workflow type. */
 export const RETROSPECTIVE_REVIEW = 'retrospectiveReview';
 
-/** Id of the workflow that waits until a broken glass was reviewed. */
-export function retrospectiveIdOf(actionId: string): string {
-  return `retrospective/${actionId}`;
-}
-
 export interface RetrospectiveReviewInput {
   actionId: string;
   /** What an earlier run of it has told; absent in the first. */

@@ -8,6 +8,7 @@ import { createTransitSigner } from '../../src/vault/transit-signer.js';
 import { lackOfPayment } from '../../src/enforcement/debts.js';
 import { debtOf, GLASS_KEY_END } from '../../src/record/debts.js';
 import { allOf } from '../../src/record/record.js';
+import { UNJUSTIFIED_BREAK_GLASS } from '../../src/record/verify-statement.js';
 import { plantStatement } from '../adversarial/plant.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { makeRequest } from '../support/statements.js';
@@ -143,6 +144,38 @@ describe('a broken glass', () => {
     expect(await owed()).toEqual([idOf(action)]);
     await review(action, 'ben', { verdict: 'unjustified' });
     expect(await owed()).toEqual([]);
+  });
+});
+
+describe('an incident', () => {
+  it.each([
+    ['gateway', 'effect_larger_than_preview'],
+    ['executor', UNJUSTIFIED_BREAK_GLASS],
+  ] as const)('of the %s is never one %s', async (process, code) => {
+    const action = await broken();
+    const actionId = idOf(action);
+    const told = {
+      actionId,
+      agent: 'export-bot',
+      severity: 'high' as const,
+      sentence: 'So it is.',
+      openedAtMs: NOW_MS,
+    };
+    const { record } = process === 'gateway' ? gateway : executors[0];
+    const body = { ...told, code };
+    await expect(
+      record.append([{ kind: 'incident', actionId, requestDigest: action.requestDigest, body }]),
+    ).rejects.toMatchObject({ code: 'statement_invalid' });
+  });
+});
+
+it('what is owed is found by its index, however many statements there are', async () => {
+  await installation.inRecord(async (client) => {
+    await client.query('set enable_seqscan = off');
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      "explain select action_id from countersign.statements where kind in ('claim', 'decision') and key like '%/glass'",
+    );
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('statements_broken_glass');
   });
 });
 

@@ -119,6 +119,40 @@ describe('a review that policy wants paged', () => {
   });
 });
 
+describe('a broken glass', () => {
+  const GLASS = `countersign/${ACTION_ID}/glass`;
+  const DEBT = `countersign/${ACTION_ID}/debt`;
+  const by = [{ person: 'ben', reason: 'The shop is down since 02:10.', atMs: OPENED_AT_MS }];
+  const debt = {
+    ...{ claim: 'c'.repeat(64), by: ['ben'], claimedAtMs: OPENED_AT_MS, dueAtMs: OPENED_AT_MS + 86_400_000 },
+    ...{ open: ['dba'], retrospectives: [] },
+  };
+  const glass = (state: NonNullable<ActionView['breakGlass']>['state']): ActionView =>
+    waitingView({
+      state: state === 'offered' ? 'waiting' : 'approved',
+      breakGlass: { state, open: [], by, debt: state === 'owed' || state === 'paid' ? debt : null },
+    });
+
+  it('pages at once, though policy pages nobody, with who and why, and again when its review is late', async () => {
+    const channel = makeChannel();
+    await channel.announce('opened', glass('offered'), 1);
+    expect(told()).toEqual([]);
+    await channel.announce('glass_broken', glass('broken'), 2);
+    // The notary tells the same.
+    await channel.announce('glass_broken', glass('owed'), 0);
+    expect(told()).toEqual([`trigger ${GLASS}`]);
+    expect(events[0]?.payload).toMatchObject({ severity: 'critical' });
+    expect(events[0]?.payload?.summary).toContain('ben broke the glass');
+    expect(events[0]?.payload?.summary).toContain('The shop is down since 02:10.');
+    await channel.announce('concluded', glass('owed'), 0);
+    await channel.announce('debt_reminded', glass('owed'), 0);
+    expect(told()).toHaveLength(1);
+    await channel.announce('debt_overdue', glass('owed'), 3);
+    await channel.announce('debt_paid', glass('paid'), 0);
+    expect(told()).toEqual([`trigger ${GLASS}`, `trigger ${DEBT}`, `resolve ${GLASS}`, `resolve ${DEBT}`]);
+  });
+});
+
 describe('a lease whose end is not proven', () => {
   it('pages once it is late, until it is', async () => {
     const channel = makeChannel();

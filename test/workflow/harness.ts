@@ -16,8 +16,8 @@ import {
   type RunResult,
 } from '../../src/contracts/activities.js';
 import { decideUpdate, type DecisionAnswer, type PrivilegedActionResult } from '../../src/contracts/workflow.js';
-import { RETROSPECTIVE_REVIEW, retrospectiveIdOf, type DebtStanding } from '../../src/contracts/retrospective.js';
-import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { RETROSPECTIVE_REVIEW, type DebtStanding } from '../../src/contracts/retrospective.js';
+import { retrospectiveIdOf, workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { Envelope } from '../../src/core/dsse.js';
 import { makeKey, newActionId, sealStatement, type TestKey } from '../support/signing.js';
 

@@ -2,7 +2,7 @@ import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { isSealed, readSealed, whyUndecodable } from '../../../codec/sealed-payload.js';
-import { actionIdIn } from '../../../contracts/workflow-id.js';
+import { actionConcernedBy } from '../../../contracts/workflow-id.js';
 import { Refusal } from '../../../core/errors.js';
 import { viewAction } from '../../../record/action-view.js';
 import type { Record as ActionRecord } from '../../../record/record.js';
@@ -118,7 +118,7 @@ async function readableActions(
   reader: SignedInPerson,
   payloads: readonly Payload[],
 ): Promise<ReadonlySet<string>> {
-  const named = payloads.flatMap((payload) => actionIdIn(readSealed(payload)?.workflowId ?? '') ?? []);
+  const named = payloads.flatMap((payload) => actionConcernedBy(readSealed(payload)?.workflowId ?? '') ?? []);
   const actionIds = [...new Set(named)];
   if (actionIds.length > MAX_ACTIONS)
     throw new Refusal('field_invalid', `Payloads of at most ${String(MAX_ACTIONS)} actions at once.`, 'payloads');
@@ -145,7 +145,7 @@ async function show(
   readable: ReadonlySet<string>,
 ): Promise<Payload> {
   if (!isSealed(payload)) return payload;
-  const actionId = actionIdIn(readSealed(payload)?.workflowId ?? '');
+  const actionId = actionConcernedBy(readSealed(payload)?.workflowId ?? '');
   if (actionId !== null && !readable.has(actionId)) return note('hidden');
   // Without a context: it must then belong to the workflow that it names, which is the one that was judged.
   const [decoded = payload] = await codec.decode([payload]);
