@@ -16,6 +16,7 @@ import {
   nameSchema,
   timeMsSchema,
 } from '../../core/schemas/primitives.js';
+import { GLASS_REASON_CHARS } from '../../core/break-glass.js';
 import { differenceSchema } from '../../core/schemas/difference.js';
 import { reviewContextSchema } from '../../core/schemas/statements.js';
 import type { ActionView } from '../../record/action-view.js';
@@ -233,7 +234,7 @@ export const decisionBodySchema = z.strictObject({
     .string()
     .max(2_000)
     .default('')
-    .describe('Required to deny; to break the glass, at least 20 characters that say what burns.'),
+    .describe(`Required to deny; to break the glass, at least ${GLASS_REASON_CHARS} characters that say what burns.`),
   actionDigest: digestSchema.describe('`actionDigest` of the action as it was shown.'),
 });
 
