@@ -50,7 +50,6 @@ export interface Facts {
   assurance: AssuranceSettings;
   request: StatementBody<'request'>;
   requestKeyId: string;
-  /** What signs the request, where its agent does. */
   requestKey: KeyObject;
   provenance: StatedProvenance[];
   rounds: [Round, ...Round[]];
