@@ -190,9 +190,7 @@ export function createGatewayApi(http: GatewayHttp): GatewayApi {
       const path = `/alarms/${encodeURIComponent(digest)}/clearance`;
       return http.json({ method: 'POST', path, body: { reason } }, alarmSchema);
     },
-    debts: async () => http.json({ method: 'GET', path: '/debts' }, debtListSchema),
-    reviewBrokenGlass: async (actionId, body) =>
-      http.json({ method: 'POST', path: `${pathOf(actionId)}/retrospective`, body }, debtSchema),
+    ...debtsOver(http),
     ...freezingOver(http),
     budgets: (query) => listBudgets(http, query),
     siem: async () => http.json({ method: 'GET', path: '/siem' }, siemStatusSchema),
@@ -239,6 +237,16 @@ async function readTile(stream: ReadableStream<Uint8Array>): Promise<Uint8Array>
 }
 
 const TILE_BYTES = 8_192;
+
+function debtsOver(http: GatewayHttp): Pick<GatewayApi, 'debts' | 'reviewBrokenGlass'> {
+  return {
+    debts: async () => http.json({ method: 'GET', path: '/debts' }, debtListSchema),
+    reviewBrokenGlass: async (actionId, body) => {
+      const path = `/actions/${encodeURIComponent(actionId)}/retrospective`;
+      return http.json({ method: 'POST', path, body }, debtSchema);
+    },
+  };
+}
 
 function freezingOver(http: GatewayHttp): Pick<GatewayApi, 'freeze' | 'freezes' | 'unfreeze'> {
   return {

@@ -14,7 +14,6 @@ import {
   type AnyBody,
   type Facts,
 } from '../enforcement/evidence.js';
-import type { StatementBody } from '../../../src/core/schemas/statements.js';
 import type { AnyRecorded } from '../../../src/record/record.js';
 import { EXAMPLE } from '../policy/bundle-folders.js';
 import { incident } from '../enforcement/effect-fixture.js';
@@ -369,80 +368,4 @@ test('the risk is that of the gravest flag', () => {
   expect(riskOf([])).toBe('info');
   expect(riskOf([flag('low'), flag('critical'), flag('high')])).toBe('critical');
   expect(riskOf([flag('info'), flag('medium'), flag('low')])).toBe('medium');
-});
-
-describe('a broken glass', () => {
-  const breakGlass = { stages: [{ group: 'security', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 60_000 };
-  const offer = (facts: Facts): void => {
-    const { plan } = lastRound(facts);
-    plan.plan = { ...plan.plan, breakGlass };
-    lastRound(facts).decisions = [];
-    renameAll(facts);
-  };
-  const breaks = { breakGlass: true, reason: 'The shop is down.' } as const;
-  const brokenBy =
-    (...people: string[]) =>
-    (facts: Facts) => {
-      offer(facts);
-      for (const person of people) approve(facts, person, breaks);
-    };
-  const broken = (facts: Facts): AnyBody => ({
-    kind: 'claim',
-    body: { ...(claim(facts).body as StatementBody<'claim'>), breakGlass: { by: ['erin', 'fay'], dueAtMs: AT_MS + 9 } },
-  });
-  const review = (facts: Facts, change: Partial<StatementBody<'retrospective'>['by']> = {}): AnyBody => {
-    const stated = statementsOf(facts, [broken(facts)]).at(-1);
-    const by = { person: 'carol', groups: ['dba'], ...change };
-    const via = { channel: 'api', subject: by.person };
-    const said = { verdict: 'justified' as const, reason: 'It was.', by, via, reviewedAtMs: AT_MS + 1 };
-    return { kind: 'retrospective', body: { claim: stated?.digest ?? '', ...said } };
-  };
-
-  test.each<[string, (facts: Facts) => void, (facts: Facts) => AnyBody[], object]>([
-    ['is nothing that the plan does not offer', asItIs, () => [], { state: 'approved', breakGlass: null }],
-    ['is offered', offer, () => [], { state: 'waiting', breakGlass: { state: 'offered', by: [], debt: null } }],
-    [
-      'waits for the second',
-      brokenBy('erin'),
-      () => [],
-      { state: 'waiting', breakGlass: { state: 'offered', open: [{ group: 'security', places: 1 }] } },
-    ],
-    [
-      'is broken by two',
-      brokenBy('erin', 'fay'),
-      () => [],
-      { state: 'approved', breakGlass: { state: 'broken', open: [] } },
-    ],
-    [
-      'is not broken where the stages are filled besides',
-      brokenBy('erin', 'fay', 'ben'),
-      (facts) => [claim(facts)],
-      { state: 'running', breakGlass: { state: 'offered', debt: null } },
-    ],
-    [
-      'is owed for once it was claimed',
-      brokenBy('erin', 'fay'),
-      (facts) => [broken(facts)],
-      {
-        state: 'running',
-        breakGlass: { state: 'owed', debt: { open: ['dba'], dueAtMs: AT_MS + 9, by: ['erin', 'fay'] } },
-      },
-    ],
-    [
-      'is not paid by who broke it',
-      brokenBy('erin', 'fay'),
-      (facts) => [broken(facts), review(facts, { person: 'fay' })],
-      { breakGlass: { state: 'owed', debt: { retrospectives: [] } } },
-    ],
-    [
-      'is paid by a member of its stage',
-      brokenBy('erin', 'fay'),
-      (facts) => [broken(facts), review(facts)],
-      {
-        breakGlass: { state: 'paid', debt: { open: [], retrospectives: [{ person: 'carol', verdict: 'justified' }] } },
-      },
-    ],
-  ])('%s', (_, change, more, expected) => {
-    expect(viewOf(change, more)).toMatchObject(expected);
-  });
 });

@@ -1,0 +1,82 @@
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookSignal, type DebtStanding } from '../../src/contracts/retrospective.js';
+import { startTimeSkipping } from '../support/workflow-environment.js';
+import { openYard, type Yard } from './harness.js';
+
+const HOUR_MS = 3_600_000;
+// A server of its own: an activity that outlives its workflow may keep a server from skipping time.
+let environment: TestWorkflowEnvironment;
+let yard: Yard;
+
+beforeAll(async () => {
+  environment = await startTimeSkipping();
+  yard = await openYard(environment);
+});
+afterAll(async () => {
+  await yard.close();
+  await environment.teardown();
+});
+
+describe('the review of a broken glass', () => {
+  const owedFor = (hours: number, nowMs: number, claimedAtMs = nowMs): DebtStanding => ({
+    kind: 'owed',
+    title: 'Review of a broken glass: database.export on orders',
+    by: ['erin', 'fay'],
+    open: ['dba'],
+    claimedAtMs,
+    dueAtMs: claimedAtMs + hours * HOUR_MS,
+  });
+
+  it('reminds three times, says each day that it is late, and ends when the record says that it is paid', async () => {
+    let debt = owedFor(24, await environment.currentTimeMs());
+    await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
+      await environment.sleep('23 hours');
+      expect(seen.announced).toEqual(['debt_reminded', 'debt_reminded', 'debt_reminded']);
+      await environment.sleep('26 hours');
+      expect(seen.announced.slice(3)).toEqual(['debt_overdue', 'debt_overdue']);
+      debt = { kind: 'paid', title: 'Review of a broken glass' };
+      await handle.signal(lookSignal);
+      expect(await handle.result()).toEqual({ state: 'paid' });
+      expect(seen.announced.at(-1)).toBe('debt_paid');
+    });
+  });
+
+  it('goes on for weeks, in several runs, and looks by itself where nobody says that it was paid', async () => {
+    let debt = owedFor(24, await environment.currentTimeMs());
+    await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
+      await environment.sleep('145 hours');
+      expect(seen.announced.filter((event) => event === 'debt_overdue')).toHaveLength(6);
+      debt = { kind: 'paid', title: 'Review of a broken glass' };
+      expect(await handle.result()).toEqual({ state: 'paid' });
+    });
+  });
+
+  it('is paid by nothing that it is sent, and a flood of that fills no history', async () => {
+    let debt = owedFor(24, await environment.currentTimeMs());
+    await yard.withReview({ readDebt: () => debt }, async ({ handle }) => {
+      for (let count = 0; count < 80; count += 1) await handle.signal(lookSignal);
+      await handle.signal('paid', { kind: 'paid' });
+      await environment.sleep('1 minute');
+      const { status, historyLength } = await handle.describe();
+      expect(status.name).toBe('RUNNING');
+      expect(historyLength).toBeLessThan(80 + 60 * 10);
+      debt = { kind: 'paid', title: 'Review of a broken glass' };
+      await handle.result();
+    });
+  });
+
+  it.each([[null], [{}], [{ actionId: 5 }], [{ actionId: 'x', told: 'y' }]])(
+    'of a stranger’s input %j asks the record alone',
+    async (input) => {
+      const handle = await environment.client.workflow.start('retrospectiveReview', {
+        taskQueue: 'countersign',
+        workflowId: `retrospective/${JSON.stringify(input)}`,
+        args: [input],
+      });
+      await expect.poll(async () => (await handle.describe()).historyLength).toBeGreaterThan(4);
+      expect((await handle.describe()).status.name).toBe('RUNNING');
+      await handle.terminate();
+    },
+  );
+});
