@@ -1,12 +1,13 @@
 import type { StatementBody, StatementKind } from '../../core/schemas/statements.js';
 import type { About, EventParts } from './event.js';
+import { ofRetrospective } from './of-break-glass.js';
 import { ofClaim, ofEffect, ofReceipt, ofResult } from './of-execution.js';
 import { ofAlarm, ofClearance, ofIncident, ofRefusal } from './of-findings.js';
 import { ofFreeze, ofUnfreeze } from './of-freezes.js';
 import { ofAdoption, ofArchive } from './of-keeping.js';
 import { ofCredential, ofLease, ofRevocation } from './of-leases.js';
 import { ofAttachment, ofFetch, ofProvenance, ofRequest, ofWithdrawal } from './of-requests.js';
-import { ofDecision, ofEscalation, ofPlan, ofPreview, ofRetrospective } from './of-review.js';
+import { ofDecision, ofEscalation, ofPlan, ofPreview } from './of-review.js';
 
 type Mapping<K extends StatementKind> = (body: StatementBody<K>, about: About) => EventParts;
 

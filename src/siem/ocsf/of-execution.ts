@@ -3,12 +3,14 @@ import type { Outcome, Severity } from '../../core/schemas/action.js';
 import type { StatementBody } from '../../core/schemas/statements.js';
 import type { AccessChange } from './access-change.js';
 import type { About, EventParts } from './event.js';
+import { brokenGlassFinding } from './of-break-glass.js';
 import { overdueFinding } from './of-findings.js';
 import { actionEntity, actorProcess, operationCall, resourcesOf, STATUS } from './parts.js';
 import { firstNames, named, said } from './text.js';
 
 export function ofClaim(body: StatementBody<'claim'>, about: About): EventParts {
-  const { actionDigest, step, attempt, runId, approvers, claimedAtMs } = body;
+  const { actionDigest, step, attempt, runId, approvers, breakGlass, claimedAtMs } = body;
+  if (breakGlass !== undefined) return brokenGlassFinding({ ...body, breakGlass }, about);
   return {
     class: 'api_activity',
     activity: 'create',

@@ -1,10 +1,20 @@
 import type { RefusalCode } from '../../core/errors.js';
 import { isRefusalCode } from '../../core/errors.js';
-import type { JsonObject } from '../../core/json.js';
 import type { Severity } from '../../core/schemas/action.js';
 import type { StatementBody } from '../../core/schemas/statements.js';
+import { UNJUSTIFIED_BREAK_GLASS } from '../../record/verify-statement.js';
 import type { About, EventParts, Place } from './event.js';
-import { actionEntity, actorProcess, agentUser, personUser, resourcesOf, STATUS } from './parts.js';
+import {
+  actionEntity,
+  actorProcess,
+  agentUser,
+  appOf,
+  byWhom,
+  finding,
+  personUser,
+  resourcesOf,
+  STATUS,
+} from './parts.js';
 import { named, said, withoutAbsent } from './text.js';
 
 /** Refusals that an honest agent or person does not meet: attempts to forge, to replay, or to approve one's own. */
@@ -75,7 +85,7 @@ export function ofIncident(body: StatementBody<'incident'>, about: About): Event
     activity: 'create',
     atMs: openedAtMs,
     severity,
-    message: `Incident: what was observed is not what was declared (${code}).`,
+    message: `Incident: ${code === UNJUSTIFIED_BREAK_GLASS ? 'people found that breaking the glass was not justified' : 'what was observed is not what was declared'} (${code}).`,
     attributes: {
       ...byWhom({ actor: { user: agentUser(agent), app_name: appOf(about) } }),
       ...finding(`incident/${about.digest}`, code, said(sentence), openedAtMs, 'incident'),
@@ -166,17 +176,4 @@ export function unreadable(place: Place, why: string): EventParts {
       status_id: 1,
     },
   };
-}
-
-function finding(uid: string, title: string, desc: string, atMs: number, type: string): JsonObject {
-  return { finding_info: { uid, title: named(title), desc, created_time: atMs, types: [type] } };
-}
-
-/** A finding has no actor of its own: it is evidence. */
-function byWhom(actor: JsonObject): JsonObject {
-  return { evidences: [actor] };
-}
-
-function appOf({ process }: Pick<About, 'process'>): string {
-  return `countersign-${process ?? 'gateway'}`;
 }

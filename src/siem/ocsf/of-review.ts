@@ -51,6 +51,7 @@ export function ofPlan(body: StatementBody<'plan'>, about: About): EventParts {
     unmapped: withoutAbsent({
       round,
       stages: plan.stages.map(({ group, quorum }) => ({ group, quorum })),
+      break_glass: plan.breakGlass?.stages.map(({ group, quorum }) => ({ group, quorum })),
       assurance: plan.assurance,
       lease_ttl_seconds: plan.leaseTtlSeconds,
       expire_after_ms: plan.expireAfterMs,
@@ -66,18 +67,22 @@ const ALLOWED = { action_id: 1, disposition_id: 8, ...STATUS.success };
 const DENIED = { action_id: 2, disposition_id: 25, ...STATUS.success };
 
 export function ofDecision(body: StatementBody<'decision'>, about: About): EventParts {
-  const { round, actionDigest, runId, decision, reason, approver, via, signIn, decidedAtMs } = body;
+  const { round, actionDigest, runId, decision, breakGlass, reason, approver, via, signIn, decidedAtMs } = body;
   return {
     class: 'entity_management',
     activity: 'update',
     atMs: decidedAtMs,
-    message: `${approver.person} ${decision === 'approve' ? 'approved' : 'denied'} the action.`,
+    severity: breakGlass === true ? 'medium' : 'info',
+    message:
+      breakGlass === true
+        ? `${approver.person} broke the glass for the action.`
+        : `${approver.person} ${decision === 'approve' ? 'approved' : 'denied'} the action.`,
     attributes: {
       actor: { user: personUser(approver.person, approver.groups), app_name: 'countersign-gateway' },
       ...actionEntity(about),
       ...(reason === '' ? {} : { comment: said(reason) }),
       ...(decision === 'approve' ? ALLOWED : DENIED),
-      status_code: decision,
+      status_code: breakGlass === true ? 'break_glass' : decision,
     },
     unmapped: withoutAbsent({
       round,
@@ -89,25 +94,6 @@ export function ofDecision(body: StatementBody<'decision'>, about: About): Event
           ? undefined
           : { auth_time_ms: signIn.authTimeMs, acr: signIn.acr === null ? null : named(signIn.acr) },
     }),
-  };
-}
-
-export function ofRetrospective(body: StatementBody<'retrospective'>, about: About): EventParts {
-  const { claim, verdict, reason, by, via, reviewedAtMs } = body;
-  return {
-    class: 'entity_management',
-    activity: 'update',
-    atMs: reviewedAtMs,
-    severity: verdict === 'justified' ? 'info' : 'high',
-    message: `${by.person} found that breaking the glass was ${verdict === 'justified' ? 'justified' : 'not justified'}.`,
-    attributes: {
-      actor: { user: personUser(by.person, by.groups), app_name: 'countersign-gateway' },
-      ...actionEntity(about),
-      comment: said(reason),
-      ...STATUS.success,
-      status_code: verdict,
-    },
-    unmapped: { claim, groups: by.groups, via: { channel: via.channel, subject: named(via.subject) } },
   };
 }
 

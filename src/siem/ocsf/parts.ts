@@ -56,4 +56,18 @@ export function resourcesOf({ action }: Pick<About, 'action'>): JsonObject {
   return { resources: [{ name: target.name, type: target.kind, namespace: target.environment, role_id: 1 }] };
 }
 
+/** What a finding is: those with the same uid are one. */
+export function finding(uid: string, title: string, desc: string, atMs: number, type: string): JsonObject {
+  return { finding_info: { uid, title: named(title), desc, created_time: atMs, types: [type] } };
+}
+
+/** A finding has no actor of its own: it is evidence. */
+export function byWhom(...actors: readonly JsonObject[]): JsonObject {
+  return { evidences: [...actors] };
+}
+
+export function appOf({ process }: Pick<About, 'process'>): string {
+  return `countersign-${process ?? 'gateway'}`;
+}
+
 export const STATUS = { success: { status_id: 1 }, failure: { status_id: 2 } } as const;

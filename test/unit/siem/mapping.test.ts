@@ -85,7 +85,9 @@ const classes: [StatementKind, number, number][] = [
   ['incident', 0, 2004],
   ['alarm', 0, 2004],
   ['clearance', 0, 2004],
-  ['retrospective', 0, 3004],
+  ['decision', 2, 3004],
+  ['claim', 1, 2004],
+  ['retrospective', 0, 2004],
   ['receipt', 0, 3004],
   ['receipt', 1, 2004],
   ['receipt', 2, 2004],
@@ -161,6 +163,40 @@ it('an overdue revocation and its end are one finding', () => {
   expect((closing['finding_info'] as JsonObject)['uid']).toBe((opened['finding_info'] as JsonObject)['uid']);
 });
 
+it('a broken glass and what its reviewers say of it are one finding, which no single word of theirs closes', () => {
+  const [, broken] = samples.claim;
+  const [justified, unjustified] = samples.retrospective;
+  if (broken === undefined || justified === undefined || unjustified === undefined)
+    throw new Error('samples are missing');
+  const finding = eventFor('claim', broken);
+  expect(finding).toMatchObject({ activity_name: 'Create', severity_id: 4, status_id: 1, is_alert: true });
+  expect(finding.message).toMatch(/^carol and erin broke the glass/);
+  const { uid } = finding['finding_info'] as JsonObject;
+  for (const [body, severity_id, status_code] of [
+    [justified, 1, 'justified'],
+    [unjustified, 4, 'unjustified'],
+  ] as const)
+    expect(eventFor('retrospective', body)).toMatchObject({
+      activity_name: 'Update',
+      severity_id,
+      status_id: 2,
+      status_code,
+      finding_info: { uid },
+    });
+});
+
+it('an approval that breaks the glass is told from every other', () => {
+  const [approval, , breaking] = samples.decision;
+  if (approval === undefined || breaking === undefined) throw new Error('samples are missing');
+  expect(eventFor('decision', approval)).toMatchObject({ severity_id: 1, status_code: 'approve', disposition_id: 8 });
+  expect(eventFor('decision', breaking)).toMatchObject({
+    severity_id: 3,
+    status_code: 'break_glass',
+    disposition_id: 8,
+    message: 'carol broke the glass for the action.',
+  });
+});
+
 it('what does not verify, or is gone, is a finding: critical, but for an agent’s words, whose key may have been replaced', () => {
   for (const [kind, severity] of [
     ['decision', 5],
@@ -209,6 +245,11 @@ describe('hostile text', () => {
         },
       }),
       eventFor('preview', { ...preview, flags }),
+      eventFor('claim', {
+        ...(samples.claim[1] as StatementBody<'claim'>),
+        approvers: names,
+        breakGlass: { by: names, dueAtMs: 1 },
+      }),
       eventFor('decision', {
         ...(samples.decision[0] as StatementBody<'decision'>),
         reason: '\u0001'.repeat(2_000),
