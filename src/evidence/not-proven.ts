@@ -1,3 +1,4 @@
+import { debtOf } from '../record/debts.js';
 import { allOf, latest, type AnyRecorded } from '../record/record.js';
 import type { Evidence } from './format.js';
 import { contentsNamedBy, policiesNamedBy } from './named.js';
@@ -44,6 +45,11 @@ function hereOnly({ evidence, recorded, inLedger, isJudged, unreadable }: Found)
     open.push('How its workflow went: its history was not archived yet.');
   else if (allOf(recorded, 'archive').every(({ body }) => body.histories.length === 0))
     open.push('How its workflow went: Temporal no longer had its history when it was to be archived.');
+  const owed = debtOf(recorded)?.open ?? [];
+  if (owed.length > 0)
+    open.push(
+      `That breaking the glass was justified: for ${owed.join(' and ')} nobody has said so here. A review comes after the end: ask for the bundle again.`,
+    );
   const policies = policiesNamedBy(recorded);
   const missing = policies.filter((digest) => !evidence.policies.some((kept) => kept.digest === digest));
   if (missing.length > 0) open.push(`What policy ${missing.join(', ')} said: its files are not here.`);

@@ -57,7 +57,7 @@ const TELLERS: Tellers = {
   }),
   plan: ({ round, plan, policy, openedAtMs, reopened }) => ({
     atMs: openedAtMs,
-    what: `asks, in round ${String(round)}: ${plan.stages.map(({ group, quorum }) => `${group}:${String(quorum)}`).join(' & ') || 'nobody (automatic)'}`,
+    what: `asks, in round ${String(round)}: ${stagesOf(plan)}${plan.breakGlass === undefined ? '' : `; or, to break the glass, ${stagesOf(plan.breakGlass)}`}`,
     why: `policy ${String(policy.number)}: ${plan.policies.join(', ')}${reopened === null ? '' : `; ${reopened.message}`}`,
   }),
   decision: ({ approver, decision, breakGlass, via, reason, decidedAtMs }) => ({
@@ -72,7 +72,7 @@ const TELLERS: Tellers = {
     what:
       breakGlass === undefined
         ? 'judges all of it again and takes it'
-        : `judges all of it again and takes it, for ${breakGlass.by.join(' and ')} broke the glass`,
+        : `judges all of it again and takes it only because ${breakGlass.by.join(' and ')} broke the glass; a review of that is due by ${new Date(breakGlass.dueAtMs).toISOString()}`,
     why: approvers.length === 0 ? 'it needs nobody' : `approved by ${approvers.join(', ')}`,
   }),
   lease: ({ purpose, tokenRole, ttlSeconds, leasedAtMs }) => ({
@@ -99,7 +99,7 @@ const TELLERS: Tellers = {
   retrospective: ({ by, verdict, reason, reviewedAtMs }) => ({
     atMs: reviewedAtMs,
     who: by.person,
-    what: `reviews the broken glass: ${verdict}`,
+    what: `reviews the broken glass, for ${by.groups.join(' and ')}: ${verdict === 'justified' ? 'it was justified' : 'it was not justified'}`,
     why: reason,
   }),
   revocation: ({ proofs, revokedAtMs }) => ({
@@ -118,3 +118,7 @@ const TELLERS: Tellers = {
   }),
   fetch: ({ by, fetchedAtMs }) => ({ atMs: fetchedAtMs, who: by, what: 'fetches the output' }),
 };
+
+function stagesOf({ stages }: Pick<StatementBody<'plan'>['plan'], 'stages'>): string {
+  return stages.map(({ group, quorum }) => `${group}:${String(quorum)}`).join(' & ') || 'nobody (automatic)';
+}

@@ -104,18 +104,54 @@ function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): Stat
       ok: bound.every(({ body }) => digests.has(body.actionDigest)),
       what: 'Decisions, claim and effect name a digest that was shown',
     },
-    {
-      ok: !ran || view.quorum?.filled === true,
-      what: ran ? 'It ran, and its plan was filled by distinct people' : 'No statement here says that it ran',
-    },
+    ran ? checkFilled(view) : { ok: true, what: 'No statement here says that it ran' },
     {
       ok: open.length === 0,
       what:
         open.length === 0 ? 'The end of each lease is on record' : `${String(open.length)} leases without a proven end`,
     },
+    ...checkReviews(recorded, view),
     ...checkProvenance(recorded),
     ...checkReceipt(recorded),
   ];
+}
+
+/** Enough distinct people approved it; or broke the glass, as its plan lets them, and the executor says that it ran for that. */
+function checkFilled({ plan, quorum, breakGlass, decisions }: ActionView): StatementCheck {
+  const debt = breakGlass?.debt ?? null;
+  if (quorum?.filled !== true && plan?.breakGlass !== undefined && breakGlass?.open.length === 0 && debt !== null) {
+    const said = new Set(
+      decisions.filter((decision) => decision.current && decision.breakGlass).map(({ person }) => person),
+    );
+    const ok = debt.by.every((person) => said.has(person));
+    return {
+      ok,
+      what: ok
+        ? `It ran because ${debt.by.join(' and ')} broke the glass, as its plan lets them`
+        : 'It ran because the glass was broken, by people of whom no decision here says so',
+    };
+  }
+  return { ok: quorum?.filled === true, what: 'It ran, and its plan was filled by distinct people' };
+}
+
+/** What people found of the broken glass: who broke it, and who is barred, has no say in that. */
+function checkReviews(recorded: readonly AnyRecorded[], { breakGlass }: ActionView): StatementCheck[] {
+  const debt = breakGlass?.debt ?? null;
+  const counted = new Set(debt?.retrospectives.map(({ person }) => person));
+  const others = allOf(recorded, 'retrospective').filter(({ body }) => !counted.has(body.by.person));
+  const faults = others.map(({ body }) => ({
+    ok: false,
+    what: `${body.by.person} reviewed a broken glass ${debt === null ? 'that nobody broke' : 'without a say in it'}`,
+  }));
+  if (debt === null) return faults;
+  const found = debt.retrospectives.map(
+    ({ person, groups, verdict }) =>
+      `${person}, for ${groups.join(' and ')}, found it ${verdict === 'justified' ? 'justified' : 'not justified'}`,
+  );
+  const due = new Date(debt.dueAtMs).toISOString();
+  const owed = `nobody has reviewed it for ${debt.open.join(' and ')}, which was due by ${due}`;
+  const says = [...found, ...(debt.open.length > 0 ? [owed] : [])].join('; ');
+  return [{ ok: true, what: `Of the broken glass its statements say: ${says}` }, ...faults];
 }
 
 /** Who prompted it bars fewer people, so it must have been known when these were named. */

@@ -33,3 +33,16 @@ export function span(ms: number): string {
 export function percent(share: number): string {
   return `${String(Math.round(share * 100))} %`;
 }
+
+/** A table of cells that are already HTML, or a sentence where there is none. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
+  if (rows.length === 0) return `<p>${escaped(empty)}</p>`;
+  const titles = head.map((title) => `<th scope="col">${escaped(title)}</th>`).join('');
+  const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
+  return `<div class="scroll"><table><thead><tr>${titles}</tr></thead><tbody>${body}</tbody></table></div>`;
+}
+
+/** A name of a machine's. */
+export function code(text: string): string {
+  return `<code>${escaped(text)}</code>`;
+}

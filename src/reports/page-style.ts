@@ -29,5 +29,5 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
 td code { overflow-wrap: anywhere; min-width: 8rem; display: inline-block; }
 th { background: var(--raised); }
 @page { margin: 12mm; size: A4 landscape; }
-@media print { body { max-width: none; padding: 0; font-size: 10px; } .scroll { overflow: visible; } tr, figure, .tiles li { break-inside: avoid; } thead { display: table-header-group; } * { print-color-adjust: exact; } .charts { grid-template-columns: 1fr 1fr; } .tiles { grid-template-columns: repeat(8, 1fr); gap: .4rem; } .tiles li, .legend { font-size: .7rem; } th, td { min-width: 0; padding: .25rem .35rem; } }
+@media print { body { max-width: none; padding: 0; font-size: 10px; } .scroll { overflow: visible; } tr, figure, .tiles li { break-inside: avoid; } thead { display: table-header-group; } * { print-color-adjust: exact; } .charts { grid-template-columns: 1fr 1fr; } .tiles { grid-template-columns: repeat(9, 1fr); gap: .4rem; } .tiles li, .legend { font-size: .7rem; } th, td { min-width: 0; padding: .25rem .35rem; } }
 `;

@@ -27,7 +27,8 @@ export const RUBBER_STAMP = {
 /** The signs of everyone who decided, most decisions first. */
 export function signsOf(rows: readonly ReportRow[]): PersonSigns[] {
   const byPerson = new Map<string, ReportRow['decisions']>();
-  for (const decision of rows.flatMap(({ decisions }) => decisions))
+  // Breaking the glass is quick by its nature, and each is looked at by itself.
+  for (const decision of rows.flatMap(({ decisions }) => decisions.filter(({ breakGlass }) => !breakGlass)))
     byPerson.set(decision.person, [...(byPerson.get(decision.person) ?? []), decision]);
   return [...byPerson]
     .map(([person, decisions]) => signsOfOne(person, decisions))

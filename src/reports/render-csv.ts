@@ -40,6 +40,23 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: ReportRow) => Cell]
   ['revoked_at', ({ leases }) => list(leases.map(({ revokedAtMs }) => time(revokedAtMs) ?? 'not proven'))],
   ['revocation_proofs', ({ leases }) => list(leases.map(({ proofs }: ReportLease) => String(proofs)))],
   ['overdue_revocations', ({ leases }) => leases.filter(({ overdue }) => overdue).length],
+  ['glass_broken_by', ({ brokenGlass }) => list(brokenGlass?.by.map(({ person }) => person) ?? [])],
+  ['glass_broken_because', ({ brokenGlass }) => list(brokenGlass?.by.map(({ reason }) => reason) ?? [])],
+  ['glass_broken_at', ({ brokenGlass }) => time(brokenGlass?.brokenAtMs ?? null)],
+  ['glass_review_due_at', ({ brokenGlass }) => time(brokenGlass?.dueAtMs ?? null)],
+  [
+    'glass_reviews',
+    ({ brokenGlass }) =>
+      list(
+        brokenGlass?.retrospectives.map(
+          ({ person, groups, verdict, reason }) => `${person} (${groups.join(', ')}): ${verdict}: ${reason}`,
+        ) ?? [],
+      ),
+  ],
+  ['glass_review_owed_by', ({ brokenGlass }) => list(brokenGlass?.open ?? [])],
+  ['glass_paid_at', ({ brokenGlass }) => time(brokenGlass?.paidAtMs ?? null)],
+  ['glass_time_to_pay_seconds', ({ brokenGlass }) => seconds(brokenGlass?.timeToPayMs ?? null)],
+  ['glass_review_overdue', ({ brokenGlass }) => brokenGlass?.overdue ?? null],
   ['refused_self_approvals', ({ refusals }) => refusals.filter(({ code }) => code === 'self_approval').length],
   ['incidents', ({ incidents }) => list(incidents)],
   ['receipt_digest', ({ receiptDigest }) => receiptDigest],

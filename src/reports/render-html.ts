@@ -1,4 +1,5 @@
-import { escaped, instant, percent, span } from './html-text.js';
+import { breakGlassSection, isAlarming } from './break-glass-section.js';
+import { code, escaped, instant, percent, span, table } from './html-text.js';
 import { PAGE_STYLE } from './page-style.js';
 import { RUBBER_STAMP } from './people-signs.js';
 import type { Report } from './report.js';
@@ -29,6 +30,7 @@ ${decisionTimes(report)}
 ${peopleChart(report)}
 </section>
 ${separationOfDuties(report)}
+${breakGlassSection(report)}
 ${overdue(report)}
 ${people(report)}
 ${actions(report)}
@@ -39,7 +41,7 @@ Whether all actions are here is the gateway's word: compare with the ledger (<co
 `;
 }
 
-function tiles({ totals, separationOfDuties, overdueRevocations, people }: Report): string {
+function tiles({ totals, separationOfDuties, breakGlass: glasses, overdueRevocations, people }: Report): string {
   const contradicted = separationOfDuties.contradicted.length;
   const stamps = people.filter(({ looksLikeRubberStamp }) => looksLikeRubberStamp).length;
   const entries: [value: string, words: string, isBad: boolean][] = [
@@ -49,6 +51,7 @@ function tiles({ totals, separationOfDuties, overdueRevocations, people }: Repor
     [`${String(totals.verified)} of ${String(totals.actions)}`, 'verified', totals.verified < totals.actions],
     [String(contradicted), 'contradicted by evidence', contradicted > 0],
     [String(separationOfDuties.refusedAttempts.length), 'self-approvals refused', false],
+    [String(totals.brokenGlass), 'broke the glass', glasses.some(isAlarming)],
     [String(overdueRevocations.length), 'overdue revocations', overdueRevocations.length > 0],
     [String(stamps), 'people to talk with', stamps > 0],
   ];
@@ -147,7 +150,7 @@ function actionCells(row: ReportRow): string[] {
   ];
 }
 
-function approval({ automatic, required, approvers, decisions, timeToDecideMs }: ReportRow): string {
+function approval({ automatic, required, approvers, decisions, timeToDecideMs, brokenGlass }: ReportRow): string {
   if (automatic === null) return '–';
   if (automatic) return 'automatic';
   const deniers = decisions.filter(({ decision }) => decision === 'deny').map(({ person }) => person);
@@ -156,16 +159,6 @@ function approval({ automatic, required, approvers, decisions, timeToDecideMs }:
     ...(deniers.length > 0 ? [`denied by ${deniers.join(', ')}`] : []),
   ];
   const took = timeToDecideMs === null ? '' : `, in ${span(timeToDecideMs)}`;
-  return `${escaped(said.join('; ') || 'nobody')}<br><span class="quiet">${escaped(`needed ${required}${took}`)}</span>`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
-  if (rows.length === 0) return `<p>${escaped(empty)}</p>`;
-  const titles = head.map((title) => `<th scope="col">${escaped(title)}</th>`).join('');
-  const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
-  return `<div class="scroll"><table><thead><tr>${titles}</tr></thead><tbody>${body}</tbody></table></div>`;
-}
-
-function code(text: string): string {
-  return `<code>${escaped(text)}</code>`;
+  const broke = brokenGlass === null ? '' : '; the glass was broken';
+  return `${escaped(said.join('; ') || 'nobody')}<br><span class="quiet">${escaped(`needed ${required}${took}${broke}`)}</span>`;
 }

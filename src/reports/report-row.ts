@@ -1,6 +1,6 @@
 import type { Severity } from '../core/schemas/action.js';
 import type { StatementsVerdict } from '../evidence/verify-statements.js';
-import { viewAction, type ActionView } from '../record/action-view.js';
+import { viewAction, type ActionView, type DebtView } from '../record/action-view.js';
 import { allOf, latest, type AnyRecorded } from '../record/record.js';
 
 /** One person's decision on an action. */
@@ -11,6 +11,7 @@ export interface ReportDecision {
   decidedAtMs: number;
   /** From when the review that they decided on was shown; null when it is not on record. */
   dwellMs: number | null;
+  breakGlass: boolean;
 }
 
 /** One credential's life. */
@@ -25,6 +26,31 @@ export interface ReportLease {
   revokedAtMs: number | null;
   /** How many answers prove that it is gone. */
   proofs: number;
+  overdue: boolean;
+}
+
+/** A glass that was broken, and what its reviewers found. */
+export interface ReportBrokenGlass {
+  /** Who broke it, and why, in their own words. */
+  by: { person: string; reason: string; atMs: number }[];
+  /** When the executor took the action because of it. */
+  brokenAtMs: number;
+  dueAtMs: number;
+  /** One for each person, oldest first. */
+  retrospectives: {
+    person: string;
+    groups: string[];
+    verdict: 'justified' | 'unjustified';
+    reason: string;
+    atMs: number;
+  }[];
+  /** Groups for whom nobody has looked yet. */
+  open: string[];
+  /** When the last group had looked; null: it is owed. */
+  paidAtMs: number | null;
+  /** From broken to paid. */
+  timeToPayMs: number | null;
+  /** Paid late, or owed and late. */
   overdue: boolean;
 }
 
@@ -71,6 +97,8 @@ export interface ReportRow {
   /** From the opening of the review to the last approval that counted. */
   timeToDecideMs: number | null;
   leases: ReportLease[];
+  /** Null: it was not broken. */
+  brokenGlass: ReportBrokenGlass | null;
   refusals: ReportRefusal[];
   /** Codes of effects other than declared. */
   incidents: string[];
@@ -142,6 +170,7 @@ const EMPTY: Omit<ReportRow, 'actionId' | 'verified' | 'faults' | 'contradicted'
   decisions: [],
   timeToDecideMs: null,
   leases: [],
+  brokenGlass: null,
   refusals: [],
   incidents: [],
   receiptDigest: null,
@@ -178,6 +207,7 @@ function told(view: ActionView, statements: readonly AnyRecorded[], nowMs: numbe
     decisions,
     timeToDecideMs: isFilled && view.openedAtMs !== null && counted.length > 0 ? lastMs - view.openedAtMs : null,
     leases: leasesOf(view, statements, nowMs),
+    brokenGlass: brokenGlassOf(view, nowMs),
     refusals: view.refusals.map(({ code, who, message }) => ({ code, who, message })),
     incidents: view.incidents.map(({ code }) => code),
     receiptDigest: receipt?.digest ?? null,
@@ -195,8 +225,35 @@ function decisionsOf(statements: readonly AnyRecorded[]): ReportDecision[] {
       channel: body.via.channel,
       decidedAtMs: body.decidedAtMs,
       dwellMs: opened === undefined ? null : Math.max(0, body.decidedAtMs - opened),
+      breakGlass: body.breakGlass === true,
     };
   });
+}
+
+function brokenGlassOf({ breakGlass }: ActionView, nowMs: number): ReportBrokenGlass | null {
+  const debt = breakGlass?.debt ?? null;
+  if (breakGlass === null || debt === null) return null;
+  const { claimedAtMs, dueAtMs, open } = debt;
+  const paidAtMs = open.length > 0 ? null : lastNeeded(debt.retrospectives);
+  return {
+    by: [...breakGlass.by],
+    ...{ brokenAtMs: claimedAtMs, dueAtMs, paidAtMs },
+    retrospectives: debt.retrospectives.map((one) => ({ ...one, groups: [...one.groups] })),
+    open: [...open],
+    timeToPayMs: paidAtMs === null ? null : paidAtMs - claimedAtMs,
+    overdue: (paidAtMs ?? nowMs) > dueAtMs,
+  };
+}
+
+/** When somebody had looked for each group: what came later was not owed any more. */
+function lastNeeded(retrospectives: DebtView['retrospectives']): number | null {
+  const seen = new Set<string>();
+  let atMs: number | null = null;
+  for (const one of retrospectives) {
+    if (one.groups.some((group) => !seen.has(group))) atMs = one.atMs;
+    for (const group of one.groups) seen.add(group);
+  }
+  return atMs;
 }
 
 function leasesOf(view: ActionView, statements: readonly AnyRecorded[], nowMs: number): ReportLease[] {

@@ -1,5 +1,5 @@
 import { median, signsOf, type PersonSigns } from './people-signs.js';
-import type { ReportLease, ReportRefusal, ReportRow } from './report-row.js';
+import type { ReportBrokenGlass, ReportLease, ReportRefusal, ReportRow } from './report-row.js';
 
 /** What an auditor is given of a period. */
 export interface Report {
@@ -16,6 +16,8 @@ export interface Report {
     ran: number;
     /** Of those, without a person, as policy says. */
     automatic: number;
+    /** Of those, because people broke the glass. */
+    brokenGlass: number;
     /** About which everything that was handed out verifies and agrees. */
     verified: number;
     medianTimeToDecideMs: number | null;
@@ -28,6 +30,9 @@ export interface Report {
     /** Statements that do not verify, do not agree, or say that somebody approved who was barred. */
     contradicted: { actionId: string; faults: string[] }[];
   };
+  /** Broken glasses whose review was owed at any time of the period, newest first; also of actions that ended before it. */
+  breakGlass: (ReportBrokenGlass &
+    Pick<ReportRow, 'actionId' | 'agent' | 'operation' | 'target' | 'environment' | 'summary' | 'outcome'>)[];
   /** Credentials whose end was proven late, or is not. */
   overdueRevocations: (ReportLease & { actionId: string })[];
   /** Everyone who decided, most decisions first. */
@@ -53,6 +58,7 @@ export function buildReport(
       byOutcome,
       ran: ran.length,
       automatic: ran.filter(({ automatic }) => automatic === true).length,
+      brokenGlass: ran.filter(({ brokenGlass }) => brokenGlass !== null).length,
       verified: actions.filter(({ verified }) => verified).length,
       medianTimeToDecideMs: median(actions.flatMap(({ timeToDecideMs }) => timeToDecideMs ?? [])),
     },
@@ -65,6 +71,14 @@ export function buildReport(
         .filter(({ contradicted }) => contradicted)
         .map(({ actionId, faults }) => ({ actionId, faults })),
     },
+    breakGlass: rows
+      .flatMap(({ brokenGlass, actionId, agent, operation, target, environment, summary, outcome }) =>
+        brokenGlass === null
+          ? []
+          : { actionId, agent, operation, target, environment, summary, outcome, ...brokenGlass },
+      )
+      .filter(({ brokenAtMs, paidAtMs }) => brokenAtMs < toMs && (paidAtMs === null || paidAtMs >= fromMs))
+      .sort((a, b) => b.brokenAtMs - a.brokenAtMs),
     overdueRevocations: actions.flatMap(({ actionId, leases }) =>
       leases.filter(({ overdue }) => overdue).map((lease) => ({ actionId, ...lease })),
     ),

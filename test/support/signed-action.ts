@@ -34,7 +34,18 @@ export interface Story {
   flags?: Flag[];
   plan?: Partial<ReviewPlan>;
   barred?: { person: string; because: string }[];
-  decisions?: { person: string; decision?: 'approve' | 'deny'; afterMs: number; groups?: string[] }[];
+  decisions?: {
+    person: string;
+    decision?: 'approve' | 'deny';
+    afterMs: number;
+    groups?: string[];
+    breakGlass?: true;
+    reason?: string;
+  }[];
+  /** That the executor took it because these broke the glass. */
+  glass?: { by: string[]; afterMs: number; dueAfterMs: number };
+  /** What was found of that, after it ended. */
+  retrospectives?: { person: string; groups: string[]; verdict: 'justified' | 'unjustified'; afterMs: number }[];
   /** Null: it never began. */
   startedAfterMs?: number | null;
   /** Null: its end is not proven. */
@@ -72,10 +83,13 @@ export async function signedAction(story: Story): Promise<Envelope[]> {
   const actionDigest = digestOf(snapshot);
   const requestDigest = digestOf(request);
   const envelopes: Envelope[] = [];
-  const say = async <K extends StatementKind>(kind: K, body: StatementBody<K>, key: TestKey): Promise<void> => {
+  const say = async <K extends StatementKind>(kind: K, body: StatementBody<K>, key: TestKey): Promise<string> => {
     const chain = key === agentKey ? null : { process: 'worker' as const, number: 1, previous: digest('0') };
     const statement = buildStatement(kind, { actionId: request.actionId, requestDigest, body, chain });
-    envelopes.push(...(await seal([statement], key.signer)));
+    const [envelope] = await seal([statement], key.signer);
+    if (envelope === undefined) throw new Error('nothing was sealed');
+    envelopes.push(envelope);
+    return payloadDigest(envelope);
   };
 
   await say('request', request, agentKey);
@@ -102,15 +116,18 @@ export async function signedAction(story: Story): Promise<Envelope[]> {
   );
   for (const { code, who, message } of story.refusals ?? [])
     await say('refusal', { code, field: null, message, who, sentDigest: null }, keys.intake);
-  for (const { person, decision = 'approve', afterMs, groups = ['dba'] } of story.decisions ?? []) {
+  for (const { person, decision = 'approve', afterMs, groups = ['dba'], breakGlass, reason = '' } of story.decisions ??
+    []) {
     const via = { channel: 'slack', subject: person, eventId: person };
     const approver = { person, groups };
+    const glass = breakGlass === true ? { breakGlass } : {};
     await say(
       'decision',
-      { round: 1, actionDigest, runId: 'run-1', decision, reason: '', approver, via, decidedAtMs: at(afterMs) },
+      { round: 1, actionDigest, runId: 'run-1', decision, ...glass, reason, approver, via, decidedAtMs: at(afterMs) },
       keys.decision,
     );
   }
+  const claim = await sayClaim(story, { say, at, actionDigest });
   await saySide(story, { say, at, actionDigest });
   const { outcome = DONE } = story;
   if (outcome === null) return envelopes;
@@ -120,13 +137,31 @@ export async function signedAction(story: Story): Promise<Envelope[]> {
     concludedAtMs: at(story.concludedAfterMs ?? 600_000),
   };
   await say('receipt', receipt, keys.receipt);
+  for (const { person, groups, verdict, afterMs } of story.retrospectives ?? []) {
+    const via = { channel: 'api', subject: person };
+    const by = { person, groups };
+    await say(
+      'retrospective',
+      { claim, verdict, reason: `It was ${verdict}.`, by, via, reviewedAtMs: at(afterMs) },
+      keys.decision,
+    );
+  }
   return envelopes;
 }
 
 interface Telling {
-  say: <K extends StatementKind>(kind: K, body: StatementBody<K>, key: TestKey) => Promise<void>;
+  /** @returns the statement's digest. */
+  say: <K extends StatementKind>(kind: K, body: StatementBody<K>, key: TestKey) => Promise<string>;
   at: (afterMs: number) => number;
   actionDigest: string;
+}
+
+/** That the executor took it behind a broken glass; of all others none is needed here. @returns its digest. */
+async function sayClaim({ glass }: Story, { say, at, actionDigest }: Telling): Promise<string> {
+  if (glass === undefined) return digest('0');
+  const { by, afterMs, dueAfterMs } = glass;
+  const run = { actionDigest, step: 'main', attempt: 1, runId: 'run-1', approvers: by };
+  return say('claim', { ...run, breakGlass: { by, dueAtMs: at(dueAfterMs) }, claimedAtMs: at(afterMs) }, keys.executor);
 }
 
 /** Lease, effect, result, revocation. */

@@ -24,10 +24,21 @@ async function fullReport(): Promise<Report> {
     revokedAfterMs: 900_000,
     refusals: [{ code: 'self_approval', who: 'person/olivia', message }],
   };
+  const broken: Story = {
+    number: 2,
+    requestedAtMs: story.requestedAtMs + 1,
+    plan: { breakGlass: { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 300, reviewWithinMs: 86_400_000 } },
+    decisions: ['erin', 'ulla'].map((person) => ({ person, afterMs: 2_000, groups: ['sre'], breakGlass: true })),
+    glass: { by: ['erin', 'ulla'], afterMs: 3_000, dueAfterMs: 86_403_000 },
+    startedAfterMs: 4_000,
+  };
+  const stories = [broken, story];
   const period = { fromMs: story.requestedAtMs, toMs: story.requestedAtMs + 86_400_000 };
   const source = {
     statementsBefore: async () => ({
-      actions: [{ actionId: idOf(story), statements: await signedAction(story) }],
+      actions: await Promise.all(
+        stories.map(async (one) => ({ actionId: idOf(one), statements: await signedAction(one) })),
+      ),
       unreadable: [],
       next: null,
     }),

@@ -203,6 +203,144 @@ describe('what stands out', () => {
   });
 });
 
+const HOUR_MS = 3_600_000;
+const broken: Story = {
+  number: 50,
+  requestedAtMs: noon,
+  summary: 'Export of 1 table from orders',
+  plan: {
+    stages: [
+      { group: 'data-owner', quorum: 1 },
+      { group: 'dba', quorum: 1 },
+    ],
+    breakGlass: { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 300, reviewWithinMs: DAY_MS },
+  },
+  decisions: [
+    { person: 'erin', afterMs: 3_000, groups: ['sre'], breakGlass: true, reason: 'The shop is down.' },
+    { person: 'ulla', afterMs: 4_000, groups: ['sre'], breakGlass: true, reason: 'Nobody of dba answers.' },
+  ],
+  glass: { by: ['erin', 'ulla'], afterMs: 5_000, dueAfterMs: 5_000 + DAY_MS },
+  startedAfterMs: 6_000,
+  revokedAfterMs: 9_000,
+};
+
+describe('a broken glass', () => {
+  it('is told with who, why, what ran, what its reviewers found, and when that was paid', async () => {
+    const story: Story = {
+      ...broken,
+      retrospectives: [
+        { person: 'ben', groups: ['dba'], verdict: 'justified', afterMs: 5_000 + HOUR_MS },
+        { person: 'dora', groups: ['data-owner'], verdict: 'unjustified', afterMs: 5_000 + 2 * HOUR_MS },
+        { person: 'carol', groups: ['dba'], verdict: 'justified', afterMs: 5_000 + 3 * HOUR_MS },
+      ],
+    };
+    const report = await reportOf(await held(story, approved));
+    expect(report.breakGlass).toMatchObject([
+      {
+        actionId: idOf(story),
+        operation: 'database.export',
+        target: 'orders',
+        outcome: 'succeeded',
+        by: [
+          { person: 'erin', reason: 'The shop is down.' },
+          { person: 'ulla', reason: 'Nobody of dba answers.' },
+        ],
+        brokenAtMs: noon + 5_000,
+        dueAtMs: noon + 5_000 + DAY_MS,
+        retrospectives: [{ person: 'ben' }, { person: 'dora', verdict: 'unjustified' }, { person: 'carol' }],
+        open: [],
+        timeToPayMs: 2 * HOUR_MS,
+        overdue: false,
+      },
+    ]);
+    expect(report.totals).toMatchObject({ ran: 2, brokenGlass: 1, verified: 2 });
+    expect(report.people.map(({ person }) => person)).toEqual(['ben']);
+    const html = renderHtml(report, { source: 'https://gateway.example' });
+    for (const words of ['The shop is down.', 'not justified', 'paid after 2 h', '; the glass was broken'])
+      expect(html).toContain(words);
+    const [head = '', ...lines] = renderCsv(report).split('\r\n');
+    expect(head).toContain('"glass_broken_by"');
+    expect(lines.join('\n')).toContain('"erin; ulla","The shop is down.; Nobody of dba answers."');
+    expect(lines.join('\n')).toContain(`"${String((2 * HOUR_MS) / 1_000)}","false"`);
+  });
+
+  const dues: [what: string, paidAfterMs: number | null, overdue: boolean, says: string][] = [
+    ['paid in time', DAY_MS, false, 'paid after 1 d'],
+    ['paid late', DAY_MS + HOUR_MS, true, '1 h late'],
+    ['not paid', null, true, 'owed, overdue'],
+  ];
+  it.each(dues)('%s', async (_what, paidAfterMs, overdue, says) => {
+    const paid =
+      paidAfterMs === null
+        ? []
+        : [
+            {
+              person: 'ben',
+              groups: ['data-owner', 'dba'],
+              verdict: 'justified' as const,
+              afterMs: 5_000 + paidAfterMs,
+            },
+          ];
+    const report = await reportOf(await held({ ...broken, retrospectives: paid }));
+    expect(report.breakGlass).toMatchObject([{ overdue, open: paidAfterMs === null ? ['data-owner', 'dba'] : [] }]);
+    expect(report.separationOfDuties.contradicted).toEqual([]);
+    expect(renderHtml(report, { source: 'https://gateway.example' })).toContain(says);
+  });
+
+  it('of an earlier period is told for as long as it is owed', async () => {
+    const before = { ...broken, requestedAtMs: FROM_MS - 2 * DAY_MS };
+    const review = { person: 'ben', groups: ['data-owner', 'dba'], verdict: 'justified' as const };
+    const tellings: [Story, number][] = [
+      [before, 1],
+      [{ ...before, retrospectives: [{ ...review, afterMs: 3 * DAY_MS }] }, 1],
+      [{ ...before, retrospectives: [{ ...review, afterMs: DAY_MS }] }, 0],
+    ];
+    for (const [story, count] of tellings) {
+      const { breakGlass, actions } = await reportOf(await held(story));
+      expect([breakGlass.length, actions.length]).toEqual([count, 0]);
+    }
+  });
+
+  const lies: [what: string, fault: RegExp, story: Story][] = [
+    ['by too few people', /its plan was filled/, { ...broken, decisions: (broken.decisions ?? []).slice(0, 1) }],
+    [
+      'where its plan offers none',
+      /its plan was filled/,
+      { ...broken, plan: { stages: [{ group: 'dba', quorum: 1 }] } },
+    ],
+    [
+      'by approvals that do not say so',
+      /its plan was filled/,
+      { ...broken, decisions: (broken.decisions ?? []).map(({ breakGlass: _unsaid, ...decision }) => decision) },
+    ],
+    [
+      'by others than the executor says',
+      /by people of whom no decision here says so/,
+      { ...broken, glass: { by: ['erin', 'zoe'], afterMs: 5_000, dueAfterMs: 6_000 } },
+    ],
+    [
+      'reviewed by one who broke it',
+      /erin reviewed a broken glass without a say in it/,
+      {
+        ...broken,
+        retrospectives: [{ person: 'erin', groups: ['data-owner', 'dba'], verdict: 'justified', afterMs: HOUR_MS }],
+      },
+    ],
+    [
+      'reviewed, and never broken',
+      /ben reviewed a broken glass that nobody broke/,
+      {
+        ...approved,
+        retrospectives: [{ person: 'ben', groups: ['dba'], verdict: 'justified', afterMs: HOUR_MS }],
+      },
+    ],
+  ];
+  it.each(lies)('%s does not hold', async (_what, fault, story) => {
+    const { separationOfDuties } = await reportOf(await held(story));
+    expect(separationOfDuties.contradicted[0]?.faults.join('\n')).toMatch(fault);
+  });
+});
+
 describe('as CSV', () => {
   it('has one line for each action, and nothing in it acts in a spreadsheet', async () => {
     const evil = ['=HYPERLINK("http://evil.example","x")', '+1', '-1', '@SUM(A1)', '\t=1', '\n=1', ' =1', '"=1', '＝1'];
@@ -229,12 +367,19 @@ describe('as a page', () => {
     const markup = '</td><script>alert(1)</script><img src=x onerror=alert(1)>\u202E" onload="x';
     const html = renderHtml(
       await reportOf(
-        await held({
-          ...approved,
-          summary: markup,
-          decisions: [{ person: 'ben', afterMs: 9_000 }],
-          refusals: [{ code: 'self_approval', who: markup, message: markup }],
-        }),
+        await held(
+          {
+            ...approved,
+            summary: markup,
+            decisions: [{ person: 'ben', afterMs: 9_000 }],
+            refusals: [{ code: 'self_approval', who: markup, message: markup }],
+          },
+          {
+            ...broken,
+            summary: markup,
+            decisions: (broken.decisions ?? []).map((decision) => ({ ...decision, reason: markup })),
+          },
+        ),
       ),
       { source: markup },
     );
@@ -251,6 +396,7 @@ describe('as a page', () => {
       'There was no action.',
       'Every credential was proven gone in time.',
       'Nobody decided anything.',
+      'Nobody broke the glass, and no review of that was owed.',
       'The evidence of every action holds.',
     ])
       expect(html).toContain(sentence);
