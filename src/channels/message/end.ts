@@ -3,6 +3,7 @@ import type { Outcome } from '../../core/schemas/action.js';
 import type { Directory } from '../../directory/directory.js';
 import type { ActionView } from '../../record/action-view.js';
 import { bold, clip, date, list, richText, section, text, type Inline, type RichTextBlock } from './rich-text.js';
+import { isBroken } from './glass.js';
 import { personName, type Room } from './parts.js';
 
 /** The one line that tells what this is and where it stands. */
@@ -17,11 +18,13 @@ export function headline(view: ActionView): string {
     case 'waiting':
       return isDenied(view) ? `${OUTCOME_SIGNS.denied}: ${what}` : `🔏 Approval needed: ${what}`;
     case 'approved':
-      return `🟢 Approved, about to run: ${what}`;
+      return isBroken(view) ? `🚨 Glass broken, about to run: ${what}` : `🟢 Approved, about to run: ${what}`;
     case 'running':
-      return `⏩ Running: ${what}`;
-    case 'done':
-      return view.outcome === null ? `Closed: ${what}` : `${OUTCOME_SIGNS[view.outcome.status]}: ${what}`;
+      return isBroken(view) ? `🚨 Glass broken, running: ${what}` : `⏩ Running: ${what}`;
+    case 'done': {
+      const glass = isBroken(view) ? '🚨 Glass broken · ' : '';
+      return `${glass}${view.outcome === null ? 'Closed' : OUTCOME_SIGNS[view.outcome.status]}: ${what}`;
+    }
   }
 }
 
@@ -80,18 +83,20 @@ function freezeWords({ agent, lifted }: NonNullable<ActionView['freeze']>): stri
 /** E.g. `Asked by Data bot, approved by Ada Fischer and Bo Lind.` */
 function story(view: ActionView, directory: Directory): string {
   const asked = `Asked by ${directory.agent(view.request.agent)?.name ?? view.request.agent}`;
-  const by = (decision: 'approve' | 'deny'): string =>
+  const by = (decision: 'approve' | 'deny', breakGlass?: true): string =>
     view.decisions
-      .filter((taken) => taken.current && taken.decision === decision)
+      .filter((taken) => taken.current && taken.decision === decision && taken.breakGlass === breakGlass)
       .map((taken) => personName(directory, taken.person))
       .slice(0, 10)
       .join(' and ');
   const approvers = by('approve');
   const deniers = by('deny');
+  const breakers = by('approve', true);
   const steps = [asked];
   if (approvers !== '') steps.push(`approved by ${approvers}`);
+  if (breakers !== '') steps.push(`the glass broken by ${breakers}`);
   if (deniers !== '') steps.push(`denied by ${deniers}`);
-  if (approvers === '' && deniers === '') {
+  if (approvers === '' && deniers === '' && breakers === '') {
     steps.push(
       view.plan !== null && view.plan.stages.length === 0 ? 'allowed by policy without a review' : 'decided by nobody',
     );

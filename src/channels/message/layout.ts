@@ -4,6 +4,7 @@ import type { LogText } from '../../record/log-text.js';
 import { endBlocks, isDenied } from './end.js';
 import { backgroundForms, count, factForms, logForms, reasonForms } from './forms.js';
 import { viewUrl, type RenderContext } from './context.js';
+import { glassBlock } from './glass.js';
 import { askedBlock, flagsBlock, policyBlock, reopenedBlock, waitingBlock, type Room } from './parts.js';
 import { bold, bytesOf, clip, preformatted, richText, section, text, type RichTextBlock } from './rich-text.js';
 
@@ -54,6 +55,7 @@ export function layOutAction<Message>(view: ActionView, context: ActionContext, 
           askedBlock(view, context),
           // Of a closed action people want to know how it ended.
           ...endBlocks(view, context.directory, room),
+          ...glassBlock(view, context, room),
           ...reopenedBlock(view, url, room),
           ...body,
           ...flagsBlock(view, url, room),

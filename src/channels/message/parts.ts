@@ -185,14 +185,20 @@ function linesWithin(lines: readonly string[], maxBytes: number): string[] {
   return lines.slice(0, end === -1 ? lines.length : end);
 }
 
+/** `Approved`, `Denied`, `Glass broken`. */
+export function decisionWord({ decision, breakGlass }: ActionView['decisions'][number]): string {
+  if (breakGlass === true) return 'Glass broken';
+  return decision === 'approve' ? 'Approved' : 'Denied';
+}
+
 /** The decisions that count so far, and the places still open. */
 export function waitingBlock(view: ActionView, directory: Directory, room: Room): RichTextBlock[] {
   const current = view.decisions.filter((decision) => decision.current);
   const decided = current
     .slice(0, room.decisions)
     .map((decision): Inline[] => [
-      emoji(decision.decision === 'approve' ? 'white_check_mark' : 'no_entry'),
-      ...text(` ${decision.decision === 'approve' ? 'Approved' : 'Denied'} by `),
+      emoji(decision.breakGlass ? 'rotating_light' : decision.decision === 'approve' ? 'white_check_mark' : 'no_entry'),
+      ...text(` ${decisionWord(decision)} by `),
       ...bold(personName(directory, decision.person)),
       ...text(` (${clip(shortList(decision.groups), room.textBytes)}) in ${decision.channel}, `),
       date(decision.decidedAtMs),

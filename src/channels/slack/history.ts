@@ -1,12 +1,14 @@
 import type { Directory } from '../../directory/directory.js';
 import { DIRECT_PLACE } from '../../directory/places.js';
 import type { ActionView } from '../../record/action-view.js';
+import type { AnnouncementEvent } from '../channel.js';
 import { headline } from '../message/end.js';
 import { isDecidable } from '../message/layout.js';
-import { personName } from '../message/parts.js';
+import { glassNotes, mayReview } from '../message/glass.js';
+import { decisionWord, personName } from '../message/parts.js';
 import { escapeMrkdwn, mrkdwnDate } from './escape.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
-import { groupNames, mentionsOf } from './mentions.js';
+import { groupNames, mentionsAmong, mentionsOf } from './mentions.js';
 
 /** A short line in the thread of an action's message. */
 export interface HistoryLine {
@@ -23,6 +25,7 @@ export interface HistoryContext {
   teamId: string;
   /** Who is on call for a group. */
   onCall: Pick<OnCall, 'of'>;
+  event: AnnouncementEvent;
   /** Of the announcement, which tells one reminder from the next. */
   number: number;
   /** Whether a reminder is due here, for those whom no digest reaches. */
@@ -41,6 +44,7 @@ export function dueLines(view: ActionView, context: HistoryContext): HistoryLine
     ...(isDecidable(view) ? askedLines(view, context) : []),
     ...decisionLines(view, context.directory),
     ...(isDecidable(view) && context.reminds ? [reminderLine(view, context)] : []),
+    ...glassLines(view, context),
     ...endLines(view),
   ];
 }
@@ -74,12 +78,26 @@ function reminderLine(view: ActionView, { number }: HistoryContext): HistoryLine
 function decisionLines(view: ActionView, directory: Directory): HistoryLine[] {
   return view.decisions
     .filter(({ current }) => current)
-    .map(({ person, decision, channel, decidedAtMs }) =>
-      line(
+    .map((decision) => {
+      const { person, channel, decidedAtMs } = decision;
+      return line(
         `decision/${String(decidedAtMs)}/${person}`,
-        `${decision === 'approve' ? 'Approved' : 'Denied'} by ${escapeMrkdwn(personName(directory, person))} in ${escapeMrkdwn(channel)}, ${mrkdwnDate(decidedAtMs)}.`,
-      ),
-    );
+        `${decisionWord(decision)} by ${escapeMrkdwn(personName(directory, person))} in ${escapeMrkdwn(channel)}, ${mrkdwnDate(decidedAtMs)}.`,
+      );
+    });
+}
+
+/** A broken glass is told everywhere, and calls on those who review it. */
+function glassLines(view: ActionView, context: HistoryContext): HistoryLine[] {
+  const pen = { text: escapeMrkdwn, date: mrkdwnDate };
+  return glassNotes(view, context, { directory: context.directory, pen }).map(({ slot, words, groups }) => ({
+    slot,
+    words: async () =>
+      groups.length === 0
+        ? words
+        : `${words} ${await mentionsAmong(groups, (person) => mayReview(view, person), context)}`,
+    isForEach: true,
+  }));
 }
 
 function endLines(view: ActionView): HistoryLine[] {

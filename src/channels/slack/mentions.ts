@@ -39,12 +39,21 @@ async function calledOn(
  * text, and never of a whole channel. For `mrkdwn`.
  */
 export async function mentionsOf(groups: readonly string[], view: ActionView, callers: Callers): Promise<string> {
-  const { directory, teamId } = callers;
   const excluded = new Set([
     ...view.barred.map(({ person }) => person),
     ...view.decisions.filter(({ current }) => current).map(({ person }) => person),
   ]);
-  const asked = await calledOn(groups, (person) => !excluded.has(person), callers);
+  return mentionsAmong(groups, (person) => !excluded.has(person), callers);
+}
+
+/** The same of those in the groups who are able. */
+export async function mentionsAmong(
+  groups: readonly string[],
+  isAble: (person: string) => boolean,
+  callers: Callers,
+): Promise<string> {
+  const { directory, teamId } = callers;
+  const asked = await calledOn(groups, isAble, callers);
   const mentions = asked
     .flatMap((person) => slackUserOf(person, directory, teamId) ?? [])
     .filter((userId) => /^[UW][A-Z0-9]{1,31}$/.test(userId))

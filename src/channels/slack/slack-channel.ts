@@ -1,5 +1,5 @@
 import type { ActionView } from '../../record/action-view.js';
-import type { Channel } from '../channel.js';
+import type { AnnouncementEvent, Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
 import { whereTo, type NoteGivenUp } from '../message/given-up.js';
@@ -55,7 +55,7 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
       const { needsLine, fault } = isReminder
         ? await sendDigests(view, number, { ...reminding, directory })
         : NOT_REMINDED;
-      const announcement = { view, number, reminds: needsLine };
+      const announcement = { event, view, number, reminds: needsLine };
       const { teamId, channel } = options.config;
       await showEverywhere(view, (aim) => tell(aim, announcement, options), {
         channelName: SLACK_CHANNEL_NAME,
@@ -93,13 +93,18 @@ async function tellNotice(notice: Notice, options: SlackChannelOptions): Promise
 }
 
 interface Announcement {
+  event: AnnouncementEvent;
   view: ActionView;
   number: number;
   /** Whether a line in the thread is due that reminds. */
   reminds: boolean;
 }
 
-async function tell(aim: Aim, { view, number, reminds }: Announcement, options: SlackChannelOptions): Promise<Told> {
+async function tell(
+  aim: Aim,
+  { event, view, number, reminds }: Announcement,
+  options: SlackChannelOptions,
+): Promise<Told> {
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
@@ -107,7 +112,7 @@ async function tell(aim: Aim, { view, number, reminds }: Announcement, options: 
     const address = await showMessage(actionContent(view, options), target, options);
     if (address === undefined) return 'nowhere';
     const directory = presentFor(view, options.directory(), options.clock());
-    const context = { directory, teamId: config.teamId, onCall: options.onCall, number, reminds };
+    const context = { directory, teamId: config.teamId, onCall: options.onCall, event, number, reminds };
     for (const line of aim.kind === 'left' ? [] : dueLines(view, context)) {
       if (aim.kind === 'direct' && !line.isForEach) continue;
       await postLine(line, { actionId: view.actionId, showing: aim.slot, thread: address }, options);

@@ -1,8 +1,10 @@
 import type { Directory } from '../../directory/directory.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
+import type { AnnouncementEvent } from '../channel.js';
 import { calledOn } from '../message/called-on.js';
 import { isDecidable } from '../message/layout.js';
+import { glassNotes, mayReview, type GlassNote } from '../message/glass.js';
 import { waitsFor } from '../message/showings.js';
 import { utcTime } from '../message/times.js';
 import { line, makeCard, mentioning, run, type Mention } from './card.js';
@@ -22,6 +24,7 @@ export interface ReplyContext {
   onCall: Pick<OnCall, 'of'>;
   /** Tenants whose people are mentioned. */
   tenantIds: readonly string[];
+  event: AnnouncementEvent;
   /** Of the announcement, which tells one reminder from the next. */
   number: number;
   /** Whether a line that reminds is due: somebody who is called on cannot be written to. */
@@ -34,19 +37,18 @@ const GROUPS = 10;
 
 /**
  * The lines that are due for a waiting action: who is asked, one for each escalation that has fired, and one for a reminder that
- * cannot reach everybody by itself. People are mentioned where they are asked and where it escalates to them, once each; a reminder
+ * cannot reach everybody by itself; and those about a broken glass. People are mentioned where they are asked and where it escalates to them, once each; a reminder
  * mentions nobody. A repeated announcement repeats nothing.
  */
 export function dueReplies(view: ActionView, context: ReplyContext): Reply[] {
-  if (!isDecidable(view)) return [];
+  if (!isDecidable(view)) return glassReplies(view, context);
   const round = String(view.round);
   const waiting = waitingWords(view);
   const asked = (view.plan?.stages ?? []).map(({ group }) => group);
   const head = view.round === 1 ? 'Asked' : `Asked again, review ${round}`;
-  const reply = (slot: string, words: string, groups: readonly string[]): Reply => ({
-    slot,
-    message: async () => messageOf(words, await mentionsOf(groups, view, context)),
-  });
+  const isAble = (person: string): boolean => waitsFor(view, person, context.directory);
+  const reply = (slot: string, words: string, groups: readonly string[]): Reply =>
+    replyOf({ slot, words, groups }, isAble, context);
   const replies = [
     reply(`asked/${round}`, `${head}: members of ${namesOf(asked)}. ${waiting}`, asked),
     ...view.escalated.map(({ group }) => {
@@ -56,6 +58,21 @@ export function dueReplies(view: ActionView, context: ReplyContext): Reply[] {
   ];
   if (context.reminds) replies.push(reply(`reminder/${round}/${String(context.number)}`, `Reminder. ${waiting}`, []));
   return replies;
+}
+
+/** A broken glass calls on those who review it. */
+function glassReplies(view: ActionView, context: ReplyContext): Reply[] {
+  const pen = { text: (told: string) => told, date: utcTime };
+  const notes = glassNotes(view, context, { directory: context.directory, pen });
+  return notes.map((note) => replyOf(note, (person) => mayReview(view, person), context));
+}
+
+function replyOf(
+  { slot, words, groups }: GlassNote,
+  isAble: (person: string) => boolean,
+  context: ReplyContext,
+): Reply {
+  return { slot, message: async () => messageOf(words, await mentionsOf(groups, isAble, context)) };
 }
 
 function waitingWords({ quorum, expiresAtMs }: ActionView): string {
@@ -71,11 +88,11 @@ function namesOf(groups: readonly string[]): string {
 /** By the directory's verified mapping, never from anyone's text; of a group only who is on call, where that is known. */
 async function mentionsOf(
   groups: readonly string[],
-  view: ActionView,
+  isAble: (person: string) => boolean,
   { directory, onCall, tenantIds }: ReplyContext,
 ): Promise<Mention[]> {
   const accountOf = (person: string): Mention | undefined => teamsAccountOf(person, directory, tenantIds);
-  const people = await calledOn(groups, (person) => waitsFor(view, person, directory), {
+  const people = await calledOn(groups, isAble, {
     directory,
     onCall,
     isReachable: (person) => accountOf(person) !== undefined,

@@ -1,6 +1,6 @@
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { Channel } from '../channel.js';
+import type { AnnouncementEvent, Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
 import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSettings } from '../message/digests.js';
@@ -66,7 +66,7 @@ export function createTeamsChannel(given: TeamsChannelOptions): Channel {
       const { needsLine, fault } = isReminder
         ? await sendDigests(view, number, { ...reminding, directory })
         : NOT_REMINDED;
-      const announcement = { view, number, reminds: needsLine };
+      const announcement = { event, view, number, reminds: needsLine };
       const { tenantIds, conversation } = options.config;
       await showEverywhere(view, (aim) => tell(aim, announcement, options), {
         channelName: TEAMS_CHANNEL_NAME,
@@ -115,13 +115,14 @@ async function tellNotice(notice: Notice, options: Options): Promise<void> {
 type Options = TeamsChannelOptions & Pick<ShowOptions, 'lookers'>;
 
 interface Announcement {
+  event: AnnouncementEvent;
   view: ActionView;
   number: number;
   /** Whether a line in the thread is due that reminds. */
   reminds: boolean;
 }
 
-async function tell(aim: Aim, { view, number, reminds }: Announcement, options: Options): Promise<Told> {
+async function tell(aim: Aim, { event, view, number, reminds }: Announcement, options: Options): Promise<Told> {
   const { config, log } = options;
   try {
     const conversations = await conversationsOf(aim, options);
@@ -134,7 +135,7 @@ async function tell(aim: Aim, { view, number, reminds }: Announcement, options: 
     const address = await showCard(actionContent(view, options), target, placed(options));
     if (address === undefined) return 'nowhere';
     if (aim.kind === 'left' || aim.kind === 'direct') return 'shown';
-    const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, number, reminds };
+    const context = { directory, onCall: options.onCall, tenantIds: config.tenantIds, event, number, reminds };
     for (const reply of dueReplies(view, context)) {
       await showReply(reply, { view, showing: slot, thread: address, accounts }, options);
     }

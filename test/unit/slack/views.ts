@@ -163,6 +163,43 @@ export function doneView(over: Partial<ActionView> = {}): ActionView {
   });
 }
 
+const DAY_MS = 86_400_000;
+
+/** The same export, whose glass Di and Eve may break, break, or broke; Ada and Bo review that. */
+export function glassView(state: NonNullable<ActionView['breakGlass']>['state'], reason = REASON): ActionView {
+  const { plan } = waitingView();
+  if (plan === null) throw new Error('the waiting view has a plan');
+  const atMs = OPENED_AT_MS + 20_000;
+  const by = ['di', 'eve'].map((one) => ({ person: one, reason, atMs }));
+  const breaking = by.map(({ person: one }) => ({ ...decisionOf(one, 'approve', reason), breakGlass: true as const }));
+  const owed = { claim: '99'.repeat(32), by: ['di', 'eve'], claimedAtMs: atMs, dueAtMs: atMs + DAY_MS };
+  const found = { person: 'ada', groups: ['dba'], verdict: 'unjustified' as const, reason, atMs: atMs + 3_600_000 };
+  const debts = {
+    offered: null,
+    broken: null,
+    owed: { ...owed, open: ['dba'], retrospectives: [] },
+    paid: { ...owed, open: [], retrospectives: [found] },
+  };
+  const glass = {
+    plan: {
+      ...plan,
+      breakGlass: { stages: [{ group: 'oncall', quorum: 2 }], leaseTtlSeconds: 300, reviewWithinMs: DAY_MS },
+    },
+    breakGlass: { state, open: [], by, debt: debts[state] },
+    decisions: breaking,
+  };
+  if (state === 'offered')
+    return waitingView({
+      ...glass,
+      breakGlass: { state, open: [{ group: 'oncall', places: 1 }], by: by.slice(0, 1), debt: null },
+      decisions: breaking.slice(0, 1),
+    });
+  if (state === 'broken') return waitingView({ ...glass, state: 'approved' });
+  return doneView({ ...glass, quorum: { filled: false, open: [{ group: 'dba', places: 1 }] } });
+}
+
+const REASON = 'The shop is down, and nobody of dba answers.';
+
 export function decisionOf(who: string, decision: 'approve' | 'deny', reason: string): ActionView['decisions'][number] {
   return {
     person: who,

@@ -15,6 +15,7 @@ import {
   ACTION_ID,
   decisionOf,
   doneView,
+  glassView,
   HOSTILE,
   LOG,
   PUBLIC_URL,
@@ -38,6 +39,7 @@ describe('a card', () => {
   it.each<[string, Card]>([
     ['that waits', cardOf(waitingView())],
     ['that is done', cardOf(doneView())],
+    ['whose glass was broken, and is to be reviewed', cardOf(glassView('owed'))],
     ['with a word to whoever clicked', renderAction(waitingView(), context, { ok: false, words: 'Not counted.' }).card],
     ['that Teams did not take', renderNotice(waitingView(), context).card],
     ['that stands there twice', renderReplaced(ACTION_ID, context).card],
@@ -206,6 +208,23 @@ describe('text that is not ours', () => {
     expect(summary).not.toMatch(/[\n\r\u202E]/);
   });
 
+  it('of who breaks the glass is in runs alone, above the mentions of who reviews it', async () => {
+    const replying = { directory, onCall: NOBODY_ON_CALL, tenantIds: [teamsIds.tenantId], reminds: false };
+    const slots: string[] = [];
+    for (const event of ['glass_broken', 'debt_reminded', 'debt_overdue'] as const)
+      for (const { slot, message } of dueReplies(glassView('owed', trick), { ...replying, event, number: 2 })) {
+        const { card, mentions = [] } = await message();
+        slots.push(slot);
+        expect(faultsOf(card)).toEqual([]);
+        expect(mentions.map(({ name }) => name)).toEqual(
+          slot.includes('reminder') ? [] : ['Ada Fischer', 'Bo Lind admin'],
+        );
+        for (const { type, text } of objectsIn(card))
+          if (typeof text === 'string' && type !== 'TextRun') expect(text).toMatch(/^(?:<at>[\w ]+<\/at> ?)+$/);
+      }
+    expect([...new Set(slots)]).toEqual(['glass/1', 'glass/reminder/2', 'glass/overdue/2']);
+  });
+
   it('in names does not end a mention', async () => {
     const people = directory.people().map((person) => ({ ...person, name: 'A</at> <at>everyone [x](y) *b*' }));
     const named = { ...directory, people: () => people };
@@ -213,6 +232,7 @@ describe('text that is not ours', () => {
       directory: named,
       onCall: NOBODY_ON_CALL,
       tenantIds: [teamsIds.tenantId],
+      event: 'opened',
       number: 1,
       reminds: false,
     });
