@@ -11,6 +11,7 @@ import { Context } from './context.js';
 import { DecisionPanel } from './decision-panel.js';
 import { FlagList } from './flag-list.js';
 import { FreezeAgent } from './freeze-agent.js';
+import { GlassPart } from './glass.js';
 import { Headline, titleOf } from './headline.js';
 import { Incidents } from './incidents.js';
 import { Leases } from './leases.js';
@@ -49,6 +50,7 @@ export function ActionView({ action, reload }: { action: Action; reload: () => P
     <div className="action">
       <article className="action-body">
         <Headline action={action} heading={heading} />
+        <GlassPart action={action} reload={reload} />
         <OutcomePart action={action} />
         <Incidents action={action} />
         <ChangedSince action={action} />

@@ -3,7 +3,7 @@ import { signInPath } from '../api/session.js';
 import type { Action } from '../api/types.js';
 import { Notice } from '../parts/notice.js';
 import { ConfirmCritical } from './confirm-critical.js';
-import type { Deciding, Verdict } from './use-decision.js';
+import type { Deciding } from './use-decision.js';
 
 interface DecisionFormProps {
   action: Action;
@@ -13,6 +13,8 @@ interface DecisionFormProps {
   /** Called once a decision was taken: the form goes away. */
   taken: () => void;
 }
+
+type Verdict = 'approve' | 'deny';
 
 const REASON_CHARS = 2_000;
 
@@ -89,7 +91,7 @@ interface SecondStep {
 }
 
 /** A step towards what it was opened for, and nothing else: another digest closes it. */
-function useSecondStep(actionDigest: string | null): SecondStep {
+export function useSecondStep(actionDigest: string | null): SecondStep {
   const [openedFor, setOpenedFor] = useState<string | null>(null);
   return {
     isOpen: openedFor !== null && openedFor === actionDigest,
@@ -164,7 +166,8 @@ function ReasonField({ field, reason, isLacking, change }: ReasonFieldProps) {
   );
 }
 
-function FreshSignIn({ why }: { why: string }) {
+/** What is missing of the sign-in, and the way to it. */
+export function FreshSignIn({ why }: { why: string }) {
   return (
     <Notice
       tone="calm"

@@ -3,9 +3,10 @@ import { useSession } from '../api/session.js';
 import type { Action } from '../api/types.js';
 import { Notice, SessionOver } from '../parts/notice.js';
 import { Countdown, When } from '../parts/when.js';
+import { BreakGlass } from './break-glass.js';
 import { DecisionForm } from './decision-form.js';
 import { upcomingEvents } from './upcoming-events.js';
-import { useDecision } from './use-decision.js';
+import { useDecision, type Verdict } from './use-decision.js';
 
 interface DecisionPanelProps {
   action: Action;
@@ -25,6 +26,7 @@ export function DecisionPanel({ action, reload, heading }: DecisionPanelProps) {
   }, [action.actionDigest]);
   const isNew = readDigest !== null && action.actionDigest !== readDigest;
   const mine = action.decisions.findLast(({ current, person }) => current && person === session.person.id);
+  const taken = () => title.current?.focus({ preventScroll: true });
   const isOpen = action.state === 'waiting' && mine === undefined && denialOf(action) === undefined;
   return (
     <aside className={isOpen ? 'decision decision-open' : 'decision'} aria-labelledby="decision-title">
@@ -34,7 +36,7 @@ export function DecisionPanel({ action, reload, heading }: DecisionPanelProps) {
       <Standing action={action} />
       {mine === undefined ? null : (
         <p className="mine">
-          You {mine.decision === 'approve' ? 'approved' : 'denied'} it <When atMs={mine.decidedAtMs} />.
+          You {WORDS[verdictOf(mine)].active} it <When atMs={mine.decidedAtMs} />.
         </p>
       )}
       {deciding.told === null ? null : <Notice tone={deciding.told.tone}>{deciding.told.sentence}</Notice>}
@@ -47,14 +49,8 @@ export function DecisionPanel({ action, reload, heading }: DecisionPanelProps) {
           }}
         />
       ) : null}
-      {isOpen ? (
-        <DecisionForm
-          action={action}
-          deciding={deciding}
-          isBlocked={isNew || isOver}
-          taken={() => title.current?.focus({ preventScroll: true })}
-        />
-      ) : null}
+      {isOpen ? <DecisionForm action={action} deciding={deciding} isBlocked={isNew || isOver} taken={taken} /> : null}
+      <BreakGlass action={action} deciding={deciding} isBlocked={isNew || isOver} taken={taken} />
     </aside>
   );
 }
@@ -81,7 +77,11 @@ function Changed({ read }: { read: () => void }) {
 }
 
 function Standing({ action }: { action: Action }) {
-  const { state, quorum, decisions } = action;
+  const { state, quorum, decisions, breakGlass } = action;
+  const broken =
+    breakGlass === null || breakGlass.state === 'offered'
+      ? null
+      : `The glass was broken by ${breakGlass.by.map(({ person }) => person).join(' and ')}`;
   const approvers = decisions
     .filter(({ current, decision }) => current && decision === 'approve')
     .map(({ person }) => person)
@@ -109,12 +109,22 @@ function Standing({ action }: { action: Action }) {
       );
     }
     case 'approved':
-      return <p>Approved by {approvers === '' ? 'policy' : approvers}; about to run.</p>;
+      return <p>{broken ?? `Approved by ${approvers === '' ? 'policy' : approvers}`}; about to run.</p>;
     case 'running':
-      return <p>Running under a lease of its own.</p>;
+      return <p>{broken === null ? null : `${broken}. `}Running under a lease of its own.</p>;
     case 'done':
       return <Ended action={action} />;
   }
+}
+
+const WORDS = {
+  approve: { active: 'approved', passive: 'Approved' },
+  deny: { active: 'denied', passive: 'Denied' },
+  break: { active: 'broke the glass for', passive: 'Glass broken' },
+} as const;
+
+function verdictOf({ decision, breakGlass }: Action['decisions'][number]): Verdict {
+  return breakGlass === true ? 'break' : decision;
 }
 
 function Clocks({ action }: { action: Action }) {
@@ -150,8 +160,7 @@ function Ended({ action: { outcome, lease, decisions } }: { action: Action }) {
       </p>
       {last === undefined ? null : (
         <p>
-          {last.decision === 'approve' ? 'Approved' : 'Denied'} by <strong>{last.person}</strong>{' '}
-          <When atMs={last.decidedAtMs} />.
+          {WORDS[verdictOf(last)].passive} by <strong>{last.person}</strong> <When atMs={last.decidedAtMs} />.
         </p>
       )}
       <p>{LEASE_WORDS[lease]}</p>

@@ -18,7 +18,7 @@ interface HeadlineProps {
 
 /** What is asked, in one sentence, and by whom for whom. */
 export function Headline({ action, heading }: HeadlineProps) {
-  const { actionId, request, target, risk, round, provenance } = action;
+  const { actionId, request, target, risk, round, provenance, breakGlass } = action;
   const prompters = provenance?.prompters ?? [];
   const schedulers = provenance?.schedulers ?? [];
   return (
@@ -27,6 +27,9 @@ export function Headline({ action, heading }: HeadlineProps) {
         <StateMark action={action} />
         {action.preview === null ? null : <SeverityMark severity={risk} />}
         {target === null ? null : <span className="chip">{target.environment}</span>}
+        {breakGlass === null || breakGlass.state === 'offered' ? null : (
+          <span className="chip chip-warn">glass broken</span>
+        )}
         {request.tainted === true ? <span className="chip chip-warn">read untrusted input</span> : null}
       </p>
       <h1 ref={heading} tabIndex={-1}>

@@ -7,7 +7,7 @@ import { When } from '../parts/when.js';
 export function Incidents({ action: { incidents, freeze } }: { action: Action }) {
   if (incidents.length === 0) return null;
   return (
-    <Section title="Incident: the effect is not what was declared" tone="bad">
+    <Section title={titleOf(incidents)} tone="bad">
       <ul className="flags">
         {incidents.map(({ severity, sentence, code, openedAtMs }) => (
           <li key={`${code} ${openedAtMs}`} className={`flag flag-${severity}`}>
@@ -21,6 +21,15 @@ export function Incidents({ action: { incidents, freeze } }: { action: Action })
       {freeze === null ? null : <Freeze freeze={freeze} />}
     </Section>
   );
+}
+
+/** People open one, too: about the glass, not about the effect. */
+const UNJUSTIFIED = 'break_glass_unjustified';
+
+function titleOf(incidents: Action['incidents']): string {
+  return incidents.every(({ code }) => code === UNJUSTIFIED)
+    ? 'Incident: the glass should not have been broken'
+    : 'Incident: the effect is not what was declared';
 }
 
 function Freeze({ freeze: { agent, frozenAtMs, lifted } }: { freeze: NonNullable<Action['freeze']> }) {

@@ -66,8 +66,10 @@ const ABOUT_REVIEW: Readonly<Record<string, Teller>> = {
     if (decision === undefined) return { sentence: 'A decision' };
     const { person, decision: which, channel, reason, current } = decision;
     const gone = current ? '' : ' (no longer counts: the review was opened again)';
-    const sentence = `${person} ${which === 'approve' ? 'approved' : 'denied'}, through ${channel}${signedIn(decision)}${gone}`;
-    return { sentence, words: reason, tone: which === 'approve' ? 'good' : 'bad' };
+    const did = decision.breakGlass === true ? 'broke the glass' : which === 'approve' ? 'approved' : 'denied';
+    const sentence = `${person} ${did}, through ${channel}${signedIn(decision)}${gone}`;
+    const tone = decision.breakGlass === true ? 'warn' : which === 'approve' ? 'good' : 'bad';
+    return { sentence, words: reason, tone };
   },
   escalation: ({ escalated }, { fromLast }) => {
     const group = escalated.at(-fromLast)?.group;
@@ -76,7 +78,20 @@ const ABOUT_REVIEW: Readonly<Record<string, Teller>> = {
 };
 
 const ABOUT_EFFECT: Readonly<Record<string, Teller>> = {
-  claim: () => ({ sentence: 'The executor judged all of it again, and took it' }),
+  claim: ({ breakGlass }) =>
+    breakGlass?.debt == null
+      ? { sentence: 'The executor judged all of it again, and took it' }
+      : {
+          sentence: `The executor judged all of it again, and took it because ${breakGlass.debt.by.join(' and ')} broke the glass`,
+          tone: 'warn',
+        },
+  retrospective: ({ breakGlass }, { index }) => {
+    const found = breakGlass?.debt?.retrospectives[index];
+    if (found === undefined) return { sentence: 'The broken glass was reviewed' };
+    const { person, groups, verdict, reason } = found;
+    const sentence = `${person}, for ${groups.join(' and ')}, found that breaking the glass was ${verdict === 'justified' ? 'justified' : 'not justified'}`;
+    return { sentence, words: reason, tone: verdict === 'justified' ? 'good' : 'bad' };
+  },
   lease: ({ leases }, { index }) => {
     const purpose = leases[index]?.purpose;
     return { sentence: `Credential leased for the ${purpose === 'execute' ? 'effect' : (purpose ?? 'action')}` };

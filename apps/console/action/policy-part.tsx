@@ -20,6 +20,12 @@ export function PolicyPart({ action }: { action: Action }) {
   );
   if (plan.assurance === 'web') rows.push(['Decided', 'only here, after a fresh sign-in']);
   if (plan.freeze !== undefined) rows.push(['Otherwise', 'an effect other than declared freezes the agent']);
+  if (plan.breakGlass !== undefined) {
+    const { stages, leaseTtlSeconds, reviewWithinMs } = plan.breakGlass;
+    const who = stages.map(({ group, quorum }) => `${quorum} of ${group}`).join(' and ');
+    const terms = `a credential for at most ${span(leaseTtlSeconds * 1_000)}, a review within ${span(reviewWithinMs)}`;
+    rows.push(['When it burns', `${who} can break the glass: ${terms}`]);
+  }
   rows.push(['By permit', <Permits key="permits" ids={plan.policies} />]);
   return (
     <Section title="What policy demands">

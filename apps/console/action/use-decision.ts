@@ -3,7 +3,7 @@ import { callJson, Trouble } from '../api/http.js';
 import { useSession } from '../api/session.js';
 import type { Action, DecisionAnswer } from '../api/types.js';
 
-export type Verdict = 'approve' | 'deny';
+export type Verdict = 'approve' | 'deny' | 'break';
 
 /** What came of the last attempt. */
 export interface Told {
@@ -16,6 +16,9 @@ export interface Deciding {
   setReason(reason: string): void;
   isSending: boolean;
   told: Told | null;
+  /** What burns, for who breaks the glass. */
+  glassReason: string;
+  setGlassReason(reason: string): void;
   /** Resolves to whether the decision was taken. */
   send(verdict: Verdict): Promise<boolean>;
 }
@@ -25,13 +28,17 @@ export function useDecision(action: Action, reload: () => Promise<Action | undef
   const { actionId, actionDigest } = action;
   const { session, over } = useSession();
   const [reason, setReason] = useKept(`reason ${actionId}`);
+  const [glassReason, setGlassReason] = useKept(`glass ${actionId}`);
   const [isSending, setSending] = useState(false);
   const [told, setTold] = useState<Told | null>(null);
   const attempt = useRef({ of: '', key: '' });
 
   const send = useCallback(
     async (verdict: Verdict): Promise<boolean> => {
-      const body = { decision: verdict, reason: reason.trim(), actionDigest };
+      const body =
+        verdict === 'break'
+          ? { decision: 'approve', breakGlass: true, reason: glassReason.trim(), actionDigest }
+          : { decision: verdict, reason: reason.trim(), actionDigest };
       const text = JSON.stringify(body);
       // The same again, after a failure, is the same decision.
       if (attempt.current.of !== text) attempt.current = { of: text, key: newKey() };
@@ -41,9 +48,9 @@ export function useDecision(action: Action, reload: () => Promise<Action | undef
       try {
         const path = `/v1/actions/${actionId}/decision`;
         const answer = await callJson<DecisionAnswer>(path, { method: 'POST', body, headers });
-        setReason('');
+        (verdict === 'break' ? setGlassReason : setReason)('');
         const now = await reload();
-        const lost = verdict === 'approve' && answer.state === 'denied' ? quicker(now, session.person.id) : null;
+        const lost = verdict !== 'deny' && answer.state === 'denied' ? quicker(now, session.person.id) : null;
         setTold(lost ?? { tone: 'good', sentence: sentenceOf(verdict, answer) });
         return true;
       } catch (error) {
@@ -57,15 +64,21 @@ export function useDecision(action: Action, reload: () => Promise<Action | undef
         setSending(false);
       }
     },
-    [actionId, actionDigest, reason, session, setReason, reload, over],
+    [actionId, actionDigest, reason, glassReason, session, setReason, setGlassReason, reload, over],
   );
-  return { reason, setReason, isSending, told, send };
+  return { reason, setReason, glassReason, setGlassReason, isSending, told, send };
 }
 
-function sentenceOf(verdict: Verdict, { state, open }: DecisionAnswer): string {
+function sentenceOf(verdict: Verdict, { state, open, glass = [] }: DecisionAnswer): string {
   if (verdict === 'deny') return 'You denied it. Nothing runs.';
   if (state === 'denied') return 'It was denied: nothing runs.';
-  const others = open.map(({ group, places }) => `${places} more of ${group}`).join(' and ');
+  const others = (verdict === 'break' ? glass : open)
+    .map(({ group, places }) => `${places} more of ${group}`)
+    .join(' and ');
+  if (verdict === 'break')
+    return state === 'filled'
+      ? 'You broke the glass. It is about to run.'
+      : `You broke the glass. It runs once ${others} did.`;
   return state === 'filled' ? 'You approved it. It is about to run.' : `You approved it. It waits for ${others}.`;
 }
 

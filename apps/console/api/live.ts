@@ -95,3 +95,25 @@ function useChanges(events: string | null, reload: () => Promise<unknown>): void
     };
   }, [events, reload]);
 }
+
+const LOOK_EVERY_MS = 20_000;
+
+/** Reads it now and, while the page is in sight, every now and then: it holds none of the person's event streams. */
+export function useLookedAt<T>(path: string): Live<T> {
+  const { isOver } = useSession();
+  const live = useLive<T>(path, null);
+  const { reload } = live;
+  useEffect(() => {
+    if (isOver) return;
+    const again = () => {
+      if (document.visibilityState === 'visible') void reload();
+    };
+    const looking = setInterval(again, LOOK_EVERY_MS);
+    document.addEventListener('visibilitychange', again);
+    return () => {
+      clearInterval(looking);
+      document.removeEventListener('visibilitychange', again);
+    };
+  }, [reload, isOver]);
+  return live;
+}

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { alarmsSchema } from '../../../src/channels/api/alarm-schemas.js';
 import type { freezeSchema, freezesSchema } from '../../../src/channels/api/freeze-schemas.js';
+import type { debtsSchema, debtStateSchema } from '../../../src/channels/api/debt-schemas.js';
 import type { incidentsSchema } from '../../../src/channels/api/incident-schemas.js';
 import type { You } from '../../../src/channels/api/you.js';
 import type {
@@ -20,6 +21,8 @@ export type Incidents = z.infer<typeof incidentsSchema>;
 export type Alarms = z.infer<typeof alarmsSchema>;
 export type Freeze = z.infer<typeof freezeSchema>;
 export type Freezes = z.infer<typeof freezesSchema>;
+export type Debt = z.infer<typeof debtStateSchema>;
+export type Debts = z.infer<typeof debtsSchema>;
 export type DecisionAnswer = z.infer<typeof decisionAnswerSchema>;
 
 /** Who is signed in, as `GET /session` tells. */

@@ -5,6 +5,7 @@ import { Notice, TroubleNotice, Waiting } from '../parts/notice.js';
 import { When } from '../parts/when.js';
 import { Link, PATHS } from '../routing.js';
 import { ActionRow } from './action-row.js';
+import { Debts } from './debts.js';
 
 /** What waits for the person who looks, the soonest to expire first. */
 export function QueuePage() {
@@ -18,6 +19,7 @@ export function QueuePage() {
       {trouble === null ? null : <TroubleNotice trouble={trouble} retry={() => void reload()} />}
       {value === undefined && trouble === null ? <Waiting what="your queue" /> : null}
       {value === undefined ? null : <Warnings queue={value} />}
+      <Debts />
       {value !== undefined && actions.length === 0 ? (
         <div className="empty">
           <p>Nothing waits for you.</p>
@@ -33,15 +35,17 @@ export function QueuePage() {
       ) : null}
       <ul className="rows" aria-label="Actions that wait for you">
         {actions.map((action) => (
-          <ActionRow
-            key={action.actionId}
-            action={action}
-            note={action.you.mayDecide ? null : `Not for you to decide: ${action.you.why}`}
-          />
+          <ActionRow key={action.actionId} action={action} note={noteOf(action)} />
         ))}
       </ul>
     </>
   );
+}
+
+function noteOf({ you: { mayDecide, why, breakGlass } }: Queue['actions'][number]): string | null {
+  if (breakGlass?.may === true && breakGlass.by.length > 0)
+    return `${breakGlass.by.join(' and ')} breaks the glass. ${breakGlass.why}`;
+  return mayDecide ? null : `Not for you to decide: ${why}`;
 }
 
 function Warnings({ queue: { unreadable, truncated } }: { queue: Queue }) {

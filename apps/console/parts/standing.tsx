@@ -1,6 +1,4 @@
-import { useEffect } from 'react';
-import { useLive, type Live } from '../api/live.js';
-import { useSession } from '../api/session.js';
+import { useLookedAt } from '../api/live.js';
 import type { Alarms, Freezes } from '../api/types.js';
 import { Link, PATHS } from '../routing.js';
 import { Notice } from './notice.js';
@@ -73,26 +71,4 @@ function FrozenNotice({ freezes, unreadable }: Freezes) {
       <Link to={PATHS.incidents}>Who froze it, why, and how it is lifted</Link>
     </Notice>
   );
-}
-
-const LOOK_EVERY_MS = 20_000;
-
-/** Reads it now and, while the page is in sight, every now and then: it holds none of the person's event streams. */
-function useLookedAt<T>(path: string): Live<T> {
-  const { isOver } = useSession();
-  const live = useLive<T>(path, null);
-  const { reload } = live;
-  useEffect(() => {
-    if (isOver) return;
-    const again = () => {
-      if (document.visibilityState === 'visible') void reload();
-    };
-    const looking = setInterval(again, LOOK_EVERY_MS);
-    document.addEventListener('visibilitychange', again);
-    return () => {
-      clearInterval(looking);
-      document.removeEventListener('visibilitychange', again);
-    };
-  }, [reload, isOver]);
-  return live;
 }

@@ -18,6 +18,7 @@ export const youSchema = z
         may: z.boolean().describe('Whether your word would count for it, once you are signed in well enough.'),
         why: z.string().describe('Why, or why not, in a sentence.'),
         code: z.enum(REFUSAL_CODES).nullable(),
+        by: z.array(z.string()).describe('Who breaks it already.'),
       })
       .nullable()
       .describe(
@@ -52,7 +53,7 @@ export function judgeYou(view: ActionView, principal: PersonPrincipal, judging: 
   return { ...mayDecide(view, principal, judging), breakGlass, assurance: { needed, met: lack === null, why: lack } };
 }
 
-/** Whether the person is in a group that may decide now: only then does the action concern them. */
+/** Whether the person is in a group that may decide now, or break a glass that somebody breaks: only then does it concern them. */
 export function concerns(view: ActionView, { person }: Pick<PersonPrincipal, 'person'>, judging: Judging): boolean {
   if (view.state !== 'waiting' || view.plan === null) return false;
   const { directory } = judging.policy();
@@ -64,7 +65,9 @@ export function concerns(view: ActionView, { person }: Pick<PersonPrincipal, 'pe
     judging.clock(),
     barred.map((entry) => entry.person),
   );
-  return decidersAmong(view, present.groupsOf(directory.canonical(person.id))).length > 0;
+  const groups = present.groupsOf(directory.canonical(person.id));
+  const breaking = (view.breakGlass?.by.length ?? 0) > 0 ? (view.plan.breakGlass?.stages ?? []) : [];
+  return decidersAmong(view, groups).length > 0 || breaking.some(({ group }) => groups.includes(group));
 }
 
 /** Those of the groups that may decide now. */
@@ -107,19 +110,20 @@ function mayDecide(
 
 function mayBreakGlass(view: ActionView, { person }: PersonPrincipal, judging: Judging): You['breakGlass'] {
   if (view.plan?.breakGlass === undefined || view.state !== 'waiting') return null;
+  const by = view.breakGlass?.by.map((one) => one.person) ?? [];
   const { directory } = judging.policy();
   const id = directory.canonical(person.id);
   const isSaid = view.decisions.some(
     ({ current, person: who, decision, breakGlass }) =>
       current && directory.canonical(who) === id && (decision === 'deny' || breakGlass === true),
   );
-  if (isSaid) return { may: false, why: 'You have decided already.', code: 'already_decided' };
+  if (isSaid) return { may: false, why: 'You have decided already.', code: 'already_decided', by };
   try {
     const groups = checkApprover({ view, person: id, decision: 'approve', breakGlass: true }, judging);
     const named = view.plan.breakGlass.stages.map(({ group }) => group).filter((group) => groups.includes(group));
-    return { may: true, why: `You are in ${named.join(' and ')}, who may break the glass.`, code: null };
+    return { may: true, why: `You are in ${named.join(' and ')}, who may break the glass.`, code: null, by };
   } catch (error) {
-    if (error instanceof Refusal) return { may: false, why: error.message, code: error.code };
+    if (error instanceof Refusal) return { may: false, why: error.message, code: error.code, by };
     throw error;
   }
 }

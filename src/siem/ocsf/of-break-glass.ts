@@ -1,12 +1,12 @@
 import type { StatementBody } from '../../core/schemas/statements.js';
 import type { About, EventParts } from './event.js';
-import { actorProcess, appOf, byWhom, finding, operationCall, personUser, resourcesOf } from './parts.js';
+import { actorProcess, appOf, byWhom, finding, operationApi, personUser, resourcesOf } from './parts.js';
 import { firstNames, named, said } from './text.js';
 
 /** So many are named outside of `unmapped`, which alone is left out of an event that would be too large. */
 const PEOPLE = 5;
 
-type BrokenClaim = StatementBody<'claim'> & Required<Pick<StatementBody<'claim'>, 'breakGlass'>>;
+type BrokenClaim = StatementBody<'claim'> & { breakGlass: NonNullable<StatementBody<'claim'>['breakGlass']> };
 
 /** An action was taken only because people broke the glass: a finding, open until its plan's reviewers have looked. */
 export function brokenGlassFinding(body: BrokenClaim, about: About): EventParts {
@@ -14,7 +14,6 @@ export function brokenGlassFinding(body: BrokenClaim, about: About): EventParts 
   const by = breakGlass.by.slice(0, PEOPLE).map(named);
   const others = breakGlass.by.length - by.length;
   const who = others === 0 ? by.join(' and ') : `${by.join(', ')} and ${String(others)} more`;
-  const { api } = operationCall(about, about.actionId ?? 'unknown');
   const words = `${who} broke the glass: the action runs without the review that its plan demands.`;
   return {
     class: 'detection_finding',
@@ -23,7 +22,10 @@ export function brokenGlassFinding(body: BrokenClaim, about: About): EventParts 
     severity: 'high',
     message: words,
     attributes: {
-      ...byWhom({ ...actorProcess(about), api }, ...by.map((person) => ({ actor: { user: personUser(person) } }))),
+      ...byWhom(
+        { ...actorProcess(about), ...operationApi(about, about.actionId ?? 'unknown') },
+        ...by.map((person) => ({ actor: { user: personUser(person) } })),
+      ),
       ...finding(uidOf(about), 'Break-glass', words, claimedAtMs, 'break_glass'),
       ...resourcesOf(about),
       is_alert: true,

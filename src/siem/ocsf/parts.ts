@@ -31,6 +31,17 @@ export function actionEntity({ actionId, action }: Pick<About, 'actionId' | 'act
   return { entity: { name, uid: actionId ?? 'unknown', type: 'privileged action', type_id: 99 } };
 }
 
+/** The operation as an API's. */
+export function operationApi({ action }: Pick<About, 'action'>, uid: string): JsonObject {
+  return {
+    api: {
+      operation: named(action?.operation ?? 'unknown'),
+      service: { name: 'countersign' },
+      request: { uid },
+    },
+  };
+}
+
 /** The operation as an API's, and what it is about. */
 export function operationCall(about: About, uid: string): JsonObject {
   const { action, process } = about;
@@ -39,11 +50,7 @@ export function operationCall(about: About, uid: string): JsonObject {
       process,
       action: action ?? { agent: 'unknown', operation: 'unknown', target: null, change: null },
     }),
-    api: {
-      operation: named(action?.operation ?? 'unknown'),
-      service: { name: 'countersign' },
-      request: { uid },
-    },
+    ...operationApi(about, uid),
     src_endpoint: { name: `countersign-${process ?? 'gateway'}`, svc_name: 'countersign' },
     ...resourcesOf(about),
   };
