@@ -1,4 +1,4 @@
-import type { Action, Alarms, Freezes, Incidents, Queue } from '../../apps/console/api/types.js';
+import type { Action, Alarms, Debts, Freezes, Incidents, Queue } from '../../apps/console/api/types.js';
 import { sha256Hex } from '../../src/core/json.js';
 import type { ActionView } from '../../src/record/action-view.js';
 
@@ -219,4 +219,77 @@ function recentOf(operation: string, target: string | null): NonNullable<Action[
 /** Looks like one. */
 function digest(of: string): string {
   return sha256Hex(of);
+}
+
+const DAY_MS = 24 * HOUR_MS;
+const WHY = 'Checkout is down since 02:20, and nobody of dba answers. The export shows which orders are lost.';
+
+/** The same, when it burns: Erin breaks the glass, and Ben, who is of sre, may, too. */
+export function burningAction(action: Action): Action {
+  const { plan, you } = action;
+  if (plan === null || you === undefined) throw new Error('the sample has a plan, and knows its reader');
+  return {
+    ...action,
+    plan: {
+      ...plan,
+      breakGlass: { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 300, reviewWithinMs: DAY_MS },
+    },
+    decisions: [brokenBy('erin', NIGHT_MS - 100_000)],
+    breakGlass: {
+      state: 'offered',
+      open: [{ group: 'sre', places: 1 }],
+      by: [{ person: 'erin', reason: WHY, atMs: NIGHT_MS - 100_000 }],
+      debt: null,
+    },
+    you: {
+      ...you,
+      ...{ mayDecide: false, mayDeny: false, code: 'not_an_approver' },
+      why: 'You are in none of the groups that may decide now: dba.',
+      breakGlass: { may: true, why: 'You are in sre, who may break the glass.', code: null, by: ['erin'] },
+    },
+  };
+}
+
+/** The same, after Erin and Sam did: Ben, who is of dba, is to say whether that was justified. */
+export function brokenAction(action: Action): Action {
+  const atMs = NIGHT_MS - 90_000;
+  const reason = 'I have looked: the shop has no other record of the last hour.';
+  const burning = burningAction(action);
+  const { timeline, ...done } = finishedAction(burning);
+  return {
+    ...done,
+    decisions: [brokenBy('erin', atMs - 10_000), { ...brokenBy('sam', atMs), reason }],
+    quorum: { filled: false, open: [{ group: 'dba', places: 1 }] },
+    timeline: timeline.flatMap((entry) =>
+      entry.kind === 'decision' ? [entry, { ...entry, digest: digest('sam') }] : [entry],
+    ),
+    breakGlass: {
+      state: 'owed',
+      open: [],
+      by: [
+        { person: 'erin', reason: WHY, atMs: atMs - 10_000 },
+        { person: 'sam', reason, atMs },
+      ],
+      debt: debtOf(atMs),
+    },
+  };
+}
+
+function debtOf(claimedAtMs: number): NonNullable<NonNullable<Action['breakGlass']>['debt']> {
+  const dueAtMs = claimedAtMs + DAY_MS;
+  return { claim: digest('claim'), by: ['erin', 'sam'], claimedAtMs, dueAtMs, open: ['dba'], retrospectives: [] };
+}
+
+/** What is owed for it, which Ben may pay. */
+export function debtsFor({ actionId, request, target, breakGlass }: Action): Debts {
+  if (breakGlass?.debt == null) throw new Error('nothing is owed for it');
+  const { by, claimedAtMs, dueAtMs, open } = breakGlass.debt;
+  const what = { actionId, agent: request.agent, operation: request.operation, target: target?.name ?? null };
+  const debt = { ...what, by, claimedAtMs, dueAtMs, isOverdue: false, open, mayReview: ['ben', 'carol'] };
+  return { debts: [debt], unreadable: [] };
+}
+
+function brokenBy(person: string, decidedAtMs: number): Action['decisions'][number] {
+  const how = { channel: 'web', groups: ['sre'], runId: 'run', current: true, breakGlass: true as const };
+  return { person, decision: 'approve', reason: WHY, decidedAtMs, ...how };
 }

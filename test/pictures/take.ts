@@ -8,7 +8,18 @@ import { exportView, grantView, sshView, vaultPolicyView } from '../unit/renderi
 import { planViewForPeople } from '../unit/rendering/plan-views.js';
 import { policyViewForPeople } from '../unit/rendering/policy-views.js';
 import { openConsole, type Screen } from './open-console.js';
-import { askedAtNight, ALARMS, finishedAction, FREEZES, INCIDENTS, inThePlaceOf, summaryOf } from './sample-action.js';
+import {
+  ALARMS,
+  askedAtNight,
+  brokenAction,
+  burningAction,
+  debtsFor,
+  finishedAction,
+  FREEZES,
+  INCIDENTS,
+  inThePlaceOf,
+  summaryOf,
+} from './sample-action.js';
 import { policyChangeView } from './sample-policy-change.js';
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'pictures');
@@ -88,6 +99,30 @@ it('incidents, and what stops work', async () => {
   }
 });
 
+it('the second step before the glass is broken', async () => {
+  const [, action] = asked[0] ?? [];
+  if (action === undefined) throw new Error('there is no sample');
+  await take('break-glass', burningAction(action), LIGHT, async (page) => {
+    await page.getByRole('button', { name: 'Break the glass…' }).click();
+    await page.getByRole('textbox', { name: 'What burns' }).fill('Checkout is down, and I have seen the orders go.');
+    await page.getByRole('textbox', { name: 'Type break the glass' }).fill('break the glass');
+  });
+});
+
+it('a broken glass, and what is owed for it', async () => {
+  const [, action] = asked[0] ?? [];
+  if (action === undefined) throw new Error('there is no sample');
+  const broken = brokenAction(action);
+  const debts = debtsFor(broken);
+  await take('glass-broken', broken, [...LIGHT, ...DARK], undefined, { '/v1/debts': debts });
+  const queue = { revision: '1', actions: [], unreadable: [], truncated: false };
+  for (const [suffix, screen] of LIGHT)
+    await shoot(
+      `glass-owed-${suffix}`,
+      await openConsole(browser, screen, '/queue', { '/v1/queue': queue, '/v1/debts': debts }),
+    );
+});
+
 it('the queue', async () => {
   const queue = {
     revision: '1',
@@ -104,9 +139,10 @@ async function take(
   action: Action,
   screens = LIGHT,
   arrange: (page: Page) => Promise<void> = async () => undefined,
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   for (const [suffix, screen] of screens) {
-    const answers = { [`/v1/actions/${action.actionId}`]: action };
+    const answers = { ...more, [`/v1/actions/${action.actionId}`]: action };
     const page = await openConsole(browser, screen, `/view/${action.actionId}`, answers);
     await arrange(page);
     await shoot(`${name}-${suffix}`, page);

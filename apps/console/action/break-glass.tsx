@@ -23,8 +23,8 @@ interface BreakGlassProps {
 /** The way out when it burns, behind a second step. Nothing for whom policy does not let. */
 export function BreakGlass({ action, deciding, isBlocked, taken }: BreakGlassProps) {
   const second = useSecondStep(action.actionDigest);
-  const { you, plan } = action;
-  if (you?.breakGlass?.may !== true || plan?.breakGlass === undefined) return null;
+  const { you, plan, state } = action;
+  if (state !== 'waiting' || you?.breakGlass?.may !== true || plan?.breakGlass === undefined) return null;
   const lack = you.assurance.why;
   const isDeciding = you.mayDecide || you.mayDeny;
   const send = async (): Promise<void> => {
@@ -144,7 +144,7 @@ function Terms({ action: { plan, quorum, breakGlass } }: { action: Action }) {
         most {span(leaseTtlSeconds * 1_000)}.
       </li>
       <li>
-        Then everybody where this action is shown is told, and whoever is paged: that it was broken, by whom, and your
+        Everybody is told at once wherever this action is shown, and whoever is on call is paged: who broke it, and your
         reason, word for word.
       </li>
       <li>

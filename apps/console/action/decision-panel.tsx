@@ -2,6 +2,7 @@ import { useEffect, useRef, useState, type RefObject } from 'react';
 import { useSession } from '../api/session.js';
 import type { Action } from '../api/types.js';
 import { Notice, SessionOver } from '../parts/notice.js';
+import { Named } from '../parts/people.js';
 import { Countdown, When } from '../parts/when.js';
 import { BreakGlass } from './break-glass.js';
 import { DecisionForm } from './decision-form.js';
@@ -78,12 +79,10 @@ function Changed({ read }: { read: () => void }) {
 
 function Standing({ action }: { action: Action }) {
   const { state, quorum, decisions, breakGlass } = action;
-  const broken =
-    breakGlass === null || breakGlass.state === 'offered'
-      ? null
-      : `The glass was broken by ${breakGlass.by.map(({ person }) => person).join(' and ')}`;
+  const breakers = breakGlass?.by.map(({ person }) => person).join(' and ') ?? '';
+  const broken = breakGlass === null || breakGlass.state === 'offered' ? null : `The glass was broken by ${breakers}`;
   const approvers = decisions
-    .filter(({ current, decision }) => current && decision === 'approve')
+    .filter((taken) => taken.current && verdictOf(taken) === 'approve')
     .map(({ person }) => person)
     .join(', ');
   switch (state) {
@@ -103,6 +102,7 @@ function Standing({ action }: { action: Action }) {
           <p className="waits">
             Waits for <strong>{open}</strong>
             {approvers === '' ? null : <span className="small"> · approved by {approvers}</span>}
+            {breakers === '' ? null : <span className="small"> · glass broken by {breakers}</span>}
           </p>
           <Clocks action={action} />
         </>
@@ -152,7 +152,11 @@ function Clocks({ action }: { action: Action }) {
 }
 
 function Ended({ action: { outcome, lease, decisions } }: { action: Action }) {
-  const last = decisions.findLast(({ current }) => current);
+  const counted = decisions.filter(({ current }) => current);
+  const last = counted.at(-1);
+  // It takes several to break the glass; of all others the last one settled it.
+  const isBroken = last?.breakGlass === true;
+  const names = counted.filter((taken) => taken === last || (isBroken && taken.breakGlass)).map(({ person }) => person);
   return (
     <>
       <p>
@@ -160,7 +164,7 @@ function Ended({ action: { outcome, lease, decisions } }: { action: Action }) {
       </p>
       {last === undefined ? null : (
         <p>
-          {WORDS[verdictOf(last)].passive} by <strong>{last.person}</strong> <When atMs={last.decidedAtMs} />.
+          {WORDS[verdictOf(last)].passive} by <Named names={names} /> <When atMs={last.decidedAtMs} />.
         </p>
       )}
       <p>{LEASE_WORDS[lease]}</p>

@@ -57,7 +57,7 @@ function Told({ action, glass }: { action: Action; glass: Glass }) {
   if (glass.state === 'offered' && action.state === 'waiting')
     return (
       <p>
-        {who} broke it. Once {glass.open.map(({ group, places }) => `${places} more of ${group}`).join(' and ')} did, it
+        {who} broke it. Once {glass.open.map(({ group, places }) => `${places} more of ${group}`).join(' and ')} has, it
         runs without the review that policy demands.
       </p>
     );

@@ -1,4 +1,3 @@
-import { useLookedAt } from '../api/live.js';
 import { useSession } from '../api/session.js';
 import type { Debt, Debts as DebtList } from '../api/types.js';
 import { Notice } from '../parts/notice.js';
@@ -7,13 +6,7 @@ import { When } from '../parts/when.js';
 import { Link, PATHS } from '../routing.js';
 
 /** What is owed for broken glasses; while anything is, nobody breaks one. Nothing when nothing is. */
-export function Debts() {
-  const { value } = useLookedAt<DebtList>('/v1/debts');
-  return value === undefined ? null : <DebtsPart {...value} />;
-}
-
-/** The same, of what is known. */
-export function DebtsPart({ debts, unreadable }: DebtList) {
+export function Debts({ debts, unreadable }: DebtList) {
   const { session } = useSession();
   return (
     <>

@@ -1,5 +1,6 @@
-import { useLive } from '../api/live.js';
-import type { Queue } from '../api/types.js';
+import { useLive, useLookedAt } from '../api/live.js';
+import { useSession } from '../api/session.js';
+import type { Debts as DebtList, Queue } from '../api/types.js';
 import { usePageTitle } from '../page-title.js';
 import { Notice, TroubleNotice, Waiting } from '../parts/notice.js';
 import { When } from '../parts/when.js';
@@ -10,6 +11,9 @@ import { Debts } from './debts.js';
 /** What waits for the person who looks, the soonest to expire first. */
 export function QueuePage() {
   const { value, trouble, checkedAtMs, reload } = useLive<Queue>('/v1/queue', '/v1/queue/events');
+  const { session } = useSession();
+  const debts = useLookedAt<DebtList>('/v1/debts').value;
+  const owes = debts?.debts.some(({ mayReview }) => mayReview.includes(session.person.id)) === true;
   const actions = value?.actions ?? [];
   const decidable = actions.filter(({ you }) => you.mayDecide).length;
   usePageTitle(value === undefined ? 'Queue' : `Queue (${decidable})`);
@@ -19,10 +23,10 @@ export function QueuePage() {
       {trouble === null ? null : <TroubleNotice trouble={trouble} retry={() => void reload()} />}
       {value === undefined && trouble === null ? <Waiting what="your queue" /> : null}
       {value === undefined ? null : <Warnings queue={value} />}
-      <Debts />
+      {debts === undefined ? null : <Debts {...debts} />}
       {value !== undefined && actions.length === 0 ? (
         <div className="empty">
-          <p>Nothing waits for you.</p>
+          <p>{owes ? 'Nothing else waits for you.' : 'Nothing waits for you.'}</p>
           <p className="small">
             {checkedAtMs === null ? null : (
               <>

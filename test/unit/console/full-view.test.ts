@@ -80,6 +80,48 @@ describe('the full view of an action', () => {
     expect(onPage(waiting)).toMatch(/<button type="button">Freeze this agent…<\/button>/);
   });
 
+  const reason = 'The shop is <b>down</b>.';
+  const by = ['erin', 'fay'].map((person) => ({ person, reason, atMs: NOW_MS }));
+  const debt = { claim: 'c'.repeat(64), by: ['erin', 'fay'], claimedAtMs: NOW_MS, dueAtMs: Date.UTC(2100, 0, 1) };
+  const found = { person: 'ben', groups: ['dba'], verdict: 'unjustified' as const, reason: '<i>No.</i>', atMs: NOW_MS };
+  const owed = { state: 'owed' as const, open: [], by, debt: { ...debt, open: ['dba'], retrospectives: [] } };
+  const glasses: [string, NonNullable<ActionView['breakGlass']>, RegExp[]][] = [
+    [
+      'that one person breaks',
+      { state: 'offered', open: [{ group: 'security', places: 1 }], by: by.slice(0, 1), debt: null },
+      [/Somebody breaks the glass/, /erin broke it\. Once 1 more of security has, it runs without the review/],
+    ],
+    [
+      'that was broken',
+      { state: 'broken', open: [], by, debt: null },
+      [/The glass was broken/, /erin and fay broke it: it is let run without the review.*1 of dba had not approved/],
+    ],
+    ['that is to be reviewed', owed, [/Review owed by dba: it is due in \d+ d/, /nobody can break the glass again/]],
+    [
+      'whose review is late',
+      { ...owed, debt: { ...owed.debt, dueAtMs: NOW_MS } },
+      [/Review overdue by dba: it was due .* ago/],
+    ],
+    [
+      'that was found not justified',
+      { ...owed, state: 'paid', debt: { ...debt, open: [], retrospectives: [found] } },
+      [/The glass was broken, and that was not found justified/, /ben, for dba, found it not justified.*<i>No\.<\/i>/],
+    ],
+  ];
+  it.each(glasses)('tells of a glass %s, in words that do nothing', (_what, breakGlass, words) => {
+    const markup = onPage(waitingAction({ breakGlass }));
+    expect(markup).not.toMatch(/<[bi]>/);
+    const text = seenOn(markup);
+    expect(text).toContain('The shop is <b>down</b>.');
+    for (const pattern of words) expect(text).toMatch(pattern);
+    expect(text.includes('glass broken')).toBe(breakGlass.state !== 'offered' || breakGlass.by.length > 0);
+  });
+
+  it('says nothing of a glass that nobody touched', () => {
+    const untouched = { state: 'offered' as const, open: [{ group: 'security', places: 2 }], by: [], debt: null };
+    expect(seen(waitingAction({ breakGlass: untouched }))).not.toMatch(/glass/i);
+  });
+
   it('shows what is frozen, why in words that do nothing, and who has begun to lift it', () => {
     const scope = { kind: 'operation', operation: 'database.export' } as const;
     const lifts = [{ person: 'fay', reason: '<i>mended</i>', atMs: NOW_MS }];
@@ -217,14 +259,21 @@ describe('the time line', () => {
   });
 
   it('tells each statement in words, decisions with their reason', () => {
-    const kinds = ['request', 'preview', 'plan', 'decision', 'fetch', 'something-new'];
+    const kinds = ['request', 'preview', 'plan', 'decision', 'claim', 'retrospective', 'fetch', 'something-new'];
     const timeline = kinds.map((kind, index) => ({ kind, atMs: index, signedBy: 'x/1', digest: String(index) }));
-    const told = pastEvents({ ...waiting, timeline });
+    const found = { person: 'ben', groups: ['dba'], verdict: 'justified' as const, reason: 'Right.', atMs: NOW_MS };
+    const breakGlass = {
+      ...{ state: 'paid' as const, open: [], by: [] },
+      debt: { claim: '', by: ['erin', 'fay'], claimedAtMs: 1, dueAtMs: 2, open: [], retrospectives: [found] },
+    };
+    const told = pastEvents({ ...waiting, breakGlass, timeline });
     expect(told.map(({ sentence }) => sentence)).toEqual([
       'export-bot asked for database.export',
       'Preview made, read-only; 2 risks found',
       'Held: policy said who must countersign',
       'dora approved, through slack',
+      'The executor judged all of it again, and took it because erin and fay broke the glass',
+      'ben, for dba, found that breaking the glass was justified',
       'The output was fetched',
       'something-new',
     ]);
