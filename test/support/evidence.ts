@@ -31,7 +31,8 @@ export interface SigningYard {
   policyFiles: PolicyFiles;
 }
 
-export async function openYard(): Promise<SigningYard> {
+/** @param policies folder of the bundle */
+export async function openYard(policies = EXAMPLE): Promise<SigningYard> {
   const root = makeKey('root');
   const agent = makeKey('agent/export-bot');
   const keys = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, makeKey(`${purpose}/1`)])) as Record<
@@ -46,14 +47,14 @@ export async function openYard(): Promise<SigningYard> {
     keys,
     keyring,
     sealedKeyring: await sealKeyring(keyring, root.signer),
-    policyFiles: await bundleOf(agent.publicKey.publicKey),
+    policyFiles: await bundleOf(policies, agent.publicKey.publicKey),
   };
 }
 
-async function bundleOf(agentKey: string): Promise<PolicyFiles> {
+async function bundleOf(policies: string, agentKey: string): Promise<PolicyFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-evidence-'));
   try {
-    await writeBundle(EXAMPLE, folder, { agentKeys: { 'export-bot': agentKey } });
+    await writeBundle(policies, folder, { agentKeys: { 'export-bot': agentKey } });
     return policyFilesOf(await readBundleFiles(folder));
   } finally {
     await rm(folder, { recursive: true });
@@ -124,13 +125,16 @@ export async function ledgerOver(
 }
 
 /** What happened after the approval of the honest facts: it ran, and its lease was ended. */
-function executed(facts: Facts): AnyBody[] {
-  const [{ plan }] = facts.rounds;
+function executed(facts: Facts, brokenBy: readonly string[]): AnyBody[] {
+  const [{ plan, decisions }] = facts.rounds;
+  const approvers = decisions.map(({ approver }) => approver.person).sort();
+  const dueAtMs = facts.nowMs + (plan.plan.breakGlass?.reviewWithinMs ?? 0);
+  const glass = brokenBy.length === 0 ? {} : { breakGlass: { by: [...brokenBy], dueAtMs } };
   const { actionDigest } = plan;
   const at = facts.nowMs;
   const run = { actionDigest, step: 'execute', attempt: 1 };
   return [
-    { kind: 'claim', body: { ...run, runId: facts.runId, approvers: ['ben'], claimedAtMs: at } },
+    { kind: 'claim', body: { ...run, runId: facts.runId, approvers, ...glass, claimedAtMs: at } },
     {
       kind: 'lease',
       body: {
@@ -165,18 +169,34 @@ export interface MadeEvidence {
   evidence: Evidence;
 }
 
+/** What somebody found of a broken glass. */
+interface GlassReview {
+  person: string;
+  groups: string[];
+  verdict: 'justified' | 'unjustified';
+}
+
 /**
  * All about an export that ben approved, as the gateway would hand it out.
  * @param change what an attacker who holds keys makes of the facts before they are signed.
+ * @param glass who broke it, as the executor claims, and what was said of that since the end
  */
-export async function makeEvidence(yard: SigningYard, change?: (facts: Facts) => void): Promise<MadeEvidence> {
+export async function makeEvidence(
+  yard: SigningYard,
+  change?: (facts: Facts) => void,
+  glass: { by: readonly string[]; found: readonly GlassReview[] } = { by: [], found: [] },
+): Promise<MadeEvidence> {
   const facts = honestFacts(loadPolicyFiles(yard.policyFiles));
   change?.(facts);
   const requestDigest = digestOf(facts.request);
   const about = { actionId: facts.actionId, requestDigest };
   const envelopes: Envelope[] = [];
-  for (const { kind, body } of statementsOf(facts, executed(facts)) as AnyBody[])
-    envelopes.push(await sealAs(yard, { kind, body } as AnyBody, about));
+  let claim = '';
+  for (const { kind, body } of statementsOf(facts, executed(facts, glass.by)) as AnyBody[]) {
+    const envelope = await sealAs(yard, { kind, body } as AnyBody, about);
+    envelopes.push(envelope);
+    if (kind === 'claim') claim = payloadDigest(envelope);
+  }
   const outcome = { status: 'succeeded' as const, code: 'succeeded', message: 'Exported 99 rows.' };
   const receipt: StatementBody<'receipt'> = {
     actionDigest: facts.rounds[0].plan.actionDigest,
@@ -195,6 +215,13 @@ export async function makeEvidence(yard: SigningYard, change?: (facts: Facts) =>
     archivedAtMs: facts.nowMs + 6,
   };
   envelopes.push(await sealAs(yard, { kind: 'archive', body: archive }, about));
+  for (const { person, groups, verdict } of glass.found) {
+    const said = { claim, verdict, reason: `It was ${verdict}.`, by: { person, groups } };
+    const via = { channel: 'api', subject: person };
+    envelopes.push(
+      await sealAs(yard, { kind: 'retrospective', body: { ...said, via, reviewedAtMs: facts.nowMs + 7 } }, about),
+    );
+  }
   const evidence: Evidence = {
     format: EVIDENCE_FORMAT,
     actionId: facts.actionId,
