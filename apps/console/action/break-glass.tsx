@@ -140,16 +140,16 @@ function Terms({ action: { plan, quorum, breakGlass } }: { action: Action }) {
         {others <= 0
           ? 'You are the last who is needed: it runs at once'
           : `Once ${others === 1 ? 'one other person has' : `${others} other people have`} broken it too, it runs at once`}
-        , without the review that policy demands{missing === '' ? '' : ` (${missing})`}, and with a credential for at
-        most {span(leaseTtlSeconds * 1_000)}.
+        , without the review that policy demands{missing === '' ? '' : ` (${missing})`}, with a credential for at most{' '}
+        {span(leaseTtlSeconds * 1_000)}.
       </li>
       <li>
-        Everybody is told at once wherever this action is shown, and whoever is on call is paged: who broke it, and your
-        reason, word for word.
+        Everybody who is shown this action is told then, and the pager goes off where one is set up: your name, and your
+        reason word for word.
       </li>
       <li>
         Within {span(reviewWithinMs)} people of <Named names={plan.stages.map(({ group }) => group)} /> who did not
-        break it look at what ran, and put on record whether that was justified.
+        break it put on record whether that was justified.
       </li>
       <li>Until they have, nobody can break the glass again, for any action.</li>
     </ul>

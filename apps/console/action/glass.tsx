@@ -93,7 +93,8 @@ function Found({ debt: { open, dueAtMs, retrospectives } }: { debt: Debt }) {
       {open.length === 0 ? null : (
         <p>
           <strong>{now > dueAtMs ? 'Review overdue' : 'Review owed'}</strong> by <Named names={open} />: it{' '}
-          {now > dueAtMs ? 'was' : 'is'} due <When atMs={dueAtMs} />. Until then nobody can break the glass again.
+          {now > dueAtMs ? 'was' : 'is'} due <When atMs={dueAtMs} />. Until it is reviewed nobody can break the glass
+          again.
         </p>
       )}
     </>

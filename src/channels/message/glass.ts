@@ -75,7 +75,7 @@ function owedParts(
     date(debt.dueAtMs),
     ...text(', in '),
     link('the full view'),
-    ...text('. Until then nobody breaks the glass again.'),
+    ...text('. Until it is reviewed nobody breaks the glass again.'),
   );
   return [...reviewed, owed];
 }
