@@ -32,7 +32,7 @@ function found({ retrospectives, open }: Broken): string {
     const words = verdict === 'justified' ? 'justified' : '<strong class="bad">not justified</strong>';
     return `${escaped(`${person}, for ${groups.join(' and ')}`)}: ${words}<br><span class="quiet">${escaped(reason)}</span>`;
   });
-  const owed = open.map((group) => `${escaped(`nobody for ${group} yet`)}`);
+  const owed = open.map((group) => escaped(`nobody for ${group} yet`));
   return [...given, ...owed].join('<br>');
 }
 

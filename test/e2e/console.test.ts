@@ -1,17 +1,16 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Action } from '../../apps/console/api/types.js';
-import { examplePolicies, placesOfTargets } from '../../apps/devstack/place.js';
 import type { CountersignGateway } from '../../src/client/index.js';
-import { writeBundle } from '../../src/policy/write-bundle.js';
 import { agentOf, personAt, PLAIN_EXPORT, until, type PersonAtGateway } from '../support/actors.js';
 import { launchChromium } from '../support/chromium.js';
-import { axeViolations, BUILT_CONSOLE, sidewaysScroll, visitConsole, type ConsoleVisitor } from '../support/console.js';
-import type { TestInstallation } from '../support/installation.js';
-import { startStack, type Prepared, type Stack } from '../support/stack.js';
+import { alter, axeViolations, sidewaysScroll, tabTo, visitConsole, type ConsoleVisitor } from '../support/console.js';
+import { describeGlass } from './console-glass.js';
+import { offerGlass } from '../support/glass-policy.js';
+import { startStack, type Stack } from '../support/stack.js';
 
 let folder: string;
 let stack: Stack;
@@ -23,7 +22,10 @@ let ben: ConsoleVisitor;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'countersign-console-'));
-  [stack, browser] = await Promise.all([startStack({ prepare: offerGlass }), launchChromium()]);
+  [stack, browser] = await Promise.all([
+    startStack({ prepare: (installation) => offerGlass(installation, folder) }),
+    launchChromium(),
+  ]);
   agent = agentOf(stack);
   [carol, ben] = await Promise.all([personAt(stack, 'carol'), visit('Ben Berg', '/queue')]);
 });
@@ -32,17 +34,6 @@ afterAll(async () => {
   await stack.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** The example's policy, whose exports two of security may let run when it burns. */
-async function offerGlass(installation: TestInstallation): Promise<Prepared> {
-  await writeBundle(examplePolicies, folder, { targets: placesOfTargets(installation) });
-  const file = join(folder, 'database-export.cedar');
-  const text = await readFile(file, 'utf8');
-  const offering = text.replace('@remind("5m")\n', '@remind("5m")\n@breakglass("security:2, 1m, 24h")\n');
-  expect(offering).not.toBe(text);
-  await writeFile(file, offering);
-  return { policies: folder, extra: { gateway: { COUNTERSIGN_CONSOLE_DIR: BUILT_CONSOLE } } };
-}
 
 async function visit(name: string, path: string): Promise<ConsoleVisitor> {
   return visitConsole(browser, stack.gatewayUrl, name, path);
@@ -53,23 +44,6 @@ async function ask(request: Partial<typeof PLAIN_EXPORT> & { link?: string } = {
   const { actionId } = await agent.request({ ...PLAIN_EXPORT, ...request });
   await until(agent, actionId, ({ state }) => state === 'waiting');
   return actionId;
-}
-
-/** Shows the action otherwise than it is; decisions on it are real. */
-async function alter(page: Page, actionId: string, change: (action: Action) => Action): Promise<void> {
-  await page.route(`**/v1/actions/${actionId}`, async (route) => {
-    const answer = await route.fetch();
-    await route.fulfill({ response: answer, json: change((await answer.json()) as Action) });
-  });
-}
-
-/** Presses Tab until what is wanted has the focus. */
-async function tabTo(page: Page, wanted: string): Promise<void> {
-  for (let presses = 0; presses < 80; presses += 1) {
-    await page.keyboard.press('Tab');
-    if (await page.locator(`${wanted}:focus`).count()) return;
-  }
-  throw new Error(`the keyboard never reaches ${wanted}`);
 }
 
 describe('who decides', () => {
@@ -240,97 +214,7 @@ describe('who may not decide', () => {
   });
 });
 
-describe('the glass', () => {
-  const BURNS = 'The shop is down since 02:10, and no DBA picks up.';
-  let actionId: string;
-  let erin: ConsoleVisitor;
-  afterAll(() => erin.context.close());
-
-  /** Both colours, a phone's width: no rule is broken, and nothing scrolls sideways. */
-  async function isFit(page: Page): Promise<void> {
-    for (const colorScheme of ['dark', 'light'] as const) {
-      await page.emulateMedia({ colorScheme });
-      expect(await axeViolations(page)).toEqual([]);
-    }
-    await page.setViewportSize({ width: 320, height: 640 });
-    expect(await sidewaysScroll(page)).toBe(0);
-    await page.setViewportSize({ width: 1_280, height: 800 });
-  }
-
-  it('is not there for whom policy does not let', async () => {
-    actionId = await ask();
-    const { page } = ben;
-    await page.goto(`/view/${actionId}`);
-    await page.getByText('2 of security can break the glass').waitFor();
-    expect(await page.getByRole('button', { name: /Break the glass/ }).count()).toBe(0);
-  });
-
-  it('is broken by keyboard alone, and neither without what burns nor without the words', async () => {
-    erin = await visit('Erin Eze', `/view/${actionId}`);
-    const { page } = erin;
-    await page.getByRole('button', { name: 'Break the glass…' }).waitFor();
-    await tabTo(page, '.break-glass > button');
-    await page.keyboard.press('Enter');
-    const dialog = page.getByRole('dialog', { name: 'Break the glass?' });
-    await dialog.getByText('Once one other person has broken it too, it runs at once').waitFor();
-    await isFit(page);
-    await page.keyboard.press('Escape');
-    await dialog.waitFor({ state: 'hidden' });
-    await page.getByRole('button', { name: 'Break the glass…' }).press('Enter');
-    const sure = dialog.getByRole('button', { name: 'Break the glass' });
-    expect(await sure.isDisabled()).toBe(true);
-    await dialog.getByRole('textbox', { name: /^Type break the glass/ }).fill('Break the glass');
-    await sure.press('Enter');
-    await page.getByRole('alert').getByText('Say what burns, in at least 20 characters').waitFor();
-    expect(await dialog.locator('textarea:focus').count()).toBe(1);
-    expect((await agent.get(actionId)).decisions).toEqual([]);
-    await page.keyboard.type(BURNS);
-    await tabTo(page, 'dialog button.deny');
-    await page.keyboard.press('Enter');
-    await page.getByText('You broke the glass. It runs once 1 more of security did.').waitFor();
-    expect(await page.locator('#decision-title:focus').count()).toBe(1);
-    expect(await page.getByRole('button', { name: 'Break the glass…' }).count()).toBe(0);
-  });
-
-  it('is in the queue of whoever may break it too; then it runs, and says so', async () => {
-    const fay = await visit('Fay Fuchs', '/queue');
-    const { page } = fay;
-    await page.getByText('erin breaks the glass. You are in security').waitFor();
-    await page.getByRole('link', { name: /^Export of 1 table/ }).click();
-    await page.getByRole('button', { name: 'Break the glass…' }).click();
-    await page.getByText('You are the last who is needed').waitFor();
-    await page.getByRole('textbox', { name: 'What burns' }).fill(BURNS);
-    await page.getByRole('textbox', { name: /^Type/ }).fill('break the glass');
-    await page.getByRole('dialog').getByRole('button', { name: 'Break the glass' }).click();
-    await page.getByText('You broke the glass. It is about to run.').waitFor();
-    await page.getByRole('heading', { name: 'Outcome: succeeded' }).waitFor();
-    await page.getByText('You broke it, so you have no say in it.').waitFor();
-    expect(fay.complaints).toEqual([]);
-    await fay.context.close();
-  });
-
-  it('is reviewed by who did not break it, and is owed until then', async () => {
-    const { page } = ben;
-    await page.goto('/queue');
-    const debts = page.getByRole('list', { name: 'Broken glasses to be reviewed' });
-    await debts.getByText('waits for you').waitFor();
-    await isFit(page);
-    await debts.getByRole('link').click();
-    const banner = page.getByRole('region', { name: 'The glass was broken' });
-    await banner.getByText('Review owed by dba').waitFor();
-    const record = banner.getByRole('button', { name: 'Put it on record' });
-    await record.waitFor();
-    expect(await record.isDisabled()).toBe(true);
-    await isFit(page);
-    await banner.getByRole('radio', { name: /^Not justified/ }).check();
-    await banner.getByRole('textbox', { name: 'What you found' }).fill('I was on call, and nobody rang.');
-    await record.click();
-    await page.getByRole('heading', { name: 'The glass was broken, and that was not found justified' }).waitFor();
-    await page.getByRole('heading', { name: 'Incident: the glass should not have been broken' }).waitFor();
-    await page.goto('/queue');
-    await debts.waitFor({ state: 'detached' });
-  });
-});
+describeGlass({ ask, visit, ben: () => ben, agent: () => agent });
 
 describe('what is shown', () => {
   it('stays quick with a plan of 500 resources', async () => {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import type { Action } from '../../apps/console/api/types.js';
 
 /** Where `scripts/build.mjs` puts the full view. */
 export const BUILT_CONSOLE = join(import.meta.dirname, '..', '..', 'dist', 'console');
@@ -53,4 +55,32 @@ export async function axeViolations(page: Page): Promise<string[]> {
 /** How much wider the page is than its window. */
 export async function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+/** Both colours, a phone's width: no rule is broken, and nothing scrolls sideways. */
+export async function expectFit(page: Page): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await axeViolations(page)).toEqual([]);
+  }
+  await page.setViewportSize({ width: 320, height: 640 });
+  expect(await sidewaysScroll(page)).toBe(0);
+  await page.setViewportSize({ width: 1_280, height: 800 });
+}
+
+/** Shows the action otherwise than it is; decisions on it are real. */
+export async function alter(page: Page, actionId: string, change: (action: Action) => Action): Promise<void> {
+  await page.route(`**/v1/actions/${actionId}`, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: change((await answer.json()) as Action) });
+  });
+}
+
+/** Presses Tab until what is wanted has the focus. */
+export async function tabTo(page: Page, wanted: string): Promise<void> {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await page.keyboard.press('Tab');
+    if (await page.locator(`${wanted}:focus`).count()) return;
+  }
+  throw new Error(`the keyboard never reaches ${wanted}`);
 }

@@ -100,21 +100,7 @@ function ConfirmGlass({ action, deciding, send, back }: ConfirmGlassProps) {
             setShort(false);
           }}
         />
-        <label className="reason">
-          <span>
-            Type <strong>{TYPED}</strong> to confirm
-          </span>
-          <input
-            type="text"
-            autoComplete="off"
-            autoCapitalize="off"
-            spellCheck={false}
-            value={typed}
-            onChange={({ target }) => {
-              setTyped(target.value);
-            }}
-          />
-        </label>
+        <TypedWords typed={typed} change={setTyped} />
         <div className="verdicts">
           <button type="button" onClick={back}>
             Go back
@@ -153,6 +139,26 @@ function Terms({ action: { plan, quorum, breakGlass } }: { action: Action }) {
       </li>
       <li>Until they have, nobody can break the glass again, for any action.</li>
     </ul>
+  );
+}
+
+function TypedWords({ typed, change }: { typed: string; change: (text: string) => void }) {
+  return (
+    <label className="reason">
+      <span>
+        Type <strong>{TYPED}</strong> to confirm
+      </span>
+      <input
+        type="text"
+        autoComplete="off"
+        autoCapitalize="off"
+        spellCheck={false}
+        value={typed}
+        onChange={({ target }) => {
+          change(target.value);
+        }}
+      />
+    </label>
   );
 }
 
