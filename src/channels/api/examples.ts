@@ -33,6 +33,7 @@ const you = {
     may: false,
     why: 'You are in none of the groups that may break the glass: security-oncall.',
     code: 'not_an_approver',
+    by: [],
   },
   assurance: { needed: 'any', met: true, why: null },
 };
