@@ -9,7 +9,7 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--lin
 h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 .quiet { color: var(--quiet); }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
-.tiles { list-style: none; padding: 0; margin: 1rem 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); gap: .75rem; }
+.tiles { list-style: none; padding: 0; margin: 1rem 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(7.6rem, 1fr)); gap: .75rem; }
 .tiles li { background: var(--raised); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; color: var(--quiet); font-size: .85rem; }
 .tiles strong { display: block; font-size: 1.2rem; color: var(--text); white-space: nowrap; }
 .tiles .alert { border-color: var(--bad); }
