@@ -144,7 +144,7 @@ export const routeExamples: Readonly<Record<string, RouteExample>> = {
   waitForAction: { answers: { 200: { revision, action: shown } } },
   getStatements: { answers: { 200: { statements: exampleStatements.map(({ envelope }) => envelope) } } },
   listStatements: {
-    parameters: { before: actionId },
+    parameters: { before: actionId, limit: 25 },
     answers: {
       200: {
         actions: [{ actionId, statements: exampleStatements.map(({ envelope }) => envelope) }],
