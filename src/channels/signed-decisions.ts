@@ -180,7 +180,8 @@ async function answerSecond(
 ): Promise<DecisionAnswer> {
   const { approver, decision } = earlier.body;
   const refusal = alreadyDecided(earlier);
-  if (decision !== request.decision) throw refusal;
+  // A click in a chat must not deliver what breaks the glass, nor the other way round.
+  if (decision !== request.decision || earlier.body.breakGlass !== request.breakGlass) throw refusal;
   const { phase, approvals, breaking = [] } = await options.workflows.review(review.view.actionId, review.runId);
   const heard = request.breakGlass === true ? breaking : approvals;
   if (phase !== 'waiting' || heard.includes(approver.person)) throw refusal;
