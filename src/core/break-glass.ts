@@ -22,9 +22,18 @@ export function lackOfGlass({
       code: 'glass_not_here',
       message: 'The glass is not broken from a chat: use the full view, or countersign approve --break-glass.',
     };
-  if (reason.trim().length >= GLASS_REASON_CHARS) return null;
+  if (shownOf(reason).length >= GLASS_REASON_CHARS) return null;
   return {
     code: 'reason_missing',
     message: `Whoever breaks the glass says what burns, in at least ${String(GLASS_REASON_CHARS)} characters: everybody is told, and it is reviewed.`,
   };
+}
+
+/** What a reader sees of it: nothing that shows as nothing, and a run of blanks as one. */
+function shownOf(text: string): string {
+  return text
+    .replace(/\u2800/gu, ' ')
+    .replace(/[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu, '')
+    .replace(/\s+/gu, ' ')
+    .trim();
 }
