@@ -1,10 +1,12 @@
 import { Refusal } from '../core/errors.js';
 import { groupsSpokenFor } from '../directory/delegations.js';
+import { excludedFromReview, lackOfPayers } from '../policy/payers.js';
 import type { Policy } from '../policy/policy.js';
 import type { ActionView } from '../record/action-view.js';
 
 /**
- * Whether a person's decision may count: separation of duties, membership, and policy's approve question.
+ * Whether a person's decision may count: separation of duties, membership, and policy's approve question; of who breaks the
+ * glass, that somebody is left to review it.
  * @param asked `breakGlass`: whether they break the glass, which only the groups that the plan names for it may
  * @returns the person's groups, as the bundle lists them.
  * @throws Refusal naming why not.
@@ -66,5 +68,9 @@ export function checkApprover(
   if (decision === 'approve' && !verdict.allowed) {
     throw new Refusal(verdict.code, verdict.because);
   }
+  const breakers = [...approvals, { person, decidedAtMs: nowMs }];
+  const excluded = excludedFromReview(directory, { barred: everyoneBarred, breakers });
+  const lack = breakGlass ? lackOfPayers(plan, { directory, excluded, nowMs }) : null;
+  if (lack !== null) throw new Refusal(lack.code, lack.message);
   return groups;
 }

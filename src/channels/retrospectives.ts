@@ -3,6 +3,7 @@ import { Refusal } from '../core/errors.js';
 import type { SignInProof, StatementBody } from '../core/schemas/statements.js';
 import type { Directory, Person } from '../directory/directory.js';
 import { requireNoAlarm } from '../enforcement/alarmed.js';
+import { excludedFromReview, payersOf, type Breaker } from '../policy/payers.js';
 import type { Policy } from '../policy/policy.js';
 import { debtOf, type Debt } from '../record/debts.js';
 import { provenanceOf } from '../record/provenance.js';
@@ -109,22 +110,29 @@ function owedFor(statements: readonly AnyRecorded[], { directory }: Policy): Owe
   const { agent } = request.body;
   const isKnown = directory.agent(agent) !== undefined;
   const barred = [...plan.barred, ...(isKnown ? directory.barredFor(agent, provenanceOf(statements)) : [])];
-  const excluded = new Map<string, string>();
-  for (const { person, because } of barred) excluded.set(directory.canonical(person), because);
-  for (const person of debt.by) {
-    // Whoever broke it in somebody's place gave that one's word, too.
-    for (const giver of directory.standsInFor(person, debt.claimedAtMs))
-      excluded.set(giver, `${person} broke the glass in their place`);
-    excluded.set(directory.canonical(person), 'broke the glass');
-  }
+  const excluded = excludedFromReview(directory, { barred, breakers: breakersOf(statements, debt, directory) });
   const target = latest(statements, 'preview')?.body.target.name ?? null;
   const requestDigest = request.statement.subject[0].digest.sha256;
   return { debt, request: request.body, requestDigest, plan, target, directory, excluded };
 }
 
-function stateOf({ debt, request, plan, target, directory, excluded }: Owed, nowMs: number): DebtState {
+/**
+ * Who broke it, each with when they said so: a voice that they had then is in it, though it was taken back before the claim.
+ * Without such a word on record, when it was claimed.
+ */
+function breakersOf(statements: readonly AnyRecorded[], { by, claimedAtMs }: Debt, directory: Directory): Breaker[] {
+  const said = allOf(statements, 'decision').filter(({ body }) => body.decision === 'approve' && body.breakGlass);
+  return by.flatMap((person) => {
+    const human = directory.canonical(person);
+    const words = said.filter(({ body }) => directory.canonical(body.approver.person) === human);
+    const times = words.length === 0 ? [claimedAtMs] : words.map(({ body }) => body.decidedAtMs);
+    return times.map((decidedAtMs) => ({ person, decidedAtMs }));
+  });
+}
+
+function stateOf({ debt, request, target, directory, excluded }: Owed, nowMs: number): DebtState {
   const { actionId, by, claimedAtMs, dueAtMs, open } = debt;
-  const owed = { plan, directory, excluded, nowMs };
+  const owed = { directory, excluded, nowMs };
   const people = new Set(open.flatMap((group) => payersOf(group, owed)));
   const reviewed = new Set(debt.retrospectives.map(({ body }) => directory.canonical(body.by.person)));
   return {
@@ -139,22 +147,6 @@ function stateOf({ debt, request, plan, target, directory, excluded }: Owed, now
     open,
     mayReview: [...people].filter((person) => !reviewed.has(person)).sort(),
   };
-}
-
-/**
- * Canonical people who speak for a group of the plan: its members but for those excluded. Where nobody is left, those of the
- * group that lets work go on again: a debt that nobody can pay would shut the glass for ever.
- */
-function payersOf(
-  group: string,
-  { directory, excluded, nowMs }: Pick<Owed, 'directory' | 'excluded'> & { nowMs: number },
-): string[] {
-  const present = directory.at(nowMs, [...excluded.keys()]);
-  const membersOf = (name: string): string[] =>
-    (directory.hasGroup(name) ? present.membersOf(name) : []).filter((person) => !excluded.has(person));
-  const members = membersOf(group);
-  const unfreezers = directory.unfreezeGroup();
-  return members.length > 0 || unfreezers === null ? members : membersOf(unfreezers);
 }
 
 async function review(
@@ -173,9 +165,12 @@ async function review(
   const person = directory.canonical(request.person.id);
   const nowMs = clock();
   const mine = debt.retrospectives.find(({ body }) => directory.canonical(body.by.person) === person);
-  if (mine?.body.verdict === verdict) return stateOf(owed, nowMs);
-  if (mine !== undefined)
-    throw new Refusal('already_reviewed', `You have reviewed it already: ${mine.body.verdict}. A person does once.`);
+  if (mine?.body.verdict === verdict) {
+    // It may have been cut off before its incident was on record.
+    if (verdict === 'unjustified') await record.append([incidentOf(owed, person, mine.body.reviewedAtMs)]);
+    return stateOf(owed, nowMs);
+  }
+  if (mine !== undefined) throw alreadyReviewed(mine.body.verdict);
   const needed = 'Say what you found, and why it was justified or not: it goes on record.';
   const reason = cleanReason(request.reason, needed);
   const groups = requirePayer(person, owed, nowMs);
@@ -191,11 +186,18 @@ async function review(
     ...(signIn !== undefined && { signIn }),
     reviewedAtMs: nowMs,
   };
-  const drafts: AnyDraft[] = [{ kind: 'retrospective', actionId, requestDigest, body, key: `${debt.claim}/${person}` }];
-  if (verdict === 'unjustified') drafts.push(incidentOf(owed, person, nowMs));
-  await record.append(drafts);
+  const key = `${debt.claim}/${person}`;
+  const [kept] = await record.append([{ kind: 'retrospective', actionId, requestDigest, body, key }]);
+  if (kept?.kind !== 'retrospective') throw new Error('review: the record answered with something else');
+  // Of two words of one person at the same moment the record keeps the first.
+  if (kept.body.verdict !== verdict) throw alreadyReviewed(kept.body.verdict);
+  if (verdict === 'unjustified') await record.append([incidentOf(owed, person, kept.body.reviewedAtMs)]);
   wake(actionId).catch(onInternal);
   return stateOf(owedFor(await record.ofAction(actionId), policy()) ?? owed, nowMs);
+}
+
+function alreadyReviewed(verdict: string): Refusal {
+  return new Refusal('already_reviewed', `You have reviewed it already: ${verdict}. A person does once.`);
 }
 
 /** @returns the groups for which they speak, sorted. */
@@ -237,7 +239,7 @@ function incidentOf({ debt, request, requestDigest }: Owed, person: string, nowM
       sentence: sentence.slice(0, 500),
       openedAtMs: nowMs,
     },
-    key: `${UNJUSTIFIED_BREAK_GLASS}/${person}`,
+    key: `${UNJUSTIFIED_BREAK_GLASS}/${debt.claim}/${person}`,
   };
 }
 

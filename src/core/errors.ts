@@ -41,6 +41,7 @@ export const REFUSAL_CODES = [
   'already_decided',
   'glass_not_offered',
   'glass_not_here',
+  'glass_unreviewable',
   'debt_unpaid',
   'debt_unknown',
   'already_reviewed',

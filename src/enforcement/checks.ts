@@ -8,6 +8,8 @@ import { countGlass, countQuorum, type Approval } from '../core/quorum.js';
 import { previewDigestOf } from '../core/snapshot.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { groupsSpokenFor } from '../directory/delegations.js';
+import type { Barred } from '../directory/directory.js';
+import { excludedFromReview, lackOfPayers, type Breaker } from '../policy/payers.js';
 import { isNoStricter } from '../policy/review-plan.js';
 import type { PolicyQuestion } from '../policy/policy.js';
 import { askedOf } from '../operations/asked.js';
@@ -285,6 +287,18 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'somebody is left who may review the broken glass',
+    verify(laidOut, evidence) {
+      if (breakersOf(laidOut, evidence) === null) return;
+      const { policy, nowMs } = evidence;
+      const { directory } = policy;
+      const breakers = breakingApprovals(laidOut, evidence);
+      const excluded = excludedFromReview(directory, { barred: barredFrom(laidOut, evidence), breakers });
+      const lack = lackOfPayers(laidOut.plan.plan, { directory, excluded, nowMs });
+      if (lack !== null) throw new ReviewAgain(lack.code, lack.message);
+    },
+  },
+  {
     name: 'no review of an earlier broken glass is owed',
     verify(laidOut, evidence) {
       if (breakersOf(laidOut, evidence) !== null) requirePaid(evidence.debts, evidence.actionId);
@@ -304,10 +318,14 @@ function fillsPlan(laidOut: Case, evidence: Evidence): boolean {
 export function breakersOf(laidOut: Case, evidence: Evidence): string[] | null {
   const { breakGlass } = laidOut.plan.plan;
   if (breakGlass === undefined || fillsPlan(laidOut, evidence)) return null;
-  const deciding = breakGlass.stages.map(({ group }) => group);
-  const breaking = approvalsFor(laidOut, evidence, { deciding, isMeant: (decision) => decision.breakGlass === true });
+  const breaking = breakingApprovals(laidOut, evidence);
   if (countGlass(laidOut.plan.plan, breaking)?.filled !== true) return null;
   return [...new Set(breaking.map(({ person }) => person))].sort();
+}
+
+function breakingApprovals(laidOut: Case, evidence: Evidence): (Approval & Breaker)[] {
+  const deciding = (laidOut.plan.plan.breakGlass?.stages ?? []).map(({ group }) => group);
+  return approvalsFor(laidOut, evidence, { deciding, isMeant: (decision) => decision.breakGlass === true });
 }
 
 /** Approvals of this run, round and digest, given while the review was open, by canonical person with the bundle's groups. */
@@ -321,13 +339,11 @@ function approvalsFor(
   laidOut: Case,
   evidence: Evidence,
   { deciding, isMeant }: { deciding: string[]; isMeant: (decision: StatementBody<'decision'>) => boolean },
-): Approval[] {
+): (Approval & Breaker)[] {
   const { runId, policy } = evidence;
   const { directory } = policy;
   const { openedAtMs, snapshot } = laidOut.plan;
-  const barred = [...laidOut.plan.barred, ...directory.barredFor(laidOut.request.body.agent, laidOut.provenance)].map(
-    ({ person }) => directory.canonical(person),
-  );
+  const barred = barredFrom(laidOut, evidence).map(({ person }) => directory.canonical(person));
   const approvals = approvalsOf(laidOut)
     .filter((decision) => decision.runId === runId && isMeant(decision))
     .filter(({ decidedAtMs }) => decidedAtMs >= openedAtMs && decidedAtMs < snapshot.expiresAtMs)
@@ -337,7 +353,12 @@ function approvalsFor(
       breakGlass,
     }));
   const groups = groupsSpokenFor(directory, approvals, { barred, deciding });
-  return approvals.map(({ person, breakGlass }, index) => ({ person, groups: groups[index] ?? [], breakGlass }));
+  return approvals.map((approval, index) => ({ ...approval, groups: groups[index] ?? [] }));
+}
+
+/** When it was planned, and by now. */
+function barredFrom({ plan, request, provenance }: Case, { policy: { directory } }: Evidence): Barred[] {
+  return [...plan.barred, ...directory.barredFor(request.body.agent, provenance)];
 }
 
 /** By this key, or by a version of the key of this purpose. The record has verified that the key signed it. */

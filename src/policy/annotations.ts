@@ -3,7 +3,7 @@ import { REQUEST_LIMITS, type ReviewPlan } from '../core/schemas/action.js';
 import type { Directory } from '../directory/directory.js';
 import { suggest } from '../directory/nearest.js';
 import { RESERVED_PLACES } from '../directory/places.js';
-import { readBreakGlass, unpayable } from './break-glass.js';
+import { lackOfFallback, readBreakGlass, unpayable } from './break-glass.js';
 import { readBudgets } from './budgets.js';
 import { formatDuration, parseDuration } from './duration.js';
 import { fillableBy } from './fillable.js';
@@ -270,6 +270,8 @@ function readGlass(
     fault(
       `@breakglass lends for ${formatDuration(breakGlass.leaseTtlSeconds * 1_000)}, longer than @lease: a broken glass lends for less, never for more`,
     );
+  const noFallback = lackOfFallback(breakGlass, directory);
+  if (noFallback !== null) fault(`@breakglass ${noFallback}`);
   for (const group of unpayable({ stages, breakGlass }, directory))
     fault(
       `@breakglass may leave nobody of group "${group}" to review it afterwards: all of them might break the glass`,

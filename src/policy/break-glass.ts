@@ -61,6 +61,22 @@ export function unpayable(
 }
 
 /**
+ * Why the group that lets work go on again may leave nobody to review a broken glass where nobody else is left; null where it
+ * leaves somebody. Reviewers may all be barred from an action, which is not known when a bundle loads.
+ */
+export function lackOfFallback(
+  { stages }: BreakGlass,
+  directory: Pick<Directory, 'membersOf' | 'unfreezeGroup'>,
+): string | null {
+  const group = directory.unfreezeGroup();
+  if (group === null)
+    return 'needs "unfreeze" in directory.yaml: its people review a broken glass where all other reviewers are barred';
+  const breaking = new Set(stages.flatMap((stage) => directory.membersOf(stage.group)));
+  if (directory.membersOf(group).some((person) => !breaking.has(person))) return null;
+  return `may be broken by all of group "${group}", who review it where all other reviewers are barred: put somebody else into "${group}" (unfreeze in directory.yaml)`;
+}
+
+/**
  * What all of several plans offer together: nothing unless each that demands a review offers it; else every group with its
  * larger quorum, the shortest lease and the nearest deadline.
  */

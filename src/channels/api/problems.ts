@@ -52,6 +52,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   reason_missing: 422,
   glass_not_offered: 403,
   glass_not_here: 403,
+  glass_unreviewable: 403,
   debt_unknown: 404,
   quota_exceeded: 429,
   action_unknown: 404,

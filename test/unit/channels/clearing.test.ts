@@ -5,10 +5,10 @@ import type { Refusal } from '../../../src/core/errors.js';
 import type { Policy } from '../../../src/policy/policy.js';
 import type { AnyDraft, AnyRecorded } from '../../../src/record/record.js';
 import { clearAlarm, evidenceOf, honestFacts, loadPolicy, raiseAlarm, type Facts } from '../enforcement/evidence.js';
-import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
+import { editedBundle, EXAMPLE, NOBODY_UNFREEZES } from '../policy/bundle-folders.js';
 
 const example = await loadPolicy(EXAMPLE);
-const nobody = await loadPolicy(await editedBundle([{ file: 'directory.yaml', from: 'unfreeze: security\n', to: '' }]));
+const nobody = await loadPolicy(await editedBundle(NOBODY_UNFREEZES));
 
 /** Two alarms on record, and what is appended and refused. */
 function alarmed(policy: Policy) {
@@ -48,7 +48,12 @@ describe('clearing an alarm', () => {
         kind: 'clearance',
         actionId: null,
         key: alarms[0],
-        body: { alarm: alarms[0], reason: 'Looked at.', by: { person: 'erin', group: 'security' }, clearedAtMs: 42 },
+        body: {
+          alarm: alarms[0],
+          reason: 'Looked at.',
+          by: { person: 'erin', group: 'incident-lead' },
+          clearedAtMs: 42,
+        },
       },
     ]);
     expect((await list()).map(({ digest, cleared }) => [digest, cleared?.by.person ?? null])).toEqual([

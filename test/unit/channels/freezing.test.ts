@@ -5,18 +5,17 @@ import { loadPolicy } from '../enforcement/evidence.js';
 import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
 import { freezingOver } from './freezing-record.js';
 
+const LEADS = 'incident-lead: [dave, erin, fay]';
 const example = await loadPolicy(EXAMPLE);
-const withSecurity = async (people: string): Promise<Policy> =>
-  loadPolicy(
-    await editedBundle([{ file: 'directory.yaml', from: 'security: [erin, fay]', to: `security: [${people}]` }]),
-  );
-const ownerInGroup = await withSecurity('erin, fay, olivia-admin, paul');
-const aliasesInGroup = await withSecurity('fay, ines, olivia, olivia-admin');
+const withUnfreezers = async (people: string): Promise<Policy> =>
+  loadPolicy(await editedBundle([{ file: 'directory.yaml', from: LEADS, to: `incident-lead: [${people}]` }]));
+const ownerInGroup = await withUnfreezers('erin, fay, olivia-admin, paul');
+const aliasesInGroup = await withUnfreezers('fay, ines, olivia, olivia-admin');
 
 const apart = await loadPolicy(
   await editedBundle([
     { file: 'directory.yaml', from: '    aliases: [olivia-admin]\n', to: '' },
-    { file: 'directory.yaml', from: 'security: [erin, fay]', to: 'security: [erin, fay, olivia, olivia-admin]' },
+    { file: 'directory.yaml', from: LEADS, to: 'incident-lead: [erin, fay, olivia, olivia-admin]' },
   ]),
 );
 

@@ -9,14 +9,17 @@ import {
   unfreeze as unfreezeBy,
   type Facts,
 } from '../enforcement/evidence.js';
-import { editedBundle, EXAMPLE } from '../policy/bundle-folders.js';
+import { editedBundle, EXAMPLE, NOBODY_UNFREEZES } from '../policy/bundle-folders.js';
 import { freezingOver } from './freezing-record.js';
 
 const example = await loadPolicy(EXAMPLE);
 const withEdit = async (from: string, to: string): Promise<Policy> =>
   loadPolicy(await editedBundle([{ file: 'directory.yaml', from, to }]));
-const nobody = await withEdit('unfreeze: security\n', '');
-const ownerInGroup = await withEdit('security: [erin, fay]', 'security: [erin, fay, olivia-admin, paul]');
+const nobody = await loadPolicy(await editedBundle(NOBODY_UNFREEZES));
+const ownerInGroup = await withEdit(
+  'incident-lead: [dave, erin, fay]',
+  'incident-lead: [erin, fay, olivia-admin, paul]',
+);
 const AGENT = { kind: 'agent', agent: 'export-bot' } as const;
 
 /** An agent that two actions froze, and a record that notes what is appended. */
@@ -44,7 +47,7 @@ describe('unfreezing an agent', () => {
       agent: 'export-bot',
       freeze: recorded[0]?.digest,
       reason: 'Looked at.',
-      by: { person: 'erin', group: 'security' },
+      by: { person: 'erin', group: 'incident-lead' },
       via: { channel: 'api', subject: 'erin' },
       unfrozenAtMs: 42,
     });

@@ -12,8 +12,9 @@ const person = (id: string, aliases: string[] = []) => ({
 });
 const directory = createDirectory({
   people: [person('ann', ['ann-root']), person('ann-root'), person('ben'), person('cat'), person('dan')],
-  groups: { dba: ['ann', 'ann-root', 'ben'], owner: ['ben', 'cat'], lead: ['dan'], nobody: [] },
+  groups: { dba: ['ann', 'ann-root', 'ben'], owner: ['ben', 'cat'], lead: ['dan'], going: ['ann', 'dan'], nobody: [] },
   agents: [],
+  unfreeze: 'going',
 });
 
 function plan(stages: [string, number][], escalations: string[] = []): ReviewPlan {
@@ -28,6 +29,7 @@ function plan(stages: [string, number][], escalations: string[] = []): ReviewPla
   };
 }
 
+const OF_LEAD = { stages: [{ group: 'lead', quorum: 1 }], leaseTtlSeconds: 60, reviewWithinMs: 60_000 };
 const GLASS = { stages: [{ group: 'owner', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 60_000 };
 
 describe('a plan', () => {
@@ -59,6 +61,30 @@ describe('a plan', () => {
     ['that even its escalations cannot fill', plan([['dba', 2]], ['lead', 'nobody']), ['ann', 'ben'], 'never'],
     ['whose escalation is of barred people', plan([['dba', 2]], ['lead']), ['ann', 'dan'], 'never'],
     ['that only a broken glass can fill', { ...plan([['nobody', 1]]), breakGlass: GLASS }, [], 'by_breaking_glass'],
+    [
+      'whose glass all of its reviewers must break, with others who may look',
+      { ...plan([['owner', 3]]), breakGlass: GLASS },
+      [],
+      'by_breaking_glass',
+    ],
+    [
+      'whose glass nobody could review but who broke it',
+      { ...plan([['owner', 3]]), breakGlass: GLASS },
+      ['dan', 'ann'],
+      'never',
+    ],
+    [
+      'whose glass only who may look afterwards could break',
+      { ...plan([['nobody', 1]]), breakGlass: OF_LEAD },
+      ['ann'],
+      'never',
+    ],
+    [
+      'whose glass one breaks and the other looks',
+      { ...plan([['nobody', 1]]), breakGlass: OF_LEAD },
+      [],
+      'by_breaking_glass',
+    ],
     ['whose glass needs more than are left', { ...plan([['nobody', 1]]), breakGlass: GLASS }, ['ben'], 'never'],
     ['that its stages fill, glass or not', { ...plan([['dba', 2]]), breakGlass: GLASS }, [], 'now'],
     ['of an empty group', plan([['nobody', 1]]), [], 'never'],

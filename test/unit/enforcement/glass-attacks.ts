@@ -38,6 +38,33 @@ export async function breakGlass(facts: Facts, change: Partial<StatementBody<'de
   approve(facts, 'fay', { ...BREAKS, ...change });
 }
 
+/** As that, where these are the DBAs, of whom two must approve; olivia and paul, who own and prompt the agent, may unfreeze. */
+async function breakUnreviewable(facts: Facts, dbas: string[], breakers: string[], ...edits: Edit[]): Promise<void> {
+  await offerGlass(
+    facts,
+    directory('dba: [ben, carol, olivia-admin]', `dba: [${dbas.join(', ')}]`),
+    directory('data-owner: [carol]', 'data-owner: [carol, ben]'),
+    directory('incident-lead: [dave, erin, fay]', 'incident-lead: [olivia, paul]'),
+    { file: 'database-export.cedar', from: '@review("dba:1")\n@escalate("10m', to: '@review("dba:2")\n@escalate("10m' },
+    ...edits,
+  );
+  for (const person of breakers) approve(facts, person, BREAKS);
+}
+
+function directory(from: string, to: string): Edit {
+  return { file: 'directory.yaml', from, to };
+}
+
+/** ben is of security; until half a minute after they broke the glass gus had his voice there. */
+function awayOnce(): Edit[] {
+  const [begins, ends] = [-60, 1.5].map((minutes) => new Date(OPENED_AT_MS + minutes * MINUTE_MS).toISOString());
+  const away = `delegations:\n  - { from: ben, to: gus, groups: [security], begins: '${begins}', ends: '${ends}' }\n`;
+  return [
+    directory('\n# Groups hold', `\n${away}\n# Groups hold`),
+    directory('security: [erin, fay]', 'security: [erin, fay, ben]'),
+  ];
+}
+
 const DEBT: Debt = {
   actionId: OTHER_ACTION_ID,
   claim: 'c'.repeat(64),
@@ -50,6 +77,7 @@ const DEBT: Debt = {
 
 const FILLED = 'approvals of this run, round and digest by members of the bundle fill the plan, or break its glass';
 const PAID = 'no review of an earlier broken glass is owed';
+const REVIEWABLE = 'somebody is left who may review the broken glass';
 const SAID = 'whoever breaks the glass does so where the warning is read, and says what burns';
 
 const unfilled = (what: string, forge: Attack['forge']): Attack => ({
@@ -58,6 +86,14 @@ const unfilled = (what: string, forge: Attack['forge']): Attack => ({
   forge,
   answer: 'ReviewAgain',
   code: 'decisions_missing',
+});
+
+const unreviewable = (what: string, forge: Attack['forge']): Attack => ({
+  check: REVIEWABLE,
+  what: `a broken glass ${what}`,
+  forge,
+  answer: 'ReviewAgain',
+  code: 'glass_unreviewable',
 });
 
 /** Ways to have something run behind a glass that was not broken as it may be. */
@@ -151,6 +187,15 @@ export const GLASS_ATTACKS: readonly Attack[] = [
     answer: 'ReviewAgain',
     code: 'statement_invalid',
   },
+  unreviewable('whose reviewers are all barred', (facts) =>
+    breakUnreviewable(facts, ['olivia-admin', 'paul'], ['erin', 'fay']),
+  ),
+  unreviewable('that the last who could review it broke, too', (facts) =>
+    breakUnreviewable(facts, ['erin', 'paul'], ['erin', 'fay']),
+  ),
+  unreviewable('in the place of the last who could review it, who is back by now', (facts) =>
+    breakUnreviewable(facts, ['ben', 'paul'], ['erin', 'gus'], ...awayOnce()),
+  ),
   {
     check: 'nobody denied it',
     what: 'a broken glass over a denial',

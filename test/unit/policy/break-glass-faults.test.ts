@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { editedBundle, problemsOf } from './bundle-folders.js';
+import { editedBundle, NOBODY_UNFREEZES, problemsOf } from './bundle-folders.js';
 
 const FILE = 'database-export.cedar';
 
@@ -22,6 +22,19 @@ test.each([
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatch(/^database-export\.cedar:\d+: @breakglass /);
   expect(problems[0]).toContain(says);
+});
+
+test.each([
+  ['nobody', [NOBODY_UNFREEZES[0]], '@breakglass needs "unfreeze" in directory.yaml'],
+  [
+    'only people who may break it',
+    [{ file: 'directory.yaml', from: 'incident-lead: [dave, erin, fay]', to: 'incident-lead: [erin, fay]' }],
+    '@breakglass may be broken by all of group "incident-lead"',
+  ],
+])('a glass does not load where %s could review it once its reviewers are barred', async (_, edits, says) => {
+  const [problem] = await problemsOf(await editedBundle(edits.filter((edit) => edit !== undefined)));
+  expect(problem).toMatch(/^ssh-command\.cedar:\d+: /);
+  expect(problem).toContain(says);
 });
 
 test('a glass where nobody reviews does not load', async () => {

@@ -27,6 +27,12 @@ export interface Edit {
   to: string;
 }
 
+/** Nobody may unfreeze; then the glass cannot be offered either. */
+export const NOBODY_UNFREEZES: readonly Edit[] = [
+  { file: 'directory.yaml', from: 'unfreeze: incident-lead\n', to: '' },
+  { file: 'ssh-command.cedar', from: '@breakglass("security:2, 5m, 24h")\n', to: '' },
+];
+
 /** A copy of the example bundle with edits; an edit that changes nothing is an error. */
 export async function editedBundle(edits: readonly Edit[]): Promise<string> {
   const folder = await emptyFolder();

@@ -15,8 +15,8 @@ it.each<[string, Edit]>([
     'somebody stands in for one of its reviewers',
     {
       file: DIRECTORY,
-      from: '\nunfreeze: security',
-      to: '\ndelegations:\n  - { from: gus, to: ben, begins: 2026-01-01T00:00:00Z, ends: 2026-02-01T00:00:00Z }\nunfreeze: security',
+      from: '\nunfreeze: incident-lead',
+      to: '\ndelegations:\n  - { from: gus, to: ben, begins: 2026-01-01T00:00:00Z, ends: 2026-02-01T00:00:00Z }\nunfreeze: incident-lead',
     },
   ],
 ])(

@@ -85,8 +85,8 @@ const attacks: readonly Attack[] = [
   },
   {
     what: 'other people may unfreeze agents',
-    edits: [edit(DIRECTORY, 'unfreeze: security', 'unfreeze: platform')],
-    told: /unfreeze: security → platform/,
+    edits: [edit(DIRECTORY, 'unfreeze: incident-lead', 'unfreeze: platform')],
+    told: /unfreeze: incident-lead → platform/,
   },
   {
     what: 'a target is moved from production to staging',
