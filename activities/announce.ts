@@ -10,7 +10,7 @@ import { parseOrRefuse } from '../src/core/invalid-field.js';
 import { keysFor, publicKeysFor, type Keyring } from '../src/core/keyring.js';
 import { actionIdSchema, envelopeSchema } from '../src/core/schemas/primitives.js';
 import { statementSchema } from '../src/core/schemas/statements.js';
-import { viewAction } from '../src/record/action-view.js';
+import { viewAction, type ActionView } from '../src/record/action-view.js';
 import { latest, type Record } from '../src/record/record.js';
 import { translated } from './failures.js';
 
@@ -22,6 +22,7 @@ export interface AnnounceDependencies {
   onInternal: (error: unknown) => void;
 }
 
+type Telling = Pick<AnnounceDependencies, 'record' | 'channels' | 'clock'>;
 type EscalationInput = Parameters<AnnounceActivities['recordEscalation']>[0];
 
 /** What the worker does while a review is open: tell people, record escalations, judge signalled decisions. */
@@ -29,7 +30,7 @@ export function createAnnounceActivities(dependencies: AnnounceDependencies): An
   const { record, channels, keyring, clock, onInternal } = dependencies;
   return {
     announce: ({ actionId, event, number }) =>
-      translated(onInternal, () => tellChannels(record, channels, actionId, event, number)),
+      translated(onInternal, () => tellChannels({ record, channels, clock }, { actionId, event, number })),
 
     recordEscalation: (input) => translated(onInternal, () => recordEscalation(record, input, clock())),
 
@@ -90,26 +91,43 @@ async function recordEscalation(
  * Tells every channel; one that fails does not keep the others from being told.
  * @throws the first channel's fault, so that Temporal retries; the others take it as already told.
  */
-export async function tellChannels(
-  record: Record,
-  channels: readonly Channel[],
-  actionId: string,
-  event: AnnouncementEvent,
-  number: number,
-): Promise<void> {
-  await allDone(channels.map((channel) => tellChannel(record, channel, { actionId, event, number })));
+export async function tellChannels(telling: Telling, input: AnnounceInput): Promise<void> {
+  await allDone(telling.channels.map((channel) => tellChannel(telling, channel, input)));
+}
+
+/** Whoever may ask this queue can ask for any event: of broken glasses channels are told what the record says, and that alone. */
+function isBorneOut(event: AnnouncementEvent, { breakGlass }: ActionView, nowMs: number): boolean {
+  const debt = breakGlass?.debt ?? null;
+  switch (event) {
+    case 'glass_broken':
+      return debt !== null || breakGlass?.state === 'broken';
+    case 'debt_reminded':
+      return debt !== null && debt.open.length > 0;
+    case 'debt_overdue':
+      return debt !== null && debt.open.length > 0 && nowMs >= debt.dueAtMs;
+    case 'debt_paid':
+      return debt !== null && debt.open.length === 0;
+    case 'opened':
+    case 'reminded':
+    case 'escalated':
+    case 'paged':
+    case 'decided':
+    case 'reopened':
+    case 'concluded':
+      return true;
+  }
 }
 
 const MAX_CROSSINGS = 5;
 
 async function tellChannel(
-  record: Record,
+  { record, clock }: Telling,
   channel: Channel,
   { actionId, event, number }: AnnounceInput,
 ): Promise<void> {
   for (let crossing = 1; ; crossing += 1) {
     const view = viewAction(await record.ofAction(actionId));
-    if (view === undefined) return;
+    if (view === undefined || !isBorneOut(event, view, clock())) return;
     try {
       await channel.announce(event, view, number);
       return;

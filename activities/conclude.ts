@@ -74,7 +74,7 @@ export async function concludeAction(
   if (view === undefined) throw new Refusal('statement_missing', 'The request is no longer on record.');
   const lease = faults.length === 0 ? view.lease : 'open';
   await appendReceipt(dependencies, statements, { outcome, lease, closing });
-  const told = await tellChannels(record, channels, actionId, 'concluded', 0).then(
+  const told = await tellChannels({ record, channels, clock }, { actionId, event: 'concluded', number: 0 }).then(
     () => true,
     (error: unknown) => {
       onInternal(error);

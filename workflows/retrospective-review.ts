@@ -12,6 +12,7 @@ import { lookSignal, type DebtStanding, type RetrospectiveReviewInput } from '..
 import { SEARCH_ATTRIBUTES } from '../src/contracts/search-attributes.js';
 
 type Owed = Extract<DebtStanding, { kind: 'owed' }>;
+type Told = NonNullable<RetrospectiveReviewInput['told']>;
 
 // It looks by itself, too: whoever pays may not be able to say so.
 const LOOK_EVERY_MS = 3_600_000;
@@ -27,7 +28,7 @@ const SIGNALS_PER_RUN = 50;
  */
 export async function retrospectiveReview(input: RetrospectiveReviewInput): Promise<{ state: 'paid' | 'none' }> {
   const actionId = actionIdIn(input);
-  const told = toldIn(input);
+  let told = toldIn(input);
   let signals = 0;
   let hasNews = false;
   setHandler(lookSignal, () => {
@@ -46,14 +47,17 @@ export async function retrospectiveReview(input: RetrospectiveReviewInput): Prom
     const state = Date.now() >= debt.dueAtMs ? 'overdue' : 'owed';
     if (shown !== `${state} ${debt.open.join()}`) showOwed(debt, state);
     shown = `${state} ${debt.open.join()}`;
-    const due = nextTold(debt, told);
-    if (due.atMs <= Date.now()) {
-      await announce({ actionId, event: due.event, number: told.reminders + told.overdue });
-      told[due.event === 'debt_overdue' ? 'overdue' : 'reminders'] += 1;
+    const come = comeBy(debt, Date.now());
+    // Nothing can have been told before its time: whoever started it may say so.
+    told = { reminders: Math.min(told.reminders, come.reminders), overdue: Math.min(told.overdue, come.overdue) };
+    const news = newsOf(come, told);
+    if (news !== null) {
+      await announce({ actionId, ...news });
+      told = come;
       continue;
     }
     if (looks >= LOOKS_PER_RUN) await continueAsNew<typeof retrospectiveReview>({ actionId, told });
-    const waitMs = Math.min(due.atMs - Date.now(), LOOK_EVERY_MS);
+    const waitMs = Math.min(nextAtMs(debt, told) - Date.now(), LOOK_EVERY_MS);
     await condition(() => hasNews, waitMs, { summary: `Waits for ${debt.open.join(' and ')}` });
   }
 }
@@ -63,21 +67,37 @@ function actionIdIn(input: unknown): string {
   return (input as RetrospectiveReviewInput | null | undefined)?.actionId ?? '';
 }
 
-function toldIn(input: unknown): { reminders: number; overdue: number } {
+function toldIn(input: unknown): Told {
   const told = (input as RetrospectiveReviewInput | null | undefined)?.told;
   const countOf = (count: unknown): number => (Number.isSafeInteger(count) ? Math.max(0, count as number) : 0);
   return { reminders: countOf(told?.reminders), overdue: countOf(told?.overdue) };
 }
 
-/** Reminders at a half, three quarters and seven eighths of the time; then each day that it is late. */
-function nextTold(
-  { claimedAtMs, dueAtMs }: Owed,
-  told: { reminders: number; overdue: number },
-): { event: 'debt_reminded' | 'debt_overdue'; atMs: number } {
-  const reminderAtMs = dueAtMs - (dueAtMs - claimedAtMs) / 2 ** (told.reminders + 1);
-  if (told.overdue === 0 && told.reminders < MAX_REMINDERS && Date.now() < dueAtMs)
-    return { event: 'debt_reminded', atMs: reminderAtMs };
-  return { event: 'debt_overdue', atMs: dueAtMs + told.overdue * DAY_MS };
+/**
+ * What has come by a time: reminders at a half, three quarters and seven eighths of it, then each day that it is late. By the
+ * clock, not by counting: what was ended and started again tells of this day, not of all before it.
+ */
+function comeBy(debt: Owed, nowMs: number): Told {
+  const reminders = Array.from({ length: MAX_REMINDERS }, (_, index) => index + 1).filter(
+    (count) => reminderAtMs(debt, count) <= nowMs,
+  ).length;
+  return { reminders, overdue: Math.max(0, Math.floor((nowMs - debt.dueAtMs) / DAY_MS) + 1) };
+}
+
+/** The newest that was not told; numbered so that the same is told under the same number. */
+function newsOf(come: Told, told: Told): Pick<AnnounceInput, 'event' | 'number'> | null {
+  if (come.overdue > told.overdue) return { event: 'debt_overdue', number: MAX_REMINDERS + come.overdue - 1 };
+  if (come.overdue > 0 || come.reminders <= told.reminders) return null;
+  return { event: 'debt_reminded', number: come.reminders - 1 };
+}
+
+function nextAtMs(debt: Owed, { reminders, overdue }: Told): number {
+  if (overdue > 0 || reminders >= MAX_REMINDERS) return debt.dueAtMs + overdue * DAY_MS;
+  return reminderAtMs(debt, reminders + 1);
+}
+
+function reminderAtMs({ claimedAtMs, dueAtMs }: Owed, count: number): number {
+  return dueAtMs - (dueAtMs - claimedAtMs) / 2 ** count;
 }
 
 function showOwed(debt: Owed, state: string): void {
