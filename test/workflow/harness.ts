@@ -41,6 +41,8 @@ export interface Script {
   verifyHint?: (envelope: unknown) => CountedDecision | null;
   /** What the record says is owed. Default: nothing. */
   readDebt?: () => DebtStanding;
+  /** What the input of the review says that an earlier run told. Default: nothing. */
+  reviewTold?: { reminders: number; overdue: number };
   /** What the keyring in force says. Default: no keys. */
   readKeys?: () => Awaited<ReturnType<AnnounceActivities['readKeys']>>;
   announce?: (input: AnnounceInput) => Promise<void>;
@@ -146,7 +148,7 @@ async function withReview<T>(
   const handle = await environment.client.workflow.start(RETROSPECTIVE_REVIEW, {
     taskQueue: TASK_QUEUES.worker,
     workflowId,
-    args: [{ actionId }],
+    args: [{ actionId, ...(script.reviewTold !== undefined && { told: script.reviewTold }) }],
   });
   return test({ seen, handle });
 }

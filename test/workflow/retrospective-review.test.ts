@@ -52,6 +52,31 @@ describe('the review of a broken glass', () => {
     });
   });
 
+  // Whoever may write to the namespace can end it; the notary starts it again within seconds, without its memory.
+  it('that is started again a month late says so once, not for each day', async () => {
+    let debt = owedFor(24, await environment.currentTimeMs(), (await environment.currentTimeMs()) - 31 * 24 * HOUR_MS);
+    await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
+      await environment.sleep('1 minute');
+      expect(seen.announced).toEqual(['debt_overdue']);
+      debt = { kind: 'paid', title: 'Review of a broken glass' };
+      await handle.signal(lookSignal);
+      await handle.result();
+    });
+  });
+
+  it('that a stranger started before the notary, and that says all was told, reminds and says that it is late', async () => {
+    let debt = owedFor(24, await environment.currentTimeMs());
+    const reviewTold = { reminders: 3, overdue: 9_000 };
+    await yard.withReview({ readDebt: () => debt, reviewTold }, async ({ seen, handle }) => {
+      await environment.sleep('50 hours');
+      const reminded = ['debt_reminded', 'debt_reminded', 'debt_reminded'];
+      expect(seen.announced).toEqual([...reminded, 'debt_overdue', 'debt_overdue']);
+      debt = { kind: 'paid', title: 'Review of a broken glass' };
+      await handle.signal(lookSignal);
+      await handle.result();
+    });
+  });
+
   it('is paid by nothing that it is sent, and a flood of that fills no history', async () => {
     let debt = owedFor(24, await environment.currentTimeMs());
     await yard.withReview({ readDebt: () => debt }, async ({ handle }) => {

@@ -1,6 +1,9 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, test } from 'vitest';
-import { tellChannels } from '../../../activities/announce.js';
+import { createAnnounceActivities, tellChannels, type AnnounceDependencies } from '../../../activities/announce.js';
 import type { AnnouncementEvent, Channel } from '../../../src/channels/channel.js';
+import { payloadDigest } from '../../../src/core/dsse.js';
+import { digestOf } from '../../../src/core/json.js';
 import type { StatementBody } from '../../../src/core/schemas/statements.js';
 import type { Record as ActionRecord } from '../../../src/record/record.js';
 import {
@@ -14,6 +17,7 @@ import {
   statementsOf,
   type AnyBody,
 } from '../enforcement/evidence.js';
+import { makeKey, sealStatement } from '../../support/signing.js';
 import { editedBundle } from '../policy/bundle-folders.js';
 
 const policy = await loadPolicy(
@@ -83,5 +87,35 @@ describe('what is told of broken glasses', () => {
     ['debt_paid', 'nothing was owed', [], []],
   ])('is what the record says: not %s where %s', async (event, _, breakers, more) => {
     expect(await told(event, breakers, more)).toEqual([]);
+  });
+});
+
+// The workflow counts for the glass only what it is told has the mark.
+test.each([
+  ['that breaks the glass', BREAKS, { breakGlass: true }],
+  ['that does not', {}, {}],
+])('a signalled approval %s is handed on as such', async (_, change, marked) => {
+  const facts = honestFacts(policy);
+  facts.rounds = [planRound(policy, facts.request, 1)];
+  approve(facts, 'erin', change);
+  const key = makeKey('decision/1');
+  const body = lastRound(facts).decisions[0];
+  if (body === undefined) throw new Error('nobody approved');
+  const envelope = await sealStatement('decision', facts.actionId, digestOf(facts.request), body, key);
+  const { verifyHint } = createAnnounceActivities({
+    record: { ofAction: async () => [{ digest: payloadDigest(envelope) }] },
+    channels: [],
+    keyring: () => ({ keys: [{ ...key.publicKey, purpose: 'decision' }] }),
+    clock: () => OPENED_AT_MS,
+    onInternal: () => undefined,
+  } as unknown as AnnounceDependencies);
+  const environment = new MockActivityEnvironment({
+    workflowExecution: { workflowId: facts.actionId, runId: facts.runId },
+  });
+  const hint = { actionId: facts.actionId, actionDigest: lastRound(facts).plan.actionDigest, envelope };
+  const { person, reason, breakGlass } = (await environment.run(verifyHint, hint)) ?? {};
+  expect({ person, reason, ...(breakGlass !== undefined && { breakGlass }) }).toEqual({
+    ...{ person: 'erin', reason: body.reason },
+    ...marked,
   });
 });
