@@ -5,7 +5,7 @@ import type { Directory, Person } from '../directory/directory.js';
 import { requireNoAlarm } from '../enforcement/alarmed.js';
 import { excludedFromReview, payersOf, type Breaker } from '../policy/payers.js';
 import type { Policy } from '../policy/policy.js';
-import { debtOf, type Debt } from '../record/debts.js';
+import { claimedPlan, debtOf, type Debt } from '../record/debts.js';
 import { provenanceOf } from '../record/provenance.js';
 import { allOf, latest, type AnyDraft, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
 import { UNJUSTIFIED_BREAK_GLASS } from '../record/verify-statement.js';
@@ -59,7 +59,7 @@ export interface Retrospectives {
    * again changes nothing.
    * @returns how the debt stands then.
    * @throws Refusal on record: `debt_unknown`, `already_reviewed`, `self_approval` for who broke the glass or is barred,
-   *   `not_an_approver`, `assurance_required`, `reason_missing`, `alarm_stands`.
+   *   `not_an_approver`, `assurance_required`, `reason_missing`, `alarm_stands`, `statement_invalid` where its plan is gone.
    */
   review(request: RetrospectiveRequest): Promise<DebtState>;
 }
@@ -70,11 +70,10 @@ export function createRetrospectives(options: RetrospectivesOptions): Retrospect
     async list() {
       const { debts, unreadable } = await record.debts();
       const all = await record.ofActions(debts.map(({ actionId }) => actionId));
-      const lost = debts.filter((_, index) => all[index] instanceof Refusal).map(({ actionId }) => actionId);
-      const states = all.flatMap((statements) => {
-        const owed = statements instanceof Refusal ? null : owedFor(statements, policy());
-        return owed === null ? [] : [stateOf(owed, clock())];
-      });
+      const owed = all.map((statements) => (statements instanceof Refusal ? null : owedFor(statements, policy())));
+      // What blocks everybody is on the list, also where nobody can tell any more who pays it.
+      const lost = debts.filter((_, index) => owed[index] === null).map(({ actionId }) => actionId);
+      const states = owed.flatMap((one) => (one === null ? [] : [stateOf(one, clock())]));
       return { debts: states, unreadable: [...unreadable, ...lost] };
     },
     async review(request) {
@@ -105,7 +104,7 @@ function owedFor(statements: readonly AnyRecorded[], { directory }: Policy): Owe
   const debt = debtOf(statements, (person) => directory.canonical(person));
   const request = allOf(statements, 'request')[0];
   const claim = allOf(statements, 'claim').find(({ digest }) => digest === debt?.claim);
-  const plan = allOf(statements, 'plan').findLast(({ body }) => body.actionDigest === claim?.body.actionDigest)?.body;
+  const plan = claim === undefined ? undefined : claimedPlan(statements, claim);
   if (debt === null || request === undefined || plan === undefined) return null;
   const { agent } = request.body;
   const isKnown = directory.agent(agent) !== undefined;
@@ -159,6 +158,11 @@ async function review(
   if (latest(statements, 'request') === undefined)
     throw new Refusal('action_unknown', 'There is no such action.', 'actionId');
   const owed = owedFor(statements, policy());
+  if (owed === null && debtOf(statements) !== null)
+    throw new Refusal(
+      'statement_invalid',
+      'The glass was broken, and the plan that was claimed is not on record: nobody can tell who reviews it.',
+    );
   if (owed === null)
     throw new Refusal('debt_unknown', 'The glass was not broken for this action: nothing is owed for it.', 'actionId');
   const { debt, directory, requestDigest } = owed;

@@ -1,3 +1,4 @@
+import { digestOf } from '../core/json.js';
 import type { StatementBody } from '../core/schemas/statements.js';
 import { allOf, type AnyRecorded, type Recorded } from './record.js';
 
@@ -12,9 +13,9 @@ export function claimKeyOf({ step, attempt, breakGlass }: StatementBody<'claim'>
 /** What is owed for an action that ran behind a broken glass: a review of that, by those whom its plan names. */
 export interface Debt {
   actionId: string;
-  /** Digest of the first claim that says so. */
+  /** Digest of the newest claim that says so: a glass that is broken anew, in whatever round, is reviewed anew. */
   claim: string;
-  /** Canonical people who broke the glass, sorted: none of them reviews it. */
+  /** Canonical people who broke the glass, in whichever round, sorted: none of them reviews it. */
   by: readonly string[];
   claimedAtMs: number;
   /** Until when the review is due. */
@@ -33,11 +34,16 @@ type Canonical = (person: string) => string;
  * of each stage of the plan that was claimed, one person who spoke for its group, broke no glass and was not barred.
  */
 export function debtOf(statements: readonly AnyRecorded[], canonical: Canonical = (person) => person): Debt | null {
-  const claim = allOf(statements, 'claim').find(({ body }) => body.breakGlass !== undefined);
+  const claims = allOf(statements, 'claim')
+    .filter(({ body }) => body.breakGlass !== undefined)
+    // By the number that the executor signed, not by where the row stands.
+    .sort((one, other) => numberOf(one) - numberOf(other));
+  const claim = claims.at(-1);
   const broken = claim?.body.breakGlass;
   if (claim?.actionId == null || broken === undefined) return null;
-  const plan = allOf(statements, 'plan').findLast(({ body }) => body.actionDigest === claim.body.actionDigest)?.body;
-  const excluded = new Set([...broken.by, ...(plan?.barred.map(({ person }) => person) ?? [])].map(canonical));
+  const by = [...new Set(claims.flatMap(({ body }) => body.breakGlass?.by ?? []))].sort();
+  const plan = claimedPlan(statements, claim);
+  const excluded = new Set([...by, ...(plan?.barred.map(({ person }) => person) ?? [])].map(canonical));
   const retrospectives = firstOfEach(
     allOf(statements, 'retrospective').filter(
       ({ body }) => body.claim === claim.digest && !excluded.has(canonical(body.by.person)),
@@ -48,7 +54,7 @@ export function debtOf(statements: readonly AnyRecorded[], canonical: Canonical 
   return {
     actionId: claim.actionId,
     claim: claim.digest,
-    by: broken.by,
+    by,
     claimedAtMs: claim.body.claimedAtMs,
     dueAtMs: broken.dueAtMs,
     retrospectives,
@@ -58,6 +64,26 @@ export function debtOf(statements: readonly AnyRecorded[], canonical: Canonical 
 }
 
 const UNKNOWN_GROUP = 'unknown';
+
+function numberOf({ statement }: Recorded<'claim'>): number {
+  return statement.predicate.chain?.number ?? 0;
+}
+
+/**
+ * The plan that was claimed; undefined when none on record is it. Whoever has the worker's key states plans at any time, under
+ * whatever digest: it is the first one from before the claim that the claimed digest was made of.
+ */
+export function claimedPlan(
+  statements: readonly AnyRecorded[],
+  claim: Recorded<'claim'>,
+): StatementBody<'plan'> | undefined {
+  return allOf(statements.slice(0, statements.indexOf(claim)), 'plan').find(
+    ({ body: { actionDigest, snapshot, plan } }) =>
+      actionDigest === claim.body.actionDigest &&
+      digestOf(snapshot) === actionDigest &&
+      digestOf(plan) === snapshot.planDigest,
+  )?.body;
+}
 
 function firstOfEach(all: readonly Recorded<'retrospective'>[], canonical: Canonical): Recorded<'retrospective'>[] {
   const personOf = ({ body }: { body: StatementBody<'retrospective'> }): string => canonical(body.by.person);
