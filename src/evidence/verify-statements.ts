@@ -2,9 +2,11 @@ import { payloadDigest, readPayload, type Envelope } from '../core/dsse.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Keyring } from '../core/keyring.js';
+import { countGlass } from '../core/quorum.js';
 import { predicateTypeOf, statementBodySchemas, type StatementKind } from '../core/schemas/statements.js';
 import type { AgentSigners } from '../directory/agent-signers.js';
 import { viewAction, type ActionView } from '../record/action-view.js';
+import { claimedPlan } from '../record/debts.js';
 import { allOf, type AnyRecorded } from '../record/record.js';
 import { createStatementVerifier } from '../record/verify-statement.js';
 
@@ -104,7 +106,7 @@ function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): Stat
       ok: bound.every(({ body }) => digests.has(body.actionDigest)),
       what: 'Decisions, claim and effect name a digest that was shown',
     },
-    ran ? checkFilled(view) : { ok: true, what: 'No statement here says that it ran' },
+    ran ? checkFilled(recorded, view) : { ok: true, what: 'No statement here says that it ran' },
     {
       ok: open.length === 0,
       what:
@@ -116,22 +118,36 @@ function checkTogether(recorded: readonly AnyRecorded[], view: ActionView): Stat
   ];
 }
 
-/** Enough distinct people approved it; or broke the glass, as its plan lets them, and the executor says that it ran for that. */
-function checkFilled({ plan, quorum, breakGlass, decisions }: ActionView): StatementCheck {
-  const debt = breakGlass?.debt ?? null;
-  if (quorum?.filled !== true && plan?.breakGlass !== undefined && breakGlass?.open.length === 0 && debt !== null) {
-    const said = new Set(
-      decisions.filter((decision) => decision.current && decision.breakGlass).map(({ person }) => person),
-    );
-    const ok = debt.by.every((person) => said.has(person));
-    return {
-      ok,
-      what: ok
-        ? `It ran because ${debt.by.join(' and ')} broke the glass, as its plan lets them`
-        : 'It ran because the glass was broken, by people of whom no decision here says so',
-    };
-  }
-  return { ok: quorum?.filled === true, what: 'It ran, and its plan was filled by distinct people' };
+/** Enough distinct people approved it; or broke the glass, as its plan lets them, and the executor claimed it for that. */
+function checkFilled(recorded: readonly AnyRecorded[], { quorum }: ActionView): StatementCheck {
+  const isFilled = quorum?.filled === true;
+  const isClaimed = allOf(recorded, 'claim').some(({ body }) => body.breakGlass !== undefined);
+  if (isFilled || !isClaimed) return { ok: isFilled, what: 'It ran, and its plan was filled by distinct people' };
+  const by = breakersOf(recorded);
+  return by === null
+    ? { ok: false, what: 'It ran because the glass was broken, by people of whom no decision here says so' }
+    : { ok: true, what: `It ran because ${by.join(' and ')} broke the glass, as its plan lets them` };
+}
+
+/** Who broke the glass for what ran, as the claim of each effect says and the decisions of its run and round bear out; else null. */
+function breakersOf(recorded: readonly AnyRecorded[]): readonly string[] | null {
+  const claims = allOf(recorded, 'effect').map(({ body: { actionDigest, attempt } }) =>
+    allOf(recorded, 'claim').find(({ body }) => body.actionDigest === actionDigest && body.attempt === attempt),
+  );
+  const broken = claims.map((claim) => {
+    const plan = claim === undefined ? undefined : claimedPlan(recorded, claim);
+    if (claim?.body.breakGlass === undefined || plan === undefined) return null;
+    const { actionDigest, runId, breakGlass } = claim.body;
+    const approvals = allOf(recorded, 'decision')
+      .filter(({ body }) => body.decision === 'approve' && body.breakGlass === true)
+      .filter(({ body }) => body.actionDigest === actionDigest && body.round === plan.round && body.runId === runId)
+      .map(({ body: { approver } }) => ({ ...approver, breakGlass: true }))
+      .filter(({ person }) => breakGlass.by.includes(person));
+    const said = new Set(approvals.map(({ person }) => person));
+    const isBorneOut = breakGlass.by.every((person) => said.has(person));
+    return isBorneOut && countGlass(plan.plan, approvals)?.filled === true ? breakGlass.by : null;
+  });
+  return broken.some((by) => by === null) ? null : (broken.at(-1) ?? null);
 }
 
 /** What people found of the broken glass: who broke it, and who is barred, has no say in that. */
