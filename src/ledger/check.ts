@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type pg from 'pg';
 import type { VerifyEd25519 } from '../core/ed25519.js';
-import { predicateTypeOf, type FreezeScope } from '../core/schemas/statements.js';
+import { predicateTypeOf, type FreezeScope, type StatementBody } from '../core/schemas/statements.js';
 import { subjectNameOf } from '../core/statement.js';
+import { claimKeyOf, GLASS_KEY_END } from '../record/debts.js';
 import { wordOfScope } from '../record/freezes.js';
 import { EMPTY_DIGEST } from '../record/postgres/append-statements.js';
 import { query } from '../record/postgres/pool.js';
@@ -177,11 +178,16 @@ function rowFault(row: EntryRow, envelope: string): string | null {
     : 'its row is not under the key that it is found by: who asks for it does not see it.';
 }
 
-/** Whether a statement that is looked for by its key has the one that what was signed demands: a freeze, and what lifts it. */
+/**
+ * Whether a statement that is looked for by its key has the one that what was signed demands: a freeze, and what lifts it; a claim,
+ * and a decision that breaks the glass, by which is found what is owed.
+ */
 function isFoundBy({ kind, action_id: actionId, key }: EntryRow, body: Payload['predicate']['body']): boolean {
   const first = (words: number): string => (key ?? '').split('/', words).join('/');
   if (kind === 'clearance') return first(1) === body?.alarm;
   if (kind === 'unfreeze' && actionId === null) return first(1) === body?.freeze;
+  if (kind === 'claim') return body != null && key === claimKeyOf(body as StatementBody<'claim'>);
+  if (kind === 'decision') return (key ?? '').endsWith(GLASS_KEY_END) === (body?.breakGlass === true);
   if (kind !== 'freeze') return true;
   return body?.scope == null ? key === body?.agent : first(2) === wordOfScope(body.scope);
 }
@@ -191,7 +197,7 @@ interface Payload {
   predicateType: string;
   predicate: {
     chain: { process: string; number: number; previous: string } | null;
-    body?: { alarm?: string; freeze?: string; agent?: string; scope?: FreezeScope } | null;
+    body?: { alarm?: string; freeze?: string; agent?: string; scope?: FreezeScope; breakGlass?: unknown } | null;
   };
 }
 

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { payloadDigest, readPayload } from '../../core/dsse.js';
 import { chainSchema, predicateTypeOf, type ProcessName, type Statement } from '../../core/schemas/statements.js';
+import { subjectNameOf } from '../../core/statement.js';
 import { claimKeyOf } from '../debts.js';
 import { EMPTY_DIGEST } from './append-statements.js';
 import { query } from './pool.js';
@@ -21,6 +22,7 @@ export interface ChainReport {
 
 interface ChainRow {
   kind: string;
+  action_id: string | null;
   key: string | null;
   number: string;
   digest: string;
@@ -36,8 +38,8 @@ export function verifyChain(pool: pg.Pool, process: ProcessName): Promise<ChainR
 }
 
 /**
- * The same of the newest so many statements, from the one before them on. Claims are also looked for by kind and key, which
- * nobody signs: a row that says otherwise than its claim is altered.
+ * The same of the newest so many statements, from the one before them on. They are also looked for by their action, and claims
+ * by kind and key, which nobody signs: a row that says otherwise than what was signed is altered.
  */
 export async function verifyNewest(pool: pg.Pool, process: ProcessName, count: number): Promise<ChainReport> {
   const [first] = await query<{ number: string; digest: string }>(
@@ -48,11 +50,13 @@ export async function verifyNewest(pool: pg.Pool, process: ProcessName, count: n
   );
   const start =
     first === undefined ? { length: 0, head: EMPTY_DIGEST } : { length: Number(first.number), head: first.digest };
-  return walk(pool, process, start, isFoundAsClaim);
+  return walk(pool, process, start, isFoundAsSigned);
 }
 
-function isFoundAsClaim({ kind, key, envelope }: ChainRow): boolean {
-  const { predicateType, predicate } = readPayload(parseEnvelope(envelope)) as Statement<'claim'>;
+/** May throw for what is no statement. */
+function isFoundAsSigned({ kind, action_id: actionId, key, envelope }: ChainRow): boolean {
+  const { subject, predicateType, predicate } = readPayload(parseEnvelope(envelope)) as Statement<'claim'>;
+  if (subject[0].name !== subjectNameOf(actionId)) return false;
   return predicateType === predicateTypeOf('claim')
     ? kind === 'claim' && key === claimKeyOf(predicate.body)
     : kind !== 'claim';
@@ -69,13 +73,13 @@ async function walk(
   for (;;) {
     const rows = await query<ChainRow>(
       pool,
-      'select kind, key, number, digest, previous, envelope from countersign.statements where process = $1 and number > $2 order by number limit $3',
+      'select kind, action_id, key, number, digest, previous, envelope from countersign.statements where process = $1 and number > $2 order by number limit $3',
       [process, length, PAGE_ROWS],
     );
     for (const row of rows) {
       const number = Number(row.number);
       for (let gap = length + 1; gap < number; gap += 1) faults.push({ number: gap, kind: 'missing' });
-      if (!isIntact(row, process) || !isFound(row)) faults.push({ number, kind: 'altered' });
+      if (!isIntact(row, process, isFound)) faults.push({ number, kind: 'altered' });
       else if (number === length + 1 && row.previous !== head) faults.push({ number, kind: 'unlinked' });
       length = number;
       head = row.digest;
@@ -84,7 +88,7 @@ async function walk(
   }
 }
 
-function isIntact(row: ChainRow, process: ProcessName): boolean {
+function isIntact(row: ChainRow, process: ProcessName, isFound: (row: ChainRow) => boolean): boolean {
   try {
     const envelope = parseEnvelope(row.envelope);
     if (payloadDigest(envelope) !== row.digest) return false;
@@ -94,7 +98,8 @@ function isIntact(row: ChainRow, process: ProcessName): boolean {
       chain.success &&
       chain.data.process === process &&
       String(chain.data.number) === row.number &&
-      chain.data.previous === row.previous
+      chain.data.previous === row.previous &&
+      isFound(row)
     );
   } catch {
     return false;
