@@ -1,5 +1,6 @@
 import { Refusal } from '../src/core/errors.js';
 import type { Outcome } from '../src/core/schemas/action.js';
+import type { StatementBody } from '../src/core/schemas/statements.js';
 import { layOut, type Case } from '../src/enforcement/evidence.js';
 import { askedOf } from '../src/operations/asked.js';
 import type { FoundOutcome } from '../src/operations/operation.js';
@@ -32,6 +33,7 @@ export async function findOutcome(
   const receipt = latest(statements, 'receipt');
   if (receipt !== undefined) return receipt.body.outcome;
   const begun = caseOf(dependencies, statements);
+  const ttlSeconds = askingTtlOf(begun, latest(statements, 'claim')?.body);
   const held: OpenedLease[] = [];
   let found: FoundOutcome;
   try {
@@ -41,7 +43,7 @@ export async function findOutcome(
       keepsakes: contents,
       artefactsDir,
       lease: async () => {
-        const credential = await leaseToAsk(dependencies, begun, runId);
+        const credential = await leaseToAsk(dependencies, begun, { runId, ttlSeconds });
         held.push(credential);
         await credential.onRecord;
         return credential;
@@ -69,7 +71,18 @@ function caseOf({ operations, policy }: ExecuteDependencies, statements: AnyReco
   return layOut({ statements: then, operations, policy: policy(), round: plan.body.round });
 }
 
-function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string): Promise<OpenedLease> {
+/** Behind a broken glass no longer than what that lets live: it may be the credential of the effect. */
+function askingTtlOf({ plan: { plan } }: Case, claim: StatementBody<'claim'> | undefined): number {
+  const { leaseTtlSeconds } = plan;
+  const broken = claim?.breakGlass === undefined ? undefined : plan.breakGlass;
+  return Math.min(ASKING_TTL_SECONDS, leaseTtlSeconds, broken?.leaseTtlSeconds ?? leaseTtlSeconds);
+}
+
+function leaseToAsk(
+  { leases }: ExecuteDependencies,
+  begun: Case,
+  { runId, ttlSeconds }: { runId: string; ttlSeconds: number },
+): Promise<OpenedLease> {
   const { request, requestDigest, plan, operation, target } = begun;
   const asked = askedOf(request.body, begun);
   return leases.open({
@@ -81,7 +94,7 @@ function leaseToAsk({ leases }: ExecuteDependencies, begun: Case, runId: string)
     purpose: 'execute',
     ...(operation.credentialToAsk?.(asked) ?? operation.credentialFor('execute', asked)),
     target: target.name,
-    ttlSeconds: Math.min(ASKING_TTL_SECONDS, plan.plan.leaseTtlSeconds),
+    ttlSeconds,
   });
 }
 

@@ -20,6 +20,7 @@ import {
   type AnyBody,
   type Facts,
 } from './evidence.js';
+import { breakGlass } from './glass-attacks.js';
 
 const NOW_MS = OPENED_AT_MS + 5 * MINUTE_MS;
 
@@ -32,7 +33,7 @@ async function ask(facts: Facts, more: AnyBody[] = []) {
     attempt: 1,
     startedAtMs: OPENED_AT_MS + 2 * MINUTE_MS,
   };
-  const asked = { shown: [] as Preview[], leasedFor: [] as string[], drafts: [] as AnyDraft[] };
+  const asked = { shown: [] as Preview[], leasedFor: [] as string[], ttls: [] as number[], drafts: [] as AnyDraft[] };
   const operation = operations.get('database.export');
   if (operation === undefined) throw new Error('ask: there is no such operation');
   const found = await findOutcome(
@@ -60,8 +61,9 @@ async function ask(facts: Facts, more: AnyBody[] = []) {
       },
       claims: { openLeases: async () => [] },
       leases: {
-        open: async ({ actionDigest }: { actionDigest: string }) => {
+        open: async ({ actionDigest, ttlSeconds }: { actionDigest: string; ttlSeconds: number }) => {
           asked.leasedFor.push(actionDigest);
+          asked.ttls.push(ttlSeconds);
           return { accessor: 'a', leaseIds: [] };
         },
         revoke: async () => undefined,
@@ -111,7 +113,25 @@ describe('what came of a begun effect', () => {
       found: outcome,
       shown: [],
       leasedFor: [],
+      ttls: [],
       drafts: [],
     });
+  });
+
+  it('is asked under a lease no longer than that of the glass behind which it began', async () => {
+    const facts = honestFacts(policy);
+    await breakGlass(facts);
+    const offered = lastRound(facts).plan.plan.breakGlass;
+    if (offered === undefined) throw new Error('the plan offers no glass');
+    offered.leaseTtlSeconds = 10;
+    renameAll(facts);
+    const claim: StatementBody<'claim'> = {
+      ...{ actionDigest: lastRound(facts).plan.actionDigest, step: 'execute', attempt: 1, runId: facts.runId },
+      ...{ approvers: ['erin', 'fay'], claimedAtMs: OPENED_AT_MS + MINUTE_MS },
+    };
+    const dueAtMs = OPENED_AT_MS + 86_400_000;
+    const broken = { ...claim, breakGlass: { by: ['erin', 'fay'], dueAtMs } };
+    expect((await ask(facts, [{ kind: 'claim', body: broken }])).ttls).toEqual([10]);
+    expect((await ask(facts, [{ kind: 'claim', body: claim }])).ttls).toEqual([120]);
   });
 });
