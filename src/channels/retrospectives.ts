@@ -241,6 +241,7 @@ function incidentOf({ debt, request, requestDigest }: Owed, person: string, nowM
       code: UNJUSTIFIED_BREAK_GLASS,
       severity: 'high',
       sentence: sentence.slice(0, 500),
+      by: [...debt.by],
       openedAtMs: nowMs,
     },
     key: `${UNJUSTIFIED_BREAK_GLASS}/${debt.claim}/${person}`,

@@ -230,6 +230,8 @@ export const statementBodySchemas = {
     code: flagSchema.shape.code,
     severity: flagSchema.shape.severity,
     sentence: flagSchema.shape.sentence,
+    /** Canonical people whose doing it was: who broke the glass. Absent: the agent's. */
+    by: z.array(personSchema).min(1).max(200).optional(),
     openedAtMs: timeMsSchema,
   }),
   /** From now on nothing of what it covers is admitted or run. */

@@ -79,15 +79,23 @@ export function ofRefusal(body: StatementBody<'refusal'>, about: About): EventPa
 }
 
 export function ofIncident(body: StatementBody<'incident'>, about: About): EventParts {
-  const { agent, code, severity, sentence, openedAtMs } = body;
+  const { agent, code, severity, sentence, by = [], openedAtMs } = body;
+  const isOfPeople = code === UNJUSTIFIED_BREAK_GLASS;
+  // Those who broke the glass did it: the agent only waited.
+  const users = isOfPeople ? by.map((person) => personUser(person)) : [agentUser(agent)];
   return {
     class: 'detection_finding',
     activity: 'create',
     atMs: openedAtMs,
     severity,
-    message: `Incident: ${code === UNJUSTIFIED_BREAK_GLASS ? 'people found that breaking the glass was not justified' : 'what was observed is not what was declared'} (${code}).`,
+    message: isOfPeople
+      ? `Incident: people found that breaking the glass was not justified (${code}).`
+      : `Incident: what was observed is not what was declared (${code}).`,
     attributes: {
-      ...byWhom({ actor: { user: agentUser(agent), app_name: appOf(about) } }),
+      evidences:
+        users.length === 0
+          ? [{ actor: { app_name: appOf(about) } }]
+          : users.map((user) => ({ actor: { user, app_name: appOf(about) } })),
       ...finding(`incident/${about.digest}`, code, said(sentence), openedAtMs, 'incident'),
       ...resourcesOf(about),
       is_alert: true,

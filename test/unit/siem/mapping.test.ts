@@ -98,6 +98,13 @@ it.each(classes)('%s (%i) is of class %i', (kind, number, uid) => {
   expect(body === undefined ? null : eventFor(kind, body).class_uid).toBe(uid);
 });
 
+it('an unjustified broken glass is evidence against those who broke it, not against the agent', () => {
+  const body = samples.incident[1] as StatementBody<'incident'>;
+  const event = eventFor('incident', body, { process: 'gateway' });
+  expect(event.evidences).toMatchObject([{ actor: { user: { uid: 'erin' } } }, { actor: { user: { uid: 'fay' } } }]);
+  expect(event.message).toBe('Incident: the glass was broken without need (break_glass_unjustified).');
+});
+
 const arn = 'arn:aws:iam::123456789012:policy/readers';
 const changes: [string, string, JsonObject, { class_uid: number; activity_name: string }][] = [
   [
