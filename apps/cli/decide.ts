@@ -4,6 +4,7 @@ import { fetchLogText } from '../../src/client/log-text.js';
 import type { DecisionAnswer } from '../../src/contracts/workflow.js';
 import { lackOfGlass } from '../../src/core/break-glass.js';
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
+import { visibleLine } from '../../src/core/visible-text.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import type { LogText } from '../../src/record/log-text.js';
 import { connectAsPerson } from './connect.js';
@@ -85,8 +86,8 @@ async function breaks(context: CliContext, { actionId, plan }: ActionView, optio
   const offered = plan?.breakGlass;
   if (offered === undefined)
     throw new Refusal('glass_not_offered', `Policy lets nobody break the glass for ${actionId}.`);
-  const groups = offered.stages.map(({ group, quorum }) => `${String(quorum)} of ${group}`).join(' and ');
-  const reviewers = plan?.stages.map(({ group }) => group).join(' and ') ?? '';
+  const groups = offered.stages.map(({ group, quorum }) => `${String(quorum)} of ${visibleLine(group)}`).join(' and ');
+  const reviewers = plan?.stages.map(({ group }) => visibleLine(group)).join(' and ') ?? '';
   const lines = [
     `You are about to break the glass: with ${groups} it runs without its reviewers.`,
     'Everybody is told at once, by name and with your reason. People are paged.',
@@ -99,7 +100,7 @@ async function breaks(context: CliContext, { actionId, plan }: ActionView, optio
 
 function glassSentences(actionId: string, { state, glass = [] }: DecisionAnswer): string[] {
   if (state !== 'filled') {
-    const open = glass.map(({ group, places }) => `${String(places)} of ${group}`).join(' and ');
+    const open = glass.map(({ group, places }) => `${String(places)} of ${visibleLine(group)}`).join(' and ');
     return [`Your word is on record. The glass breaks with ${open} more.`];
   }
   return [

@@ -296,6 +296,20 @@ describe('approve and deny', () => {
     expect(gateway.decisions).toMatchObject([{ reason: 'Seen' }]);
   });
 
+  it('approve --break-glass shows no name of the gateway as it is', async () => {
+    const group = 'sec\u001B[2J\u202E';
+    const stages = [{ group: 'security', quorum: 2 }];
+    const { plan } = waitingAction();
+    if (plan === null) throw new Error('there is no plan');
+    const breakGlass = { stages, leaseTtlSeconds: 60, reviewWithinMs: 86_400_000 };
+    gateway.put(waitingAction({ plan: { ...plan, breakGlass } }));
+    gateway.answer = { state: 'waiting', open: [], glass: [{ group, places: 1 }] };
+    const args = ['approve', ACTION_ID, '--break-glass', '--reason', 'The shop is down since two.'];
+    const { stdout } = await cli(args, { answers: ['break the glass'] });
+    expect(stdout).toContain('The glass breaks with 1 of sec⟨U+001B⟩[2J⟨U+202E⟩ more.');
+    expect(stdout).not.toContain('\u001B[2J');
+  });
+
   it('deny sends the reason', async () => {
     const { exitCode, stdout } = await cli(['deny', ACTION_ID, '--reason', 'No ticket']);
     expect(exitCode).toBe(0);

@@ -99,6 +99,7 @@ const ROUTES: Record<string, Route | undefined> = {
       throw new Refusal('digest_mismatch', 'The action has changed since it was shown.', 'actionDigest');
     }
     gateway.decisions.push({ actionId, key, ...decision });
+    if (gateway.answer !== null) return gateway.answer;
     return decisionAnswerSchema.parse({ state: decision.decision === 'deny' ? 'denied' : 'filled', open: [] });
   },
   withdrawal: async (gateway, exchange, actionId) => {

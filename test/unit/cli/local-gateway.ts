@@ -45,6 +45,8 @@ export class LocalGateway {
   /** The ledger's tiles, by path. */
   readonly tiles = new Map<string, Buffer>();
   readonly decisions: Arrived[] = [];
+  /** What a decision is answered, whatever its schema says; null: that it filled the plan, or denied. */
+  answer: object | null = null;
   readonly withdrawals: string[] = [];
   readonly incidents: IncidentPage['incidents'] = [];
   readonly sinks: SiemSink[] = [];
