@@ -101,7 +101,7 @@ it.each(classes)('%s (%i) is of class %i', (kind, number, uid) => {
 it('an unjustified broken glass is evidence against those who broke it, not against the agent', () => {
   const body = samples.incident[1] as StatementBody<'incident'>;
   const event = eventFor('incident', body, { process: 'gateway' });
-  expect(event.evidences).toMatchObject([{ actor: { user: { uid: 'erin' } } }, { actor: { user: { uid: 'fay' } } }]);
+  expect(event['evidences']).toMatchObject([{ actor: { user: { uid: 'erin' } } }, { actor: { user: { uid: 'fay' } } }]);
   expect(event.message).toBe('Incident: people found that breaking the glass was not justified (break_glass_unjustified).');
 });
 
