@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seal, type Envelope, type PublicKey } from '../../../src/core/dsse.js';
 import { buildStatement } from '../../../src/core/statement.js';
-import { createStatementVerifier } from '../../../src/record/verify-statement.js';
+import { createStatementVerifier, UNJUSTIFIED_BREAK_GLASS } from '../../../src/record/verify-statement.js';
 import { makeKey, newActionId, sealStatement, type TestKey } from '../../support/signing.js';
 import { makeRequest } from '../../support/statements.js';
 
@@ -62,6 +62,35 @@ describe('a statement that was verified before', () => {
     verify('refusal', actionId, envelope);
     keyring.keys = [];
     expect(() => verify('refusal', actionId, envelope)).toThrow(/key_unknown/);
+  });
+});
+
+describe('who states an incident', () => {
+  const decision = makeKey('decision/1');
+  const executor = makeKey('executor/1');
+  const keys = [
+    { ...decision.publicKey, purpose: 'decision' as const },
+    { ...executor.publicKey, purpose: 'executor' as const },
+  ];
+  const verify = createStatementVerifier({ keyring: () => ({ number: 1, keys }), agentKeys: () => [] });
+
+  /** As whoever has a key seals it, past all that the process's own code asks. */
+  const read = async (code: string, { signer }: TestKey, process: 'gateway' | 'executor') => {
+    const actionId = newActionId();
+    const told = { actionId, agent: 'export-bot', severity: 'high' as const, sentence: 'So it is.', openedAtMs: 1 };
+    const chain = { process, number: 1, previous: '0'.repeat(64) };
+    const about = { actionId, requestDigest: '0'.repeat(64), body: { ...told, code }, chain };
+    const [envelope] = await seal([buildStatement('incident', about)], signer);
+    return verify('incident', actionId, envelope as Envelope).digest;
+  };
+
+  it('the gateway of a broken glass, the executor of all others', async () => {
+    expect(await read(UNJUSTIFIED_BREAK_GLASS, decision, 'gateway')).toMatch(/^[0-9a-f]{64}$/);
+    expect(await read('rows_differ', executor, 'executor')).toMatch(/^[0-9a-f]{64}$/);
+    await expect(read('rows_differ', decision, 'gateway')).rejects.toThrow(/stated by another process/);
+    await expect(read(UNJUSTIFIED_BREAK_GLASS, executor, 'executor')).rejects.toThrow(/stated by another process/);
+    await expect(read('rows_differ', decision, 'executor')).rejects.toThrow(/stated by another process/);
+    await expect(read(UNJUSTIFIED_BREAK_GLASS, executor, 'gateway')).rejects.toThrow(/stated by another process/);
   });
 });
 
