@@ -247,7 +247,7 @@ describe('a statement by the wrong key', () => {
   it.each<[ProcessName, 'freeze' | 'unfreeze' | 'incident']>([
     ['gateway', 'freeze'],
     ['worker', 'freeze'],
-    ['gateway', 'incident'],
+    ['worker', 'incident'],
     ['executor', 'unfreeze'],
     ['worker', 'unfreeze'],
   ])('%s has no key for “%s”, and no right to the row', async (name, kind) => {

@@ -84,15 +84,19 @@ describe('a broken glass', () => {
   });
 
   const lies: [what: string, fault: RegExp, story: Story][] = [
-    ['by too few people', /its plan was filled/, { ...broken, decisions: (broken.decisions ?? []).slice(0, 1) }],
+    [
+      'by too few people',
+      /by people of whom no decision here says so/,
+      { ...broken, decisions: (broken.decisions ?? []).slice(0, 1) },
+    ],
     [
       'where its plan offers none',
-      /its plan was filled/,
+      /by people of whom no decision here says so/,
       { ...broken, plan: { stages: [{ group: 'dba', quorum: 1 }] } },
     ],
     [
       'by approvals that do not say so',
-      /its plan was filled/,
+      /by people of whom no decision here says so/,
       {
         ...broken,
         decisions: (broken.decisions ?? []).map(({ person, afterMs }) => ({ person, afterMs, groups: ['sre'] })),

@@ -102,7 +102,9 @@ it('an unjustified broken glass is evidence against those who broke it, not agai
   const body = samples.incident[1] as StatementBody<'incident'>;
   const event = eventFor('incident', body, { process: 'gateway' });
   expect(event['evidences']).toMatchObject([{ actor: { user: { uid: 'erin' } } }, { actor: { user: { uid: 'fay' } } }]);
-  expect(event.message).toBe('Incident: people found that breaking the glass was not justified (break_glass_unjustified).');
+  expect(event.message).toBe(
+    'Incident: people found that breaking the glass was not justified (break_glass_unjustified).',
+  );
 });
 
 const arn = 'arn:aws:iam::123456789012:policy/readers';
