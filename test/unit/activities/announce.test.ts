@@ -114,7 +114,7 @@ test.each([
     workflowExecution: { workflowId: facts.actionId, runId: facts.runId },
   });
   const hint = { actionId: facts.actionId, actionDigest: lastRound(facts).plan.actionDigest, envelope };
-  const counted = (await environment.run(verifyHint, hint)) as CountedDecision | null;
+  const counted: CountedDecision | null = await environment.run(verifyHint, hint);
   const { person, reason } = body.approver.person === counted?.person ? counted : { person: null, reason: null };
   expect({ person, reason, ...(counted?.breakGlass === true && { breakGlass: true }) }).toEqual({
     ...{ person: 'erin', reason: body.reason },
