@@ -1,11 +1,4 @@
-import {
-  allHandlersFinished,
-  ApplicationFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Prepared, Reopened } from '../src/contracts/activities.js';
 import type { Envelope } from '../src/core/dsse.js';
 import { actionIdIn } from '../src/contracts/workflow-id.js';
@@ -13,6 +6,7 @@ import type { PrivilegedActionInput, PrivilegedActionResult } from '../src/contr
 import { createAnnouncer } from './stages/announce.js';
 import { conclude } from './stages/conclude.js';
 import { endedBy, type Ended } from './stages/ended.js';
+import { failingOnMalformed } from './stages/malformed.js';
 import { prepare } from './stages/prepare.js';
 import { holdReview } from './stages/review.js';
 import { openReviewDesk, type ReviewDesk } from './stages/review-desk.js';
@@ -23,11 +17,7 @@ import { runUnderLease } from './stages/run-under-lease.js';
  * It fails, with a RefusalCode as failure type, only when the request is refused; every other end is a result.
  */
 export async function privilegedAction(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
-  try {
-    return await goTheWay(input);
-  } catch (error) {
-    throw isMalformed(error) ? malformedAnswer(error) : error;
-  }
+  return failingOnMalformed(() => goTheWay(input));
 }
 
 async function goTheWay(input: PrivilegedActionInput): Promise<PrivilegedActionResult> {
@@ -36,19 +26,6 @@ async function goTheWay(input: PrivilegedActionInput): Promise<PrivilegedActionR
   const prepared = await prepareFirst(desk, request);
   const ended = await reviewAndRun(desk, request, prepared);
   return concludeAlways(desk, prepared.actionId, ended);
-}
-
-/**
- * Whoever completes an activity by its id may answer anything, or with a payload that cannot be opened. What that breaks
- * would fail each workflow task from then on; so it fails the workflow, and the notary closes what has ended.
- */
-function isMalformed(error: unknown): error is Error {
-  return error instanceof TypeError || error instanceof RangeError;
-}
-
-function malformedAnswer(cause: Error): ApplicationFailure {
-  const message = 'What an activity is said to have answered is malformed.';
-  return ApplicationFailure.create({ type: 'statement_invalid', message, nonRetryable: true, cause });
 }
 
 /** Clean-up is a stage: no cancellation and no failure before it may skip it. */

@@ -10,6 +10,7 @@ import {
 import { TASK_QUEUES, type AnnounceActivities, type AnnounceInput } from '../src/contracts/activities.js';
 import { lookSignal, type DebtStanding, type RetrospectiveReviewInput } from '../src/contracts/retrospective.js';
 import { SEARCH_ATTRIBUTES } from '../src/contracts/search-attributes.js';
+import { failingOnMalformed } from './stages/malformed.js';
 
 type Owed = Extract<DebtStanding, { kind: 'owed' }>;
 type Told = NonNullable<RetrospectiveReviewInput['told']>;
@@ -27,6 +28,10 @@ const SIGNALS_PER_RUN = 50;
  * sent, the record alone says that the debt is paid; the notary starts it again where it was ended before that.
  */
 export async function retrospectiveReview(input: RetrospectiveReviewInput): Promise<{ state: 'paid' | 'none' }> {
+  return failingOnMalformed(() => waitUntilPaid(input));
+}
+
+async function waitUntilPaid(input: RetrospectiveReviewInput): Promise<{ state: 'paid' | 'none' }> {
   const actionId = actionIdIn(input);
   let told = toldIn(input);
   let signals = 0;

@@ -109,7 +109,7 @@ describe('while the agent is frozen', () => {
     const before = await refusalsOnRecord('agent_frozen');
     await expect(agent.request(PLAIN_EXPORT)).rejects.toMatchObject({
       code: 'agent_frozen',
-      message: expect.stringMatching(/frozen since .* group security,/) as string,
+      message: expect.stringMatching(/frozen since .* group incident-lead,/) as string,
     });
     expect(await refusalsOnRecord('agent_frozen')).toBe(before + 1);
   });

@@ -78,7 +78,7 @@ describe('freezing everything', () => {
   it('refuses what is asked for, at the gateway and in the worker', async () => {
     await expect(agent.request(PLAIN_EXPORT)).rejects.toMatchObject({
       code: 'frozen',
-      message: expect.stringMatching(/^Frozen by ben: everything, since .* group security can lift it/) as string,
+      message: expect.stringMatching(/^Frozen by ben: everything, since .* group incident-lead can lift it/) as string,
     });
     expect((await askPastGateway(stack, PLAIN_EXPORT)).failure?.type).toBe('frozen');
   });

@@ -126,6 +126,7 @@ describe('an action that policy lets people decide in the full view only', () =>
       mayDeny: true,
       why: 'You are in dba, who may decide now.',
       code: null,
+      breakGlass: null,
       assurance: { needed: 'web', met: true, why: null },
     });
     const queue = await callAs(browser, 'GET', '/v1/queue');

@@ -36,7 +36,12 @@ useGoverned();
 
 describe('a freeze that two people lifted', () => {
   it('stays lifted when one of them leaves the group, in every process that judged by the bundle of then', async () => {
-    const next = after(genesis, 'directory.yaml', 'security: [erin, fay]', 'security: [erin, gus]');
+    const next = after(
+      genesis,
+      'directory.yaml',
+      'incident-lead: [dave, erin, fay]',
+      'incident-lead: [dave, erin, gus]',
+    );
     await store(next, await change([genesis, next]));
     const mayUnfreeze = (governed: GovernedPolicy) =>
       ['erin', 'fay', 'gus', 'ben'].filter((person) => governed.inForce().policy.directory.mayUnfreeze(person, null));

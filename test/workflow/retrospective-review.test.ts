@@ -91,6 +91,16 @@ describe('the review of a broken glass', () => {
     });
   });
 
+  // Whoever may complete an activity by its id answers anything; the notary starts the review again.
+  it.each([[{ kind: 'owed' }], [{ kind: 'owed', open: 'dba', by: 5, claimedAtMs: 'x', dueAtMs: 'y' }]])(
+    'ends where the record is said to answer %j, and hangs on nothing',
+    async (answer) => {
+      await yard.withReview({ readDebt: () => answer as unknown as DebtStanding }, async ({ handle }) => {
+        await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'statement_invalid' } });
+      });
+    },
+  );
+
   it.each([[null], [{}], [{ actionId: 5 }], [{ actionId: 'x', told: 'y' }]])(
     'of a stranger’s input %j asks the record alone',
     async (input) => {
