@@ -1,6 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { Overtaken, type AnnouncementEvent, type Channel } from '../src/channels/channel.js';
-import type { AnnounceActivities, AnnounceInput, CountedDecision } from '../src/contracts/activities.js';
+import { Overtaken, type Channel } from '../src/channels/channel.js';
+import type {
+  AnnounceActivities,
+  AnnounceInput,
+  AnnouncementEvent,
+  CountedDecision,
+} from '../src/contracts/activities.js';
 import type { DebtStanding } from '../src/contracts/retrospective.js';
 import { workflowIdOf } from '../src/contracts/workflow-id.js';
 import { allDone } from '../src/core/all-done.js';

@@ -1,23 +1,8 @@
+import type { AnnouncementEvent } from '../contracts/activities.js';
 import { ServiceFault } from '../core/errors.js';
 import type { ActionView } from '../record/action-view.js';
 import type { AlarmState } from './clearing.js';
 import type { FreezeState } from './freezing.js';
-
-/** Why a channel is told. */
-export type AnnouncementEvent =
-  | 'opened'
-  | 'reminded'
-  | 'escalated'
-  | 'paged'
-  | 'decided'
-  | 'reopened'
-  | 'concluded'
-  /** Enough people broke the glass: it runs now, whatever its plan demands besides. */
-  | 'glass_broken'
-  /** Of the review that is owed for it: it still waits, is late, or has been given. */
-  | 'debt_reminded'
-  | 'debt_overdue'
-  | 'debt_paid';
 
 /** Two views crossed on their way: which of them people see is not known. */
 export class Overtaken extends ServiceFault {}

@@ -56,21 +56,26 @@ export interface PrepareActivities {
   prepare(input: PrepareInput): Promise<Prepared>;
 }
 
+/** Why channels are told. */
+export type AnnouncementEvent =
+  | 'opened'
+  | 'reminded'
+  | 'escalated'
+  | 'paged'
+  | 'decided'
+  | 'reopened'
+  | 'concluded'
+  /** Enough people broke the glass: it runs now, whatever its plan demands besides. */
+  | 'glass_broken'
+  /** Of the review that is owed for it: it still waits, is late, or has been given. */
+  | 'debt_reminded'
+  | 'debt_overdue'
+  | 'debt_paid';
+
 /** What happened in the review; the channels show what the record says of it. */
 export interface AnnounceInput {
   actionId: string;
-  event:
-    | 'opened'
-    | 'reminded'
-    | 'escalated'
-    | 'paged'
-    | 'decided'
-    | 'reopened'
-    | 'concluded'
-    | 'glass_broken'
-    | 'debt_reminded'
-    | 'debt_overdue'
-    | 'debt_paid';
+  event: AnnouncementEvent;
   /** Counts the announcements of one action from 1, so that a retried one is posted once. */
   number: number;
 }

@@ -17,10 +17,10 @@ import {
   doneView,
   OPENED_AT_MS,
   planOf,
-  PUBLIC_URL,
   slackIds,
   timeline,
   waitingView,
+  SLACK_PLACES,
 } from '../unit/slack/views.js';
 
 const KEY = { channelName: 'slack', subject: ACTION_ID, slot: 'message' };
@@ -58,13 +58,7 @@ function makeChannel(over: Over = {}): Channel {
     apiUrl: slack.apiUrl,
     timeoutMs: over.timeoutMs ?? 5_000,
   });
-  const config = {
-    teamId: slackIds.teamId,
-    channel: slackIds.channel,
-    fallbackChannel: over.fallback ?? null,
-    noticeChannel: null,
-    publicUrl: PUBLIC_URL,
-  };
+  const config = { ...SLACK_PLACES, fallbackChannel: over.fallback ?? null };
   const readLog = async () => null;
   return createSlackChannel({
     api,

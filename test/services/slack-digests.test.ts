@@ -13,9 +13,9 @@ import {
   directory as plainDirectory,
   OPENED_AT_MS,
   planOf,
-  PUBLIC_URL,
   slackIds,
   waitingView,
+  SLACK_PLACES,
 } from '../unit/slack/views.js';
 
 // What holds in every channel that reminds is in test/contracts/reminders.test.ts.
@@ -64,13 +64,7 @@ function makeChannel(): Channel {
     api: createSlackApi({ botToken: new Secret('xoxb-test'), apiUrl: slack.apiUrl }),
     store: createMessageStore(database.pool),
     directory: () => directory,
-    config: {
-      teamId: slackIds.teamId,
-      channel: slackIds.channel,
-      fallbackChannel: null,
-      noticeChannel: null,
-      publicUrl: PUBLIC_URL,
-    },
+    config: SLACK_PLACES,
     readLog: async () => null,
     onCall: NOBODY_ON_CALL,
     digests: digestsOf(database.pool, () => open, directory),

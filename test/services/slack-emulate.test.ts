@@ -8,7 +8,7 @@ import { Secret } from '../../src/core/secret.js';
 import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { createPortChooser } from '../../apps/devstack/services/ports.js';
-import { ACTION_ID, directory, doneView, PUBLIC_URL, slackIds, timeline, waitingView } from '../unit/slack/views.js';
+import { ACTION_ID, directory, doneView, slackIds, timeline, waitingView, SLACK_PLACES } from '../unit/slack/views.js';
 
 /** The bot scopes of apps/gateway/slack-manifest.yaml; the emulator refuses what they do not allow. */
 const SCOPES = [
@@ -64,13 +64,7 @@ async function ask(method: string): Promise<unknown> {
 // Others wrote this Slack: what our own fake takes for granted, it may not.
 describe('with an independent Slack and the scopes of our manifest', () => {
   it('a message is posted, updated, found again by its metadata, and answered in its thread', async () => {
-    const config = {
-      teamId: slackIds.teamId,
-      channel: conversation,
-      fallbackChannel: null,
-      noticeChannel: null,
-      publicUrl: PUBLIC_URL,
-    };
+    const config = { ...SLACK_PLACES, channel: conversation };
     const store = createMessageStore(database.pool);
     const readLog = async () => null;
     const channel = createSlackChannel({

@@ -9,7 +9,7 @@ import { startFakeSlack, type Fault, type FakeSlack } from '../fakes/slack/fake-
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
 import { startTimeSkipping } from '../support/workflow-environment.js';
-import { directory, PUBLIC_URL, slackIds } from '../unit/slack/views.js';
+import { directory, slackIds, SLACK_PLACES } from '../unit/slack/views.js';
 import { withChatAwayForAnHour } from '../workflow/chat-away.js';
 import { openYard, type Yard } from '../workflow/harness.js';
 
@@ -34,13 +34,7 @@ beforeAll(async () => {
     api: createSlackApi({ botToken: new Secret('xoxb-test'), apiUrl: slack.apiUrl }),
     store: createMessageStore(database.pool),
     directory: () => directory,
-    config: {
-      teamId: slackIds.teamId,
-      channel: slackIds.channel,
-      fallbackChannel: null,
-      noticeChannel: null,
-      publicUrl: PUBLIC_URL,
-    },
+    config: SLACK_PLACES,
     readLog: async () => null,
     onCall: NOBODY_ON_CALL,
     digests: digestsOf(database.pool),

@@ -14,10 +14,10 @@ import {
   doneView,
   OPENED_AT_MS,
   planOf,
-  PUBLIC_URL,
   slackIds,
   timeline,
   waitingView,
+  SLACK_PLACES,
 } from '../unit/slack/views.js';
 
 const PROD = 'C0PROD';
@@ -57,13 +57,7 @@ function makeChannel(): Channel {
     api: createSlackApi({ botToken: new Secret('xoxb-test'), apiUrl: slack.apiUrl }),
     store: createMessageStore(database.pool),
     directory: () => directory,
-    config: {
-      teamId: slackIds.teamId,
-      channel: slackIds.channel,
-      fallbackChannel: null,
-      noticeChannel: null,
-      publicUrl: PUBLIC_URL,
-    },
+    config: SLACK_PLACES,
     readLog: async () => null,
     onCall: NOBODY_ON_CALL,
     digests: digestsOf(database.pool),

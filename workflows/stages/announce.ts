@@ -3,12 +3,13 @@ import {
   TASK_QUEUES,
   type AnnounceActivities,
   type AnnounceInput,
+  type AnnouncementEvent,
   type Prepared,
 } from '../../src/contracts/activities.js';
 
 /** Tells the channels, one announcement after the other, beside the review: a channel that is down holds up nobody. */
 export interface Announcer {
-  tell(event: AnnounceInput['event']): void;
+  tell(event: AnnouncementEvent): void;
   /** Starts no further announcement; `conclude` tells the end. */
   stop(): void;
 }

@@ -1,7 +1,7 @@
 import type { Directory } from '../../directory/directory.js';
 import { formatDuration } from '../../policy/duration.js';
 import type { ActionView, BreakGlassView } from '../../record/action-view.js';
-import type { AnnouncementEvent } from '../channel.js';
+import type { AnnouncementEvent } from '../../contracts/activities.js';
 import { viewUrl, type RenderContext } from './context.js';
 import { personName, type Room } from './parts.js';
 import { bold, clip, date, list, richText, section, text, type Inline, type RichTextBlock } from './rich-text.js';

@@ -1,7 +1,7 @@
 import type { Directory } from '../../directory/directory.js';
 import { DIRECT_PLACE } from '../../directory/places.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent } from '../channel.js';
+import type { AnnouncementEvent } from '../../contracts/activities.js';
 import { headline } from '../message/end.js';
 import { isDecidable } from '../message/layout.js';
 import { glassNotes, mayReview } from '../message/glass.js';

@@ -1,5 +1,6 @@
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent, Channel } from '../channel.js';
+import type { AnnouncementEvent } from '../../contracts/activities.js';
+import type { Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
 import { whereTo, type NoteGivenUp } from '../message/given-up.js';

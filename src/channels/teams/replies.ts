@@ -1,7 +1,7 @@
 import type { Directory } from '../../directory/directory.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent } from '../channel.js';
+import type { AnnouncementEvent } from '../../contracts/activities.js';
 import { calledOn } from '../message/called-on.js';
 import { isDecidable } from '../message/layout.js';
 import { glassNotes, mayReview, type GlassNote } from '../message/glass.js';

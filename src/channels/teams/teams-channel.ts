@@ -1,6 +1,7 @@
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { ActionView } from '../../record/action-view.js';
-import type { AnnouncementEvent, Channel } from '../channel.js';
+import type { AnnouncementEvent } from '../../contracts/activities.js';
+import type { Channel } from '../channel.js';
 import type { Log } from '../log.js';
 import { presentFor } from '../message/called-on.js';
 import { NOT_REMINDED, sendDigests, sendHeld, type DigestOptions, type DigestSettings } from '../message/digests.js';

@@ -4,7 +4,7 @@ import { createSlackChannel } from '../../../src/channels/slack/slack-channel.js
 import { Secret } from '../../../src/core/secret.js';
 import { startFakeSlack } from '../../fakes/slack/fake-slack.js';
 import { digestsOf, SILENT } from '../../fakes/slack/slack-gateway.js';
-import { directory, PUBLIC_URL, slackIds } from '../../unit/slack/views.js';
+import { directory, slackIds, SLACK_PLACES } from '../../unit/slack/views.js';
 import type { ReminderSubject } from '../reminder-subject.js';
 
 const BOT_TOKEN = 'xoxb-test';
@@ -28,13 +28,7 @@ export const subject: ReminderSubject = {
           api: createSlackApi({ botToken: new Secret(BOT_TOKEN), apiUrl: slack.apiUrl }),
           store: createMessageStore(pool),
           directory: () => people,
-          config: {
-            teamId: slackIds.teamId,
-            channel: slackIds.channel,
-            fallbackChannel: null,
-            noticeChannel: null,
-            publicUrl: PUBLIC_URL,
-          },
+          config: SLACK_PLACES,
           readLog: async () => null,
           onCall,
           digests: digestsOf(pool, open, people),

@@ -19,7 +19,7 @@ import type { ActionView } from '../../../src/record/action-view.js';
 import type { LogText } from '../../../src/record/log-text.js';
 import type { DecisionAnswer } from '../../../src/contracts/workflow.js';
 import { Secret } from '../../../src/core/secret.js';
-import { directory, PUBLIC_URL, slackIds, waitingView } from '../../unit/slack/views.js';
+import { directory, PUBLIC_URL, slackIds, waitingView, SLACK_PLACES } from '../../unit/slack/views.js';
 import { startFakeSlack, type FakeSlack, type FakeSlackOptions } from './fake-slack.js';
 
 /** A gateway with nothing but the Slack endpoint, a stub of the decisions port behind it, and a fake Slack before it. */
@@ -150,13 +150,7 @@ function hands(slack: FakeSlack, url: string, pool: pg.Pool, gateway: () => Slac
   return {
     click,
     async post(view = waitingView(), log = null) {
-      const config = {
-        teamId: slackIds.teamId,
-        channel,
-        fallbackChannel: null,
-        noticeChannel: null,
-        publicUrl: PUBLIC_URL,
-      };
+      const config = { ...SLACK_PLACES, channel };
       const worker = createSlackChannel({
         api: gateway().options.api,
         store: createMessageStore(pool),

@@ -1,8 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, test } from 'vitest';
 import { createAnnounceActivities, tellChannels, type AnnounceDependencies } from '../../../activities/announce.js';
-import type { CountedDecision } from '../../../src/contracts/activities.js';
-import type { AnnouncementEvent, Channel } from '../../../src/channels/channel.js';
+import type { AnnouncementEvent, CountedDecision } from '../../../src/contracts/activities.js';
+import type { Channel } from '../../../src/channels/channel.js';
 import { payloadDigest } from '../../../src/core/dsse.js';
 import { digestOf } from '../../../src/core/json.js';
 import type { StatementBody } from '../../../src/core/schemas/statements.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AnnouncementEvent } from '../../../src/channels/channel.js';
+import type { AnnouncementEvent } from '../../../src/contracts/activities.js';
 import { BLOCK_LIMITS } from '../../../src/channels/slack/blocks.js';
 import { dueLines } from '../../../src/channels/slack/history.js';
 import type { ActionView } from '../../../src/record/action-view.js';

@@ -9,6 +9,14 @@ export const slackIds = { teamId: 'T0TEAM', appId: 'A0APP', channel: 'C0APPROVAL
 export const ACTION_ID = '01K9ZZZZZZ0000000000000001';
 export const ACTION_DIGEST = 'ab'.repeat(32);
 export const PUBLIC_URL = 'https://countersign.example';
+/** Where a channel under test posts. */
+export const SLACK_PLACES = {
+  teamId: slackIds.teamId,
+  channel: slackIds.channel,
+  fallbackChannel: null,
+  noticeChannel: null,
+  publicUrl: PUBLIC_URL,
+};
 export const OPENED_AT_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
 
 const person = (id: string, name: string, userId?: string, aliases: string[] = []) => ({
