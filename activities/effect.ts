@@ -9,7 +9,6 @@ import { requireNoAlarm } from '../src/enforcement/alarmed.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
 import { checkUnchanged } from '../src/enforcement/unchanged.js';
 import { askedOf } from '../src/operations/asked.js';
-import type { BeginCondition } from '../src/record/claims.js';
 import { latest, type AnyDraft, type Record } from '../src/record/record.js';
 import type { OpenedLease } from '../src/vault/leases.js';
 import type { Watched } from './freeze-watch.js';
@@ -68,7 +67,7 @@ async function beginEffect(
   judged: Judgement,
   attempt: number,
 ): Promise<void> {
-  const { request, requestDigest, plan } = judged;
+  const { request, requestDigest, plan, operation } = judged;
   const { actionId } = request.body;
   const stops = await readStops(record, request.body);
   requireNotFrozen(stops.freezes, request.body, policy().directory);
@@ -76,32 +75,29 @@ async function beginEffect(
   if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   }
-  if (!(await claims.beginEffect(actionId, EXECUTE_STEP, attempt, withinBudgets(record, judged)))) {
-    throw new Refusal(
-      'already_claimed',
-      'Another attempt has begun this effect, or the action has ended since: it is not begun.',
-    );
-  }
-  const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
-  await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP }]);
+  const begin = async (): Promise<void> => {
+    const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
+    await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP, isFirst: true }]);
+  };
+  if (plan.plan.budgets === undefined) return begin();
+  // Two that fit alone need not fit together. One lock for all of an operation, for a budget of an agent and one of a target may
+  // count the same effect. Who loses the lock meanwhile learns of it before anything runs.
+  await claims.underLock(`budget/${operation.name}`, async () => {
+    await requireRoom(record, judged);
+    await begin();
+  });
 }
 
-/**
- * Counted anew where no other effect of this operation can begin meanwhile: two that fit alone need not fit together.
- * One lock for all of them, for a budget of an agent and one of a target may count the same effect.
- */
-function withinBudgets(
+/** Counted anew. @throws Refusal `budget_exceeded` */
+async function requireRoom(
   record: Pick<Record, 'effectsWithin'>,
   { request, plan, operation, target, params }: Judgement,
-): BeginCondition | undefined {
-  const { budgets } = plan.plan;
-  if (budgets === undefined) return undefined;
+): Promise<void> {
+  const { budgets = [] } = plan.plan;
   const { actionId, agent } = request.body;
   const action = { actionId, agent, target: target.name, operation, params };
-  return {
-    lock: `budget/${operation.name}`,
-    refuses: async () => lackOfRoom(budgets, action, await effectsFor(record, budgets)),
-  };
+  const lack = lackOfRoom(budgets, action, await effectsFor(record, budgets));
+  if (lack !== null) throw lack;
 }
 
 function succeeded(result: JsonObject): Outcome {

@@ -62,7 +62,7 @@ export function heldUnder(lease: OpenLease): { accessor: string; leaseIds: strin
 
 /** The very round whose effect began. */
 function caseOf({ operations, policy }: ExecuteDependencies, statements: AnyRecorded[]): Case {
-  // A crash between the row of the effect and its statement leaves the claim's: nobody claimed after it.
+  // An earlier release wrote the effect's row before its statement; nobody claimed after that.
   const begun = latest(statements, 'effect')?.body ?? latest(statements, 'claim')?.body;
   const plan = allOf(statements, 'plan').findLast(({ body }) => body.actionDigest === begun?.actionDigest);
   if (plan === undefined) throw new Refusal('statement_missing', 'The plan of a begun effect is not on record.');

@@ -77,33 +77,40 @@ async function judgeAndRun(
   { actionId, round }: RunUnderLeaseInput,
   runId: string,
 ): Promise<Outcome> {
-  const { record, claims, leases } = dependencies;
-  const statements = await record.ofAction(actionId);
+  const { record, claims } = dependencies;
+  const [statements, taken] = await Promise.all([record.ofAction(actionId), claims.taken(actionId, EXECUTE_STEP)]);
   const kept = latest(statements, 'result');
   if (kept !== undefined) return kept.body.outcome;
-  // Once the effect has begun there is nothing left to judge: only its outcome to find out.
-  const begun = latest(statements, 'effect') !== undefined;
+  // There is nothing left to judge.
+  if (taken.isBegun || latest(statements, 'effect') !== undefined) return findOutcome(dependencies, actionId, runId);
   const request = latest(statements, 'request')?.body;
   const plan = allOf(statements, 'plan').findLast(({ body }) => body.round === round)?.body.plan;
-  const judged = begun
-    ? null
-    : await judge({
-        ...dependencies,
-        policy: dependencies.policy(),
-        actionId,
-        runId,
-        round,
-        statements,
-        ...(await readStops(record, request)),
-        effects: await effectsFor(record, plan?.budgets),
-        debts: await debtsFor(record, statements),
-        nowMs: dependencies.clock(),
-      });
-  const claim = await claims.claim(actionId, EXECUTE_STEP, runId);
-  if (claim.kind === 'effect_begun' || judged === null) return findOutcome(dependencies, actionId, runId);
-  // An earlier attempt may still live in another process: without its lease it can do nothing more.
-  for (const left of claim.left) await leases.revoke(heldUnder(left));
-  return leaseAndRun(dependencies, judged, claim.attempt, runId);
+  const judged = await judge({
+    ...dependencies,
+    policy: dependencies.policy(),
+    actionId,
+    runId,
+    round,
+    statements,
+    ...(await readStops(record, request)),
+    effects: await effectsFor(record, plan?.budgets),
+    debts: await debtsFor(record, statements),
+    nowMs: dependencies.clock(),
+  });
+  const attempt = taken.attempts + 1;
+  await putClaim(dependencies, judged, { attempt, runId });
+  if (attempt > 1) await endEarlierAttempts(dependencies, actionId);
+  return leaseAndRun(dependencies, judged, attempt, runId);
+}
+
+/** One of them may still live in another process: without its lease it can do nothing more. */
+async function endEarlierAttempts(
+  { claims, leases }: Pick<ExecuteDependencies, 'claims' | 'leases'>,
+  actionId: string,
+): Promise<void> {
+  for (const left of await claims.openLeases(actionId)) {
+    if (left.step === EXECUTE_STEP) await leases.revoke(heldUnder(left));
+  }
 }
 
 function askingRun(actionId: string): string {
@@ -131,7 +138,6 @@ async function leaseAndRun(
   const { leases, freezes } = dependencies;
   const { request, requestDigest, plan, operation, target } = judged;
   const { actionId } = request.body;
-  await putClaim(dependencies, judged, { attempt, runId });
   const credential = await leases.open({
     actionId,
     requestDigest,

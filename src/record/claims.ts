@@ -1,5 +1,3 @@
-import type { Refusal } from '../core/errors.js';
-
 /** A child token's row, written before anyone can use the token. */
 export interface LeaseRow {
   accessor: string;
@@ -29,46 +27,33 @@ export interface OpenLease extends LeaseRow {
   credentials: CredentialRow[];
 }
 
-export type ClaimAnswer =
-  /** `attempt` counts from 1; `left` are leases of earlier attempts, which the caller must end before it asks Vault for more. */
-  | { kind: 'claimed'; attempt: number; left: OpenLease[] }
-  /** The effect began under an earlier attempt: it is never begun again. */
-  | { kind: 'effect_begun'; attempt: number };
-
-/** What must hold at the very moment an effect begins, whoever else would begin one. */
-export interface BeginCondition {
-  /** What is locked, over all executors: e.g. `budget/database.export`. */
-  lock: string;
-  /** Why it must not begin; null when it may. What it reads was committed before the lock was had. */
-  refuses(): Promise<Refusal | null>;
+/** Who has taken a step of an action so far. */
+export interface Taken {
+  /** Number of the newest attempt that claimed it; 0 when none did. */
+  attempts: number;
+  /** Its effect began: it is never begun again. */
+  isBegun: boolean;
 }
 
 /**
  * The uniqueness rows that keep an action to one effect, and the lease table. Append-only tables in PostgreSQL,
- * keyed by action and step, never by run: a reset or a forged run meets the same rows.
+ * keyed by action and step, never by run: a reset or a forged run meets the same rows. What a process states writes them
+ * (`Record.append`): a claim and an effect, each of which is refused where another attempt was first or the action has ended; a
+ * credential, and with a revocation the closure of its lease.
  */
 export interface Claims {
-  /** Takes the action's step, or says why not. Serialised per action. */
-  claim(actionId: string, step: string, runId: string): Promise<ClaimAnswer>;
-  /**
-   * Marks the start of the effect; false when some attempt already did, a later attempt has claimed, or a receipt is on record.
-   * @param condition asked first, and nothing that names the same lock begins in between
-   * @throws the Refusal of the condition
-   */
-  beginEffect(actionId: string, step: string, attempt: number, condition?: BeginCondition): Promise<boolean>;
+  /** Others may take it right after: then what is stated is refused. */
+  taken(actionId: string, step: string): Promise<Taken>;
   /**
    * Works while nobody else, in whatever process, works under the same lock. What it puts on record, whoever has the lock next
    * finds there.
+   * @param lock over all executors: e.g. `budget/database.export`.
    */
   underLock<T>(lock: string, work: () => Promise<T>): Promise<T>;
   /** From now on no effect of this action can begin, and no lease be opened. Idempotent. @returns whether an effect had begun before. */
   endAction(actionId: string): Promise<{ effectBegan: boolean }>;
   /** @throws Refusal `action_closed` behind `endAction`: the lease must not be used. */
   insertLease(row: LeaseRow): Promise<void>;
-  /** All that was issued under one token, or none of it. */
-  insertCredentials(rows: readonly CredentialRow[]): Promise<void>;
-  /** Marks the end of a lease as proven. Idempotent. */
-  closeLease(accessor: string, provenAtMs: number): Promise<void>;
   /** Leases whose end is not proven: of one action, or of all. */
   openLeases(actionId?: string): Promise<OpenLease[]>;
   /** Whether any lease row names this accessor. */

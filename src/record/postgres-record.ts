@@ -17,6 +17,7 @@ import {
   type Appending,
   type ChainHead,
 } from './postgres/append-statements.js';
+import { refusalOfRow } from './postgres/following-rows.js';
 import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
 import { createAlarmReader } from './postgres/read-alarms.js';
@@ -76,7 +77,10 @@ export function createRecord(options: RecordOptions): PostgresRecord {
 
   const append: ActionRecord['append'] = async (drafts) => {
     for (const draft of drafts) checkDraft(draft, options);
-    return drafts.length === 0 ? [] : writeAll(drafts);
+    if (drafts.length === 0) return [];
+    return writeAll(drafts).catch((error: unknown) => {
+      throw refusalOfRow(error);
+    });
   };
 
   return {

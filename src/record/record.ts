@@ -16,6 +16,8 @@ export interface Draft<K extends StatementKind = StatementKind> {
   body: StatementBody<K>;
   /** Makes the append idempotent: a second draft with this key for the same action and kind returns the first statement. */
   key?: string;
+  /** Refused as `already_claimed` where something is under its key, instead of answered with that. */
+  isFirst?: true;
 }
 
 /** A statement on record, its signature already verified. */
@@ -88,7 +90,10 @@ export interface DebtList {
 /** The append-only record. */
 export interface Record {
   /**
-   * Appends in one transaction, signed by this process. All or nothing.
+   * Appends in one transaction, signed by this process. All or nothing. With a claim, an effect, a credential or a revocation
+   * comes its row (see `Claims`): what that refuses is not stated.
+   * @throws Refusal `already_claimed` for a claim or an effect that comes too late; `action_closed` for a credential whose lease
+   * has ended.
    * @throws ServiceFault `record` or `vault` when it could not be written: the caller must not go on.
    */
   append(drafts: readonly AnyDraft[]): Promise<AnyRecorded[]>;

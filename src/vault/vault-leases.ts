@@ -20,7 +20,7 @@ export interface LeasesOptions {
   /** Logged in as the process that leases. */
   client: VaultClient;
   record: Pick<ActionRecord, 'append' | 'ofAction'>;
-  claims: Pick<Claims, 'insertLease' | 'insertCredentials' | 'closeLease' | 'openLeases'>;
+  claims: Pick<Claims, 'insertLease' | 'openLeases'>;
   /** The notary's only: without it `end` is refused. */
   witness: Witness | null;
   clock: () => number;
@@ -134,7 +134,7 @@ async function issue<C>(
   request: LeaseRequest<C>,
   token: Secret,
   lease: OpeningLease,
-  { client, claims, record, clock }: LeasesOptions,
+  { client, record, clock }: LeasesOptions,
 ): Promise<OpenedLease<C>> {
   const { actionId, requestDigest, target, ttlSeconds } = request;
   const { accessor } = lease;
@@ -149,7 +149,7 @@ async function issue<C>(
     const key = index === 0 ? accessor : `${accessor}/${String(index + 1)}`;
     return { kind: 'credential' as const, actionId, requestDigest, key, body: { ...row, issuedAtMs } };
   });
-  const onRecord = allDone([claims.insertCredentials(rows), record.append(statements)]).then(() => undefined);
+  const onRecord = record.append(statements).then(() => undefined);
   onRecord.catch(() => undefined); // whoever waits for it learns of it
   const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
   const leaseIds = each.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
@@ -196,7 +196,6 @@ async function endLease(
   await record.append([
     { kind: 'revocation', actionId, requestDigest, key: accessor, body: { accessor, proofs, revokedAtMs } },
   ]);
-  await claims.closeLease(accessor, revokedAtMs);
   return proofs;
 }
 

@@ -1,13 +1,43 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digestOf } from '../../src/core/json.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { LeaseRow } from '../../src/record/claims.js';
+import type { AnyDraft } from '../../src/record/record.js';
 import { becomeAll, installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
 import { newActionId } from '../support/signing.js';
 import { until } from '../support/until.js';
 
 const STEP = 'run';
 const PROCESSES: readonly ProcessName[] = ['gateway', 'worker', 'executor', 'notary'];
+
+interface TestAction {
+  actionId: string;
+  requestDigest: string;
+}
+
+const newAction = (): TestAction => ({ actionId: newActionId(), requestDigest: digestOf('') });
+
+/** Whether it was taken. */
+async function stated(process: TestProcess, draft: AnyDraft): Promise<boolean> {
+  try {
+    await process.record.append([draft]);
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'already_claimed' });
+    return false;
+  }
+}
+
+function claim(process: TestProcess, action: TestAction, attempt: number, { step = STEP, key = '' } = {}) {
+  const body = { actionDigest: digestOf(''), step, attempt, runId: 'run', approvers: [], claimedAtMs: 1 };
+  return stated(process, { kind: 'claim', ...action, body, key: key || `${step}/${String(attempt)}`, isFirst: true });
+}
+
+function begin(process: TestProcess, action: TestAction, attempt: number, { step = STEP, key = '' } = {}) {
+  const body = { actionDigest: digestOf(''), step, attempt, startedAtMs: 1 };
+  return stated(process, { kind: 'effect', ...action, body, key: key || step, isFirst: true });
+}
 
 describe('claims, effects and the lease table', () => {
   let installation: TestInstallation;
@@ -18,6 +48,12 @@ describe('claims, effects and the lease table', () => {
     processes = await becomeAll(installation);
   });
   afterAll(() => installation.close());
+
+  const countStatements = (actionId: string) =>
+    installation.inRecord(async (client) => {
+      const counting = `select kind, count(*)::int from countersign.statements where action_id = $1 group by kind order by kind`;
+      return (await client.query<{ kind: string; count: number }>(counting, [actionId])).rows;
+    });
 
   const leaseRow = (change: Partial<LeaseRow> = {}): LeaseRow => ({
     accessor: randomUUID(),
@@ -32,54 +68,61 @@ describe('claims, effects and the lease table', () => {
     ...change,
   });
 
-  it('gives 50 claims at once 50 attempts, of which only the last may begin the one effect', async () => {
-    const { claims } = processes.executor;
+  it('lets one of 50 take an attempt, and begins one effect, of the newest attempt', async () => {
+    const { executor } = processes;
     const twin = await installation.become('executor');
-    const actionId = newActionId();
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) =>
-        (index % 2 === 0 ? claims : twin.claims).claim(actionId, STEP, `run-${String(index)}`),
-      ),
-    );
-    expect(answers.map(({ attempt }) => attempt).sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 50 }, (_, index) => index + 1),
-    );
-    const begun = await Promise.all(
-      answers.flatMap(({ attempt }) => [
-        claims.beginEffect(actionId, STEP, attempt),
-        twin.claims.beginEffect(actionId, STEP, attempt),
-      ]),
-    );
+    const action = newAction();
+    const both = Array.from({ length: 25 }, () => [executor, twin]).flat();
+    const claimed = await Promise.all(both.map((process) => claim(process, action, 1)));
+    expect(claimed.filter(Boolean)).toHaveLength(1);
+    expect(await claim(twin, action, 2)).toBe(true);
+    expect(await claim(executor, action, 1)).toBe(false);
+    expect(await executor.claims.taken(action.actionId, STEP)).toEqual({ attempts: 2, isBegun: false });
+    const begun = await Promise.all([
+      ...both.map((process) => begin(process, action, 2)),
+      ...both.map((process) => begin(process, action, 1)),
+    ]);
     expect(begun.filter(Boolean)).toHaveLength(1);
-    expect(await claims.claim(actionId, STEP, 'late')).toEqual({ kind: 'effect_begun', attempt: 50 });
-    expect(await claims.beginEffect(actionId, STEP, 50)).toBe(false);
+    expect(await twin.claims.taken(action.actionId, STEP)).toEqual({ attempts: 2, isBegun: true });
+    expect(await claim(executor, action, 3)).toBe(false);
+    expect(await begin(executor, action, 2)).toBe(false);
+    // What was refused is not stated either.
+    const stated = (await countStatements(action.actionId)).map(({ kind, count }) => [kind, count]);
+    expect(stated).toEqual([
+      ['claim', 2],
+      ['effect', 1],
+    ]);
+  });
+
+  it('takes nothing twice by other keys: the rows are what counts', async () => {
+    const { executor } = processes;
+    const action = newAction();
+    await claim(executor, action, 1);
+    expect(await claim(executor, action, 1, { key: 'another' })).toBe(false);
+    await begin(executor, action, 1);
+    expect(await begin(executor, action, 1, { key: 'another' })).toBe(false);
   });
 
   it('lets an effect and a new claim that race never both win', async () => {
-    const { claims } = processes.executor;
+    const { executor } = processes;
+    const twin = await installation.become('executor');
     for (let round = 0; round < 20; round += 1) {
-      const actionId = newActionId();
-      await claims.claim(actionId, STEP, 'first');
-      const [begun, second] = await Promise.all([
-        claims.beginEffect(actionId, STEP, 1),
-        claims.claim(actionId, STEP, 'second'),
-      ]);
-      expect(begun).toBe(second.kind === 'effect_begun');
+      const action = newAction();
+      await claim(executor, action, 1);
+      const [begun, second] = await Promise.all([begin(executor, action, 1), claim(twin, action, 2)]);
+      expect(begun).toBe(!second);
     }
   });
 
   it('begins no effect of an action that has ended, whichever of the two comes first', async () => {
     const { executor, notary } = processes;
     for (let round = 0; round < 20; round += 1) {
-      const actionId = newActionId();
-      await executor.claims.claim(actionId, STEP, 'run');
-      const [begun, end] = await Promise.all([
-        executor.claims.beginEffect(actionId, STEP, 1),
-        notary.claims.endAction(actionId),
-      ]);
+      const action = newAction();
+      await claim(executor, action, 1);
+      const [begun, end] = await Promise.all([begin(executor, action, 1), notary.claims.endAction(action.actionId)]);
       expect(begun).toBe(end.effectBegan);
-      expect(await notary.claims.endAction(actionId)).toEqual(end);
-      expect(await executor.claims.beginEffect(actionId, STEP, 1)).toBe(false);
+      expect(await notary.claims.endAction(action.actionId)).toEqual(end);
+      expect(await begin(executor, action, 1)).toBe(false);
     }
   });
 
@@ -121,49 +164,47 @@ describe('claims, effects and the lease table', () => {
   });
 
   it('keeps steps and actions apart, and begins nothing unclaimed', async () => {
-    const { claims } = processes.executor;
-    const actionId = newActionId();
-    expect(await claims.claim(actionId, STEP, 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
-    expect(await claims.claim(actionId, 'another', 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
-    expect(await claims.claim(newActionId(), STEP, 'run')).toMatchObject({ kind: 'claimed', attempt: 1 });
-    expect(await claims.beginEffect(newActionId(), STEP, 1)).toBe(false);
-    expect(await claims.beginEffect(actionId, STEP, 2)).toBe(false);
+    const { executor } = processes;
+    const action = newAction();
+    expect(await claim(executor, action, 1)).toBe(true);
+    expect(await claim(executor, action, 1, { step: 'another' })).toBe(true);
+    expect(await begin(executor, newAction(), 1)).toBe(false);
+    expect(await begin(executor, action, 2)).toBe(false);
+    expect(await begin(executor, action, 1, { step: 'third' })).toBe(false);
   });
 
-  it('hands a later attempt the leases that an earlier one left open, and only those', async () => {
+  it('lists leases whose end is not proven, with what was issued under them', async () => {
     const { executor, worker, notary } = processes;
-    const actionId = newActionId();
+    const { actionId, requestDigest } = newAction();
     const [left, closed, preview] = [
       leaseRow({ actionId }),
       leaseRow({ actionId }),
       leaseRow({ actionId, purpose: 'preview', step: 'preview' }),
     ];
-    expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({ kind: 'claimed', attempt: 1, left: [] });
     await executor.claims.insertLease(left);
     await executor.claims.insertLease(closed);
     await worker.claims.insertLease(preview);
-    const credential = {
-      leaseId: `db/creds/x/${left.accessor}`,
-      accessor: left.accessor,
-      vaultRole: 'x',
-      username: 'cs-1',
-      target: 'orders',
-    };
-    await executor.claims.insertCredentials([credential]);
-    await notary.claims.closeLease(closed.accessor, 1);
-    await notary.claims.closeLease(closed.accessor, 2); // idempotent
-    const late = { ...credential, leaseId: `db/creds/x/${closed.accessor}`, accessor: closed.accessor };
-    await expect(executor.claims.insertCredentials([late])).rejects.toMatchObject({ code: 'action_closed' });
-    expect(await executor.claims.claim(actionId, STEP, 'run')).toEqual({
-      kind: 'claimed',
-      attempt: 2,
-      left: [{ ...left, credentials: [credential] }],
+    const credential = ({ accessor }: LeaseRow) => ({
+      ...{ leaseId: `db/creds/x/${accessor}`, accessor, vaultRole: 'x', username: 'cs-1', target: 'orders' },
     });
-    expect((await notary.claims.openLeases()).map(({ accessor }) => accessor)).toEqual(
-      expect.arrayContaining([left.accessor, preview.accessor]),
+    const issue = (row: LeaseRow) =>
+      executor.record.append([
+        { kind: 'credential', actionId, requestDigest, body: { ...credential(row), issuedAtMs: 1 }, key: row.accessor },
+      ]);
+    await issue(left);
+    const { accessor } = closed;
+    const revocation = { accessor, proofs: [], revokedAtMs: 1 };
+    const draft = { kind: 'revocation' as const, actionId, requestDigest, body: revocation, key: accessor };
+    await notary.record.append([draft]);
+    await notary.record.append([draft]); // idempotent
+    await expect(issue(closed)).rejects.toMatchObject({ code: 'action_closed' });
+    expect((await notary.claims.openLeases(actionId)).map((lease) => lease.credentials)).toEqual(
+      expect.arrayContaining([[credential(left)], []]),
     );
-    expect((await notary.claims.openLeases(actionId)).map(({ accessor }) => accessor)).not.toContain(closed.accessor);
-    expect(await notary.claims.knowsAccessor(closed.accessor)).toBe(true);
+    const open = (await notary.claims.openLeases()).map((lease) => lease.accessor);
+    expect(open).toEqual(expect.arrayContaining([left.accessor, preview.accessor]));
+    expect(open).not.toContain(accessor);
+    expect(await notary.claims.knowsAccessor(accessor)).toBe(true);
     expect(await notary.claims.knowsAccessor('never seen')).toBe(false);
   });
 

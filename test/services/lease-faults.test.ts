@@ -3,7 +3,7 @@ import { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { createClaims } from '../../src/record/postgres-claims.js';
 import { createRecordPool } from '../../src/record/postgres/pool.js';
-import { latest } from '../../src/record/record.js';
+import { latest, type Record } from '../../src/record/record.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
@@ -75,20 +75,18 @@ describe('leases, when things go wrong', () => {
       expect(await usersOf(request.actionId)).toEqual([]);
     });
 
-    it('the lease table once the credential is issued: the user is gone all the same', async () => {
+    it('the record once the credential is issued: the user is gone all the same', async () => {
       const { executor, executorOptions, leaseRequest, usersOf, tokensOf } = leasing;
       const request = await leaseRequest();
-      const pool = deadPool();
-      const away = createClaims(pool);
-      const claims = {
-        ...executor.claims,
-        insertCredentials: (rows: Parameters<typeof away.insertCredentials>[0]) => away.insertCredentials(rows),
+      const append: Record['append'] = async (drafts) => {
+        if (drafts.some(({ kind }) => kind === 'credential'))
+          throw new ServiceFault('record', 'The record is away.', true);
+        return executor.record.append(drafts);
       };
-      const leases = createLeases({ ...executorOptions, claims });
+      const leases = createLeases({ ...executorOptions, record: { ...executor.record, append } });
       const lease = await leases.open(request);
       await expect(lease.onRecord).rejects.toMatchObject({ service: 'record', temporary: true });
       await leases.revoke(lease);
-      await pool.end();
       expect(await tokensOf(request.actionId)).toEqual([]);
       expect(await usersOf(request.actionId)).toEqual([]);
     });

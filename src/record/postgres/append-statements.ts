@@ -6,6 +6,7 @@ import type { ProcessName, Statement, StatementKind } from '../../core/schemas/s
 import { buildStatement } from '../../core/statement.js';
 import type { AnyDraft, AnyRecorded } from '../record.js';
 import type { VerifiedStatement } from '../verify-statement.js';
+import { alreadyTaken } from './following-rows.js';
 import { query, RecordFault } from './pool.js';
 import { STATEMENT_COLUMNS, recordedFrom, type StatementRow } from './statement-rows.js';
 
@@ -104,6 +105,7 @@ async function appendFresh(
   for (const draft of drafts) {
     const name = keyOf(draft) ?? draft;
     if (!fresh.has(name) && !known.has(name)) fresh.set(name, draft);
+    else if (draft.isFirst === true) throw alreadyTaken();
   }
   const numbered = numberDrafts([...fresh.values()], head, appending.process);
   const envelopes = await sealNumbered(numbered, appending);

@@ -12,6 +12,7 @@ import { changeNoticesSql } from './change-notices.js';
 import { contentRetentionSql } from './content-retention-table.js';
 import { contentsSql } from './contents-table.js';
 import { freezesByPeopleSql } from './freezes-by-people-table.js';
+import { followingRowsSql } from './following-rows.js';
 import { freezesSql } from './freezes-table.js';
 import { governedPolicySql } from './governed-policy-table.js';
 import { joiningSql } from './joining.js';
@@ -259,4 +260,5 @@ export const migrations: readonly Migration[] = [
   { number: 34, name: 'webhooks about alarms', sql: webhookAlarmsSql },
   { number: 35, name: 'break glass', sql: breakGlassSql },
   { number: 36, name: 'messages about alarms and freezes', sql: messageSubjectsSql },
+  { number: 38, name: 'rows that follow from statements', sql: followingRowsSql },
 ];

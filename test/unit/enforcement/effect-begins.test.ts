@@ -6,7 +6,7 @@ import { ServiceFault } from '../../../src/core/errors.js';
 import { judge, type Judgement } from '../../../src/enforcement/judge.js';
 import type { ExecuteContext } from '../../../src/operations/operation.js';
 import type { Policy } from '../../../src/policy/policy.js';
-import type { BeginCondition } from '../../../src/record/claims.js';
+import type { AnyDraft } from '../../../src/record/record.js';
 import { NO_EFFECTS, type RecentEffects } from '../../../src/record/effects.js';
 import type { OpenedLease } from '../../../src/vault/leases.js';
 import { begunExport } from './budget-attacks.js';
@@ -25,15 +25,17 @@ function run(judged: Judgement, policy: Policy, onRecord: Promise<void>, effects
   };
   const dependencies = {
     policy: () => policy,
-    claims: {
-      beginEffect: async (_id: string, _step: string, _attempt: number, condition?: BeginCondition) => {
-        const refusal = (await condition?.refuses()) ?? null;
-        if (refusal !== null) throw refusal;
+    claims: { underLock: (_lock: string, work: () => Promise<void>) => work() },
+    record: {
+      freezesOf: async () => [],
+      alarms: async () => [],
+      effectsWithin,
+      append: async ([draft]: readonly AnyDraft[]) => {
+        expect(draft).toMatchObject({ kind: 'effect', isFirst: true });
         happened.push('begun');
-        return true;
+        return [];
       },
     },
-    record: { freezesOf: async () => [], alarms: async () => [], effectsWithin, append: async () => [] },
     clock: () => judged.plan.openedAtMs + 1,
   } as unknown as ExecuteDependencies;
   const credential = { accessor: 'a', leaseIds: [], username: 'u', material: {}, expiresAtMs: 0, onRecord };
