@@ -17,12 +17,7 @@ export function productionFlag(
 
 /** `unusual_hour` (medium), outside the target's business hours, in its time zone. */
 export function unusualHourFlag({ name, hours }: Pick<TargetBase, 'name' | 'hours'>, nowMs: number): Flag | null {
-  const at = new Intl.DateTimeFormat('en-GB', {
-    timeZone: hours.timeZone,
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).format(nowMs);
+  const at = clockOf(hours.timeZone).format(nowMs);
   const hour = Number(at.slice(0, 2));
   // `from` after `to` means hours across midnight.
   const isUsual = hours.from < hours.to ? hour >= hours.from && hour < hours.to : hour >= hours.from || hour < hours.to;
@@ -32,6 +27,16 @@ export function unusualHourFlag({ name, hours }: Pick<TargetBase, 'name' | 'hour
     'medium',
     `It is ${at} in ${hours.timeZone}; ${name} is usually worked on from ${String(hours.from)} to ${String(hours.to)} o'clock.`,
   );
+}
+
+// Making one takes longer than all flags together. There are as many as targets name time zones.
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  const format = { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const clock = clocks.get(timeZone) ?? new Intl.DateTimeFormat('en-GB', format);
+  clocks.set(timeZone, clock);
+  return clock;
 }
 
 /** Names from the target in a sentence: visible, and counted where they are too many. */
