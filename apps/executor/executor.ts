@@ -11,6 +11,7 @@ import { operations } from '../../src/operations/catalog.gen.js';
 import { sweepArtefacts } from '../../src/operations/artefacts.js';
 import { listenForChanges } from '../../src/record/postgres-changes.js';
 import { createContents } from '../../src/record/postgres-contents.js';
+import { readAhead } from '../../src/record/read-ahead.js';
 import { createDataKeys } from '../../src/vault/data-keys.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { loopEvery } from '../loop.js';
@@ -19,6 +20,9 @@ import { connectToTemporal, createRuntime } from '../runtime.js';
 
 /** How often outputs past their retention time are removed. */
 const OUTPUT_SWEEP_MS = 60_000;
+
+// The gateway reads ahead first: it is asked before the executor is.
+const READ_AHEAD_AFTER_MS = 25;
 
 /** Starts an executor: the enforcement point, which alone can lease what actions run under. */
 export async function startExecutor(config: ExecutorConfig): Promise<RunningWorker> {
@@ -29,7 +33,8 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
   const { pool, record, claims, payloads, vault, policy, clock, logger, onInternal } = runtime;
   const keys = createDataKeys({ client: vault, mount: config.COUNTERSIGN_VAULT_TRANSIT_MOUNT });
   const leases = createLeases({ client: vault, record, claims, witness: null, clock });
-  const changes = listenForChanges({ pool, channels: ['freeze'] });
+  const changes = listenForChanges({ pool, channels: ['freeze', 'plan'] });
+  const ahead = readAhead({ record, changes, afterMs: READ_AHEAD_AFTER_MS });
   const worker = await Worker.create({
     connection,
     namespace: config.COUNTERSIGN_TEMPORAL_NAMESPACE,
@@ -57,6 +62,7 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
   const sweep = loopEvery(OUTPUT_SWEEP_MS, () => sweepArtefacts(config.COUNTERSIGN_ARTEFACTS_DIR, clock()), onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await sweep.stop();
+    await ahead.stop();
     await changes.close();
     await connection.close();
     await runtime.close();

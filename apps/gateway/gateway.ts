@@ -30,6 +30,7 @@ import { loopEvery } from '../loop.js';
 import { createEndedSessions } from '../../src/channels/api/page/ended-sessions.js';
 import type { Changes } from '../../src/record/changes.js';
 import { listenForChanges } from '../../src/record/postgres-changes.js';
+import { readAhead } from '../../src/record/read-ahead.js';
 import { createRuntime, type Runtime } from '../runtime.js';
 import { createIdentities } from './identities.js';
 import { mountSlack } from './slack.js';
@@ -56,6 +57,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       runtime.logger.warn(isLost ? 'changes are not told: looking every two seconds' : 'changes are told again');
     },
   });
+  const ahead = readAhead({ record: runtime.record, changes });
   const { app, startLeft, endFrozen } = await assemble(config, runtime, { connection, changes });
   await app.listen({ host: config.COUNTERSIGN_GATEWAY_HOST, port: config.COUNTERSIGN_GATEWAY_PORT });
   const loop = loopEvery(config.COUNTERSIGN_START_SECONDS * 1_000, startLeft, runtime.onInternal);
@@ -68,6 +70,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       await loop.stop();
       await ending.stop();
       await app.close();
+      await ahead.stop();
       await changes.close();
       await connection.close();
       await runtime.close();

@@ -2,6 +2,8 @@
 export type Change =
   /** Statements were added about this action. */
   | { kind: 'action'; actionId: string }
+  /** What an action is to do, and who decides on it, was put on record; told besides the above. */
+  | { kind: 'plan'; actionId: string }
   /** Somebody's session with the full view was ended. */
   | { kind: 'session'; sessionId: string }
   /** Something was frozen, or a freeze is being lifted. */

@@ -90,6 +90,7 @@ async function holdConnection(
   };
   const onNotice = ({ channel, payload = '' }: pg.Notification): void => {
     if (channel === CHANGE_CHANNELS.action) tell({ kind: 'action', actionId: payload });
+    if (channel === CHANGE_CHANNELS.plan) tell({ kind: 'plan', actionId: payload });
     if (channel === CHANGE_CHANNELS.session) tell({ kind: 'session', sessionId: payload });
     if (channel === CHANGE_CHANNELS.freeze) tell({ kind: 'freeze' });
   };

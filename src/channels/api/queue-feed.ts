@@ -36,7 +36,7 @@ export function createQueueFeed(record: Pick<ActionRecord, 'listActions' | 'ofAc
     coming.unref();
   };
   changes.subscribe((change) => {
-    if (change.kind !== 'session' && change.kind !== 'freeze') lookAfter(PAUSE_MS);
+    if (change.kind === 'action' || change.kind === 'any') lookAfter(PAUSE_MS);
   });
 
   return {

@@ -49,7 +49,7 @@ export function createWatch(record: Pick<ActionRecord, 'ofAction'>, changes: Cha
   };
 
   changes.subscribe((change) => {
-    if (change.kind === 'session' || change.kind === 'freeze') return;
+    if (change.kind !== 'action' && change.kind !== 'any') return;
     for (const [actionId, followers] of followed)
       if (change.kind === 'any' || change.actionId === actionId) void lookAgain(actionId, followers);
   });

@@ -8,7 +8,7 @@ import { siemCursorsSql } from '../../siem/cursors.js';
 import { alarmsSql } from './alarms-table.js';
 import { breakGlassSql } from './break-glass-table.js';
 import { archiveSql } from './archive-table.js';
-import { changeNoticesSql } from './change-notices.js';
+import { changeNoticesSql, planNoticesSql } from './change-notices.js';
 import { contentRetentionSql } from './content-retention-table.js';
 import { contentsSql } from './contents-table.js';
 import { freezesByPeopleSql } from './freezes-by-people-table.js';
@@ -260,5 +260,6 @@ export const migrations: readonly Migration[] = [
   { number: 34, name: 'webhooks about alarms', sql: webhookAlarmsSql },
   { number: 35, name: 'break glass', sql: breakGlassSql },
   { number: 36, name: 'messages about alarms and freezes', sql: messageSubjectsSql },
+  { number: 37, name: 'notices of plans', sql: planNoticesSql },
   { number: 38, name: 'rows that follow from statements', sql: followingRowsSql },
 ];
