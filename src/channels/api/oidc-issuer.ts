@@ -1,6 +1,7 @@
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
+import { createRemoteJWKSet, errors, type JWTVerifyResult } from 'jose';
 import { z } from 'zod';
 import { Refusal, ServiceFault } from '../../core/errors.js';
+import { createTokenVerifier, type TokenDemands } from './verified-tokens.js';
 
 const discoverySchema = z.looseObject({
   issuer: z.string(),
@@ -15,13 +16,10 @@ export interface OidcIssuer {
   issuer: string;
   discover(): Promise<Discovery>;
   /**
-   * Verifies a JWT of this issuer: signature, `iss`, `exp`, and whatever else the options ask.
+   * Verifies a JWT of this issuer: signature, `iss`, `exp`, and whatever else is demanded.
    * @throws Refusal `unauthenticated`; ServiceFault `oidc` when the provider's keys cannot be had.
    */
-  verify(
-    token: string,
-    options: Pick<JWTVerifyOptions, 'audience' | 'requiredClaims' | 'maxTokenAge'>,
-  ): Promise<JWTVerifyResult>;
+  verify(token: string, demands: TokenDemands): Promise<JWTVerifyResult>;
 }
 
 export interface IssuerOptions {
@@ -42,6 +40,8 @@ export function createOidcIssuer(
   { jwksUrl, algorithms = ALGORITHMS }: IssuerOptions = {},
 ): OidcIssuer {
   const knownKeys = jwksUrl === undefined ? undefined : keysAt(new URL(jwksUrl));
+  const clockToleranceSeconds = CLOCK_TOLERANCE_SECONDS;
+  const verifyToken = createTokenVerifier({ issuer, algorithms, clockToleranceSeconds, clock });
   let found: Promise<{ discovery: Discovery; keys: ReturnType<typeof createRemoteJWKSet> }> | undefined;
 
   const provider = async (): ReturnType<typeof fetchProvider> => {
@@ -57,16 +57,10 @@ export function createOidcIssuer(
   return {
     issuer,
     discover: async () => (await provider()).discovery,
-    async verify(token, options) {
+    async verify(token, demands) {
       const keys = knownKeys ?? (await provider()).keys;
       try {
-        return await jwtVerify(token, keys, {
-          ...options,
-          issuer,
-          algorithms: [...algorithms],
-          clockTolerance: CLOCK_TOLERANCE_SECONDS,
-          currentDate: new Date(clock()),
-        });
+        return await verifyToken(token, keys, demands);
       } catch (error) {
         throw tokenRefusal(error);
       }
