@@ -50,6 +50,14 @@ describe('a review', () => {
     });
   });
 
+  it('keeps no stacks of its promises while it waits', async () => {
+    await yard.withAction({}, async (bench) => {
+      await opened(bench);
+      // One frame is left: the SDK's own.
+      expect(await bench.handle.query<string>('__stack_trace')).not.toMatch(/holdReview|workflows|condition/);
+    });
+  });
+
   it('runs an automatic action without asking anyone', async () => {
     await yard.withAction(withPlan({ stages: [] }), async (bench) => {
       expect((await bench.result()).outcome.status).toBe('succeeded');
