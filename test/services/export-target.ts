@@ -26,6 +26,7 @@ export interface ExportTarget {
   /** Runs SQL as the owner of the target's database. */
   asOwner<R extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   lease(kind?: 'reader' | 'witness'): Promise<TestLease>;
+  connectAsOwner(): Promise<pg.Client>;
   /** Opens a session with the credential itself, as a thief of it would. */
   connectAs(credential: LeasedCredential<DatabaseLogin>): Promise<pg.Client>;
   stop(): Promise<void>;
@@ -104,6 +105,7 @@ export async function startExportTarget(): Promise<ExportTarget> {
       };
       return { actionId, credential, revoke: () => run(REVOCATION_STATEMENTS, values) };
     },
+    connectAsOwner: () => connect(service, username, password, 'shop'),
     connectAs,
     async stop() {
       await Promise.allSettled([client.end(), vault.end()]);
