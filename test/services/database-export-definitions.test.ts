@@ -12,7 +12,7 @@ const SCHEMA = `
   ALTER TABLE computed DROP COLUMN gone;
   CREATE TABLE guarded (id int, who text); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
   CREATE POLICY b ON guarded USING (twice(id) > 0); CREATE POLICY a ON guarded AS RESTRICTIVE FOR SELECT TO orders_reader USING (who <> '');
-  CREATE TABLE bare ();
+  CREATE TABLE bare (); CREATE TABLE odd ("constructor" int, "__proto__" int GENERATED ALWAYS AS (1) VIRTUAL, "toString" text);
   CREATE TABLE parent (id int, x numeric(5, 2)); CREATE TABLE child (y int) INHERITS (parent); CREATE TABLE grandchild () INHERITS (child);
   CREATE TABLE log (id int); CREATE TABLE ruled (id int) WITH (fillfactor = 70);
   CREATE RULE also AS ON INSERT TO ruled DO ALSO INSERT INTO log VALUES (new.id);
@@ -44,6 +44,12 @@ describe('the definitions', () => {
     ['no relation', ['of_a_with_query'], '', 'add8a16fe5cae72004e8069209527c3d32b8635593ff99d9131784fca465ca56'],
     ['generated columns', ['computed'], 'computed', '3735922c97ebcee1a5e370780271fc6bc0c15ed43635e4a61a1dbb6160338186'],
     ['row security', ['guarded'], 'guarded', '583bf3bce3239ebe0a546dc4cce167c03180f54eb0687edecb80ed00f991c8db'],
+    [
+      'columns named like parts of every object',
+      ['odd'],
+      'odd',
+      '3a43a5506d6ff3e69427d5761b3907767bcd79bf92f5cdce7aa1f0b24760b29d',
+    ],
     ['no column', ['bare'], 'bare', '58f7485cc3f9a3b5eb358a18816467f417b01da50c88eb22d8fc09e592e7325a'],
     [
       'children',

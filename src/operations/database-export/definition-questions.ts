@@ -11,7 +11,7 @@ export interface ColumnRow {
   rowSecurity: boolean;
   forceRowSecurity: boolean;
   isPartition: boolean;
-  /** Whether rules or children can lead on to other relations: PostgreSQL keeps both flags true as long as there are any. */
+  /** Whether rules or children may lead on to other relations: PostgreSQL itself looks for none where its flags say no. */
   leadsOn: boolean;
   column: string | null;
   type: string;
@@ -22,8 +22,9 @@ export interface ColumnRow {
 }
 
 // A session this young pays for each catalog and each form of expression it meets for the first time, mostly in planning.
-// So what every query needs is asked plainly, and the rest only of relations that say they have it.
-const columnsOf = (source: string): string => `
+// So what every query needs is asked plainly, and the rest only of relations that say they have it, by the flags that
+// PostgreSQL itself goes by: a policy of a table whose row security is off decides nothing.
+const columnsFrom = (source: string): string => `
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, pg_catalog.pg_get_userbyid(c.relowner) AS owner, c.reloptions AS options,
     c.relrowsecurity AS "rowSecurity", c.relforcerowsecurity AS "forceRowSecurity", c.relispartition AS "isPartition", c.relhasrules OR c.relhassubclass AS "leadsOn",
     a.attname AS column, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS "notNull", a.attcollation::regcollation::text AS collation,
@@ -35,7 +36,7 @@ const columnsOf = (source: string): string => `
 const IN_ORDER = 'ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", a.attnum';
 
 // $1: schemas, $2: names.
-export const NAMED = `${columnsOf('unnest($1::text[], $2::text[]) AS q(s, r) JOIN pg_catalog.pg_class c ON c.relname = q.r')} AND n.nspname = q.s ${IN_ORDER}`;
+export const NAMED = `${columnsFrom('unnest($1::text[], $2::text[]) AS q(s, r) JOIN pg_catalog.pg_class c ON c.relname = q.r')} AND n.nspname = q.s ${IN_ORDER}`;
 
 // $1: relations. What a view reads stands in pg_depend, under its rewrite rule; partitions and children in pg_inherits.
 export const REACHED = `
@@ -47,7 +48,7 @@ export const REACHED = `
        WHERE r.ev_class = reached.oid
       UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = reached.oid
     ) AS l(oid)
-  ) ${columnsOf('reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid')} ${IN_ORDER}`;
+  ) ${columnsFrom('reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid')} ${IN_ORDER}`;
 
 // $1: relations. Generated columns: an object of expressions by name.
 export const PARTS = {

@@ -119,9 +119,9 @@ interface RelationDefinition {
 function definitionOf(rows: Rows, parts: Parts): RelationDefinition {
   const [{ schema, name, kind, owner, options, rowSecurity, forceRowSecurity }] = rows;
   const { view = null, partition = null, foreign = null, policies = null } = parts;
-  const generated = (parts.generated ?? {}) as Record<string, string>;
+  const generated = new Map(Object.entries((parts.generated ?? {}) as Record<string, string>));
   const columns = columnsOf(rows).map(({ column, type, notNull, collation }): ColumnDefinition => {
-    return [column, type, notNull, collation, generated[column] ?? null];
+    return [column, type, notNull, collation, generated.get(column) ?? null];
   });
   return {
     ...{ schema, name, kind, owner, options, rowSecurity, forceRowSecurity },
