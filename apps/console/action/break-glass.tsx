@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { GLASS_REASON_CHARS } from '../../../src/core/break-glass.js';
 import type { Action } from '../api/types.js';
 import { Named } from '../parts/people.js';
@@ -6,9 +6,9 @@ import { Untrusted } from '../parts/section.js';
 import { span } from '../time/words.js';
 import { FreshSignIn, useSecondStep } from './decision-form.js';
 import { titleOf } from './headline.js';
+import { ReasonField } from './reason-field.js';
 import type { Deciding } from './use-decision.js';
 
-const REASON_CHARS = 2_000;
 const TYPED = 'break the glass';
 
 interface BreakGlassProps {
@@ -91,10 +91,13 @@ function ConfirmGlass({ action, deciding, send, back }: ConfirmGlassProps) {
             <p className="prose">{reason}</p>
           </Untrusted>
         ))}
-        <GlassReason
+        <ReasonField
           field={field}
+          rows={3}
+          isRequired
+          label="What burns, and why it cannot wait"
           reason={deciding.glassReason}
-          isShort={isShort}
+          lack={isShort ? `Say what burns, in at least ${GLASS_REASON_CHARS} characters: everybody is told.` : null}
           change={(text) => {
             deciding.setGlassReason(text);
             setShort(false);
@@ -159,39 +162,5 @@ function TypedWords({ typed, change }: { typed: string; change: (text: string) =
         }}
       />
     </label>
-  );
-}
-
-interface GlassReasonProps {
-  field: RefObject<HTMLTextAreaElement | null>;
-  reason: string;
-  isShort: boolean;
-  change: (text: string) => void;
-}
-
-function GlassReason({ field, reason, isShort, change }: GlassReasonProps) {
-  return (
-    <>
-      <label className="reason">
-        <span>What burns, and why it cannot wait</span>
-        <textarea
-          ref={field}
-          rows={3}
-          required
-          maxLength={REASON_CHARS}
-          value={reason}
-          aria-invalid={isShort}
-          aria-describedby={isShort ? 'glass-reason-short' : undefined}
-          onChange={({ target }) => {
-            change(target.value);
-          }}
-        />
-      </label>
-      {isShort ? (
-        <p id="glass-reason-short" className="field-error" role="alert">
-          Say what burns, in at least {GLASS_REASON_CHARS} characters: everybody is told.
-        </p>
-      ) : null}
-    </>
   );
 }

@@ -1,8 +1,9 @@
-import { useRef, useState, type RefObject } from 'react';
+import { useRef, useState } from 'react';
 import { signInPath } from '../api/session.js';
 import type { Action } from '../api/types.js';
 import { Notice } from '../parts/notice.js';
 import { ConfirmCritical } from './confirm-critical.js';
+import { ReasonField } from './reason-field.js';
 import type { Deciding } from './use-decision.js';
 
 interface DecisionFormProps {
@@ -16,7 +17,14 @@ interface DecisionFormProps {
 
 type Verdict = 'approve' | 'deny';
 
-const REASON_CHARS = 2_000;
+const ASKED = (
+  <>
+    Reason{' '}
+    <span className="small">
+      <span className="dot">· </span>needed to deny
+    </span>
+  </>
+);
 
 /** Approve and deny, with a reason. Whom policy does not let reads why. */
 export function DecisionForm({ action, deciding, isBlocked, taken }: DecisionFormProps) {
@@ -56,8 +64,10 @@ export function DecisionForm({ action, deciding, isBlocked, taken }: DecisionFor
       {mayApprove || mayDeny ? (
         <ReasonField
           field={field}
+          rows={1}
+          label={ASKED}
           reason={reason}
-          isLacking={lacksReason}
+          lack={lacksReason ? 'Say why: the agent and its people read it.' : null}
           change={(text) => {
             setReason(text);
             setLacksReason(false);
@@ -125,44 +135,6 @@ function VerdictButton({ verdict, isOff, isBarred, press, children }: VerdictBut
     >
       {children}
     </button>
-  );
-}
-
-interface ReasonFieldProps {
-  field: RefObject<HTMLTextAreaElement | null>;
-  reason: string;
-  isLacking: boolean;
-  change: (text: string) => void;
-}
-
-function ReasonField({ field, reason, isLacking, change }: ReasonFieldProps) {
-  return (
-    <>
-      <label className="reason">
-        <span>
-          Reason{' '}
-          <span className="small">
-            <span className="dot">· </span>needed to deny
-          </span>
-        </span>
-        <textarea
-          ref={field}
-          rows={1}
-          maxLength={REASON_CHARS}
-          value={reason}
-          aria-invalid={isLacking}
-          aria-describedby={isLacking ? 'reason-lacks' : undefined}
-          onChange={({ target }) => {
-            change(target.value);
-          }}
-        />
-      </label>
-      {isLacking ? (
-        <p id="reason-lacks" className="field-error" role="alert">
-          Say why: the agent and its people read it.
-        </p>
-      ) : null}
-    </>
   );
 }
 

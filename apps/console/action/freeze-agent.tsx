@@ -4,8 +4,7 @@ import { useSession } from '../api/session.js';
 import type { Action, Freeze } from '../api/types.js';
 import { Notice } from '../parts/notice.js';
 import { Section } from '../parts/section.js';
-
-const REASON_CHARS = 2_000;
+import { ReasonField } from './reason-field.js';
 
 interface Told {
   tone: 'good' | 'calm' | 'warn';
@@ -68,18 +67,7 @@ function FreezeForm({ agent, isOff, freeze, back }: FreezeFormProps) {
         All that <strong>{agent}</strong> asks for is refused, what is open is denied, and what runs is stopped, at
         once. Two people must lift it.
       </p>
-      <label className="reason">
-        <span>Why it must stop</span>
-        <textarea
-          rows={2}
-          required
-          maxLength={REASON_CHARS}
-          value={reason}
-          onChange={({ target }) => {
-            setReason(target.value);
-          }}
-        />
-      </label>
+      <ReasonField rows={2} isRequired label="Why it must stop" reason={reason} change={setReason} />
       <div className="verdicts">
         <button type="button" onClick={back}>
           Back

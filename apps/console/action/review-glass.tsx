@@ -4,8 +4,7 @@ import { useLive } from '../api/live.js';
 import { useSession } from '../api/session.js';
 import type { Action, Debt, Debts } from '../api/types.js';
 import { Notice } from '../parts/notice.js';
-
-const REASON_CHARS = 2_000;
+import { ReasonField } from './reason-field.js';
 
 type Verdict = 'justified' | 'unjustified';
 
@@ -91,18 +90,7 @@ function ReviewForm({ isOff, review }: ReviewFormProps) {
           </label>
         ))}
       </fieldset>
-      <label className="reason">
-        <span>What you found</span>
-        <textarea
-          rows={3}
-          required
-          maxLength={REASON_CHARS}
-          value={reason}
-          onChange={({ target }) => {
-            setReason(target.value);
-          }}
-        />
-      </label>
+      <ReasonField rows={3} isRequired label="What you found" reason={reason} change={setReason} />
       <button type="submit" className="approve" disabled={isOff || verdict === null || reason.trim() === ''}>
         Put it on record
       </button>
