@@ -1,4 +1,3 @@
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
 import { createMessageStore } from '../../src/channels/message/message-store.js';
@@ -8,20 +7,16 @@ import { Secret } from '../../src/core/secret.js';
 import { startFakeSlack, type Fault, type FakeSlack } from '../fakes/slack/fake-slack.js';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { digestsOf, NOBODY_ON_CALL, SILENT } from '../fakes/slack/slack-gateway.js';
-import { startTimeSkipping } from '../support/workflow-environment.js';
+import { useYard } from '../support/use-yard.js';
 import { directory, slackIds, SLACK_PLACES } from '../unit/slack/views.js';
 import { withChatAwayForAnHour } from '../workflow/chat-away.js';
-import { openYard, type Yard } from '../workflow/harness.js';
 
-let environment: TestWorkflowEnvironment;
-let yard: Yard;
+const yard = useYard();
 let database: MessageDatabase;
 let slack: FakeSlack;
 let channel: Channel;
 
 beforeAll(async () => {
-  environment = await startTimeSkipping();
-  yard = await openYard(environment);
   database = await createMessageDatabase(inject('services').postgres.adminUrl);
   slack = await startFakeSlack({
     ...slackIds,
@@ -45,14 +40,12 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await yard.close();
-  await environment.teardown();
   await slack.stop();
   await database.stop();
 });
 
 it('a Slack that is down for an hour loses nothing and doubles nothing; the action is decided elsewhere meanwhile', async () => {
-  await withChatAwayForAnHour(environment, yard, {
+  await withChatAwayForAnHour(yard, {
     chat: {
       channel,
       failAll: (fault: Fault | null) => {

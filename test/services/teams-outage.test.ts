@@ -1,28 +1,21 @@
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { createMessageDatabase, type MessageDatabase } from '../fakes/slack/message-database.js';
 import { objectsIn, textOf, type FakeTeams } from '../fakes/teams/fake-teams.js';
 import { startTeamsGateway, type TeamsGateway } from '../fakes/teams/teams-gateway.js';
-import { startTimeSkipping } from '../support/workflow-environment.js';
+import { useYard } from '../support/use-yard.js';
 import { doneView } from '../unit/slack/views.js';
 import { BO, teamsIds } from '../unit/teams/views.js';
 import { withChatAwayForAnHour } from '../workflow/chat-away.js';
-import { openYard, type Yard } from '../workflow/harness.js';
 
-let environment: TestWorkflowEnvironment;
-let yard: Yard;
+const yard = useYard();
 let database: MessageDatabase;
 let gateway: TeamsGateway;
 
 beforeAll(async () => {
-  environment = await startTimeSkipping();
-  yard = await openYard(environment);
   database = await createMessageDatabase(inject('services').postgres.adminUrl);
   gateway = await startTeamsGateway(database.pool);
 });
 afterAll(async () => {
-  await yard.close();
-  await environment.teardown();
   await gateway.stop();
   await database.stop();
 });
@@ -32,7 +25,7 @@ it('a Teams that is down for an hour loses nothing, and doubles nothing once som
   let lost: string[] = [];
   // One post goes through unseen; while no answer comes back, it is not repeated.
   teams.failNext('lose_answer');
-  await withChatAwayForAnHour(environment, yard, {
+  await withChatAwayForAnHour(yard, {
     chat: {
       channel,
       failAll: (fault: Parameters<FakeTeams['failAll']>[0]) => {

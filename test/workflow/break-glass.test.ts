@@ -1,24 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideSignal, reviewStateQuery } from '../../src/contracts/workflow.js';
 import type { Prepared } from '../../src/contracts/activities.js';
-import { startTimeSkipping } from '../support/workflow-environment.js';
-import { openYard, type Bench, type DecisionParts, type Yard } from './harness.js';
+import { useYard } from '../support/use-yard.js';
+import type { Bench, DecisionParts } from './harness.js';
 
 const HOUR_MS = 3_600_000;
-let environment: TestWorkflowEnvironment;
-let yard: Yard;
-
-beforeAll(async () => {
-  environment = await startTimeSkipping();
-  yard = await openYard(environment);
-});
-afterAll(async () => {
-  await yard.close();
-  await environment.teardown();
-});
+const yard = useYard();
 
 const breakGlass = { stages: [{ group: 'sre', quorum: 2 }], leaseTtlSeconds: 60, reviewWithinMs: 24 * HOUR_MS };
 const offered = { prepared: (base: Prepared): Prepared => ({ ...base, plan: { ...base.plan, breakGlass } }) };

@@ -1,11 +1,11 @@
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { expect, vi } from 'vitest';
 import { translated } from '../../activities/failures.js';
 import type { Channel } from '../../src/channels/channel.js';
 import type { Prepared } from '../../src/contracts/activities.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { decisionOf, doneView, timeline, waitingView } from '../unit/slack/views.js';
-import type { Bench, Yard } from './harness.js';
+import type { FileYard } from '../support/use-yard.js';
+import type { Bench } from './harness.js';
 
 const MINUTE_MS = 60_000;
 
@@ -34,8 +34,7 @@ const remindsEveryTenMinutes = (base: Prepared): Prepared => ({
  * chat is told in the end.
  */
 export async function withChatAwayForAnHour<Fault>(
-  environment: TestWorkflowEnvironment,
-  yard: Yard,
+  yard: FileYard,
   { chat, meanwhile, afterwards }: Away<Fault>,
 ): Promise<void> {
   let view: (actionId: string) => ActionView = (actionId) => waitingView({ actionId });
@@ -47,7 +46,7 @@ export async function withChatAwayForAnHour<Fault>(
   };
   const fails = async (fault: Parameters<typeof chat.failAll>[0], minutes: number): Promise<void> => {
     chat.failAll(fault);
-    await environment.sleep(minutes * MINUTE_MS);
+    await yard.environment.sleep(minutes * MINUTE_MS);
   };
   chat.failAll('drop_request');
   await yard.withAction(

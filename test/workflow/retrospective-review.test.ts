@@ -1,22 +1,9 @@
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lookSignal, type DebtStanding } from '../../src/contracts/retrospective.js';
-import { startTimeSkipping } from '../support/workflow-environment.js';
-import { openYard, type Yard } from './harness.js';
+import { useYard } from '../support/use-yard.js';
 
 const HOUR_MS = 3_600_000;
-// A server of its own: an activity that outlives its workflow may keep a server from skipping time.
-let environment: TestWorkflowEnvironment;
-let yard: Yard;
-
-beforeAll(async () => {
-  environment = await startTimeSkipping();
-  yard = await openYard(environment);
-});
-afterAll(async () => {
-  await yard.close();
-  await environment.teardown();
-});
+const yard = useYard();
 
 describe('the review of a broken glass', () => {
   const owedFor = (hours: number, nowMs: number, claimedAtMs = nowMs): DebtStanding => ({
@@ -29,11 +16,11 @@ describe('the review of a broken glass', () => {
   });
 
   it('reminds three times, says each day that it is late, and ends when the record says that it is paid', async () => {
-    let debt = owedFor(24, await environment.currentTimeMs());
+    let debt = owedFor(24, await yard.environment.currentTimeMs());
     await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
-      await environment.sleep('23 hours');
+      await yard.environment.sleep('23 hours');
       expect(seen.announced).toEqual(['debt_reminded', 'debt_reminded', 'debt_reminded']);
-      await environment.sleep('26 hours');
+      await yard.environment.sleep('26 hours');
       expect(seen.announced.slice(3)).toEqual(['debt_overdue', 'debt_overdue']);
       debt = { kind: 'paid', title: 'Review of a broken glass' };
       await handle.signal(lookSignal);
@@ -43,9 +30,9 @@ describe('the review of a broken glass', () => {
   });
 
   it('goes on for weeks, in several runs, and looks by itself where nobody says that it was paid', async () => {
-    let debt = owedFor(24, await environment.currentTimeMs());
+    let debt = owedFor(24, await yard.environment.currentTimeMs());
     await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
-      await environment.sleep('145 hours');
+      await yard.environment.sleep('145 hours');
       expect(seen.announced.filter((event) => event === 'debt_overdue')).toHaveLength(6);
       debt = { kind: 'paid', title: 'Review of a broken glass' };
       expect(await handle.result()).toEqual({ state: 'paid' });
@@ -54,9 +41,13 @@ describe('the review of a broken glass', () => {
 
   // Whoever may write to the namespace can end it; the notary starts it again within seconds, without its memory.
   it('that is started again a month late says so once, not for each day', async () => {
-    let debt = owedFor(24, await environment.currentTimeMs(), (await environment.currentTimeMs()) - 31 * 24 * HOUR_MS);
+    let debt = owedFor(
+      24,
+      await yard.environment.currentTimeMs(),
+      (await yard.environment.currentTimeMs()) - 31 * 24 * HOUR_MS,
+    );
     await yard.withReview({ readDebt: () => debt }, async ({ seen, handle }) => {
-      await environment.sleep('1 minute');
+      await yard.environment.sleep('1 minute');
       expect(seen.announced).toEqual(['debt_overdue']);
       debt = { kind: 'paid', title: 'Review of a broken glass' };
       await handle.signal(lookSignal);
@@ -65,10 +56,10 @@ describe('the review of a broken glass', () => {
   });
 
   it('that a stranger started before the notary, and that says all was told, reminds and says that it is late', async () => {
-    let debt = owedFor(24, await environment.currentTimeMs());
+    let debt = owedFor(24, await yard.environment.currentTimeMs());
     const reviewTold = { reminders: 3, overdue: 9_000 };
     await yard.withReview({ readDebt: () => debt, reviewTold }, async ({ seen, handle }) => {
-      await environment.sleep('50 hours');
+      await yard.environment.sleep('50 hours');
       const reminded = ['debt_reminded', 'debt_reminded', 'debt_reminded'];
       expect(seen.announced).toEqual([...reminded, 'debt_overdue', 'debt_overdue']);
       debt = { kind: 'paid', title: 'Review of a broken glass' };
@@ -78,11 +69,11 @@ describe('the review of a broken glass', () => {
   });
 
   it('is paid by nothing that it is sent, and a flood of that fills no history', async () => {
-    let debt = owedFor(24, await environment.currentTimeMs());
+    let debt = owedFor(24, await yard.environment.currentTimeMs());
     await yard.withReview({ readDebt: () => debt }, async ({ handle }) => {
       for (let count = 0; count < 80; count += 1) await handle.signal(lookSignal);
       await handle.signal('paid', { kind: 'paid' });
-      await environment.sleep('1 minute');
+      await yard.environment.sleep('1 minute');
       const { status, historyLength } = await handle.describe();
       expect(status.name).toBe('RUNNING');
       expect(historyLength).toBeLessThan(80 + 60 * 10);
@@ -104,7 +95,7 @@ describe('the review of a broken glass', () => {
   it.each([[null], [{}], [{ actionId: 5 }], [{ actionId: 'x', told: 'y' }]])(
     'of a stranger’s input %j asks the record alone',
     async (input) => {
-      const handle = await environment.client.workflow.start('retrospectiveReview', {
+      const handle = await yard.environment.client.workflow.start('retrospectiveReview', {
         taskQueue: 'countersign',
         workflowId: `retrospective/${JSON.stringify(input)}`,
         args: [input],

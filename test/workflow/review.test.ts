@@ -1,26 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideSignal, learnKeysUpdate, reviewStateQuery, withdrawUpdate } from '../../src/contracts/workflow.js';
 import type { Prepared } from '../../src/contracts/activities.js';
 import type { PublicKey } from '../../src/core/dsse.js';
 import { makeKey, sealStatement } from '../support/signing.js';
-import { startTimeSkipping } from '../support/workflow-environment.js';
-import { DIGEST, openYard, type Bench, type DecisionParts, type Script, type Yard } from './harness.js';
+import { useYard } from '../support/use-yard.js';
+import { DIGEST, type Bench, type DecisionParts, type Script } from './harness.js';
 
 const MINUTE_MS = 60_000;
-let environment: TestWorkflowEnvironment;
-let yard: Yard;
-
-beforeAll(async () => {
-  environment = await startTimeSkipping();
-  yard = await openYard(environment);
-});
-afterAll(async () => {
-  await yard.close();
-  await environment.teardown();
-});
+const yard = useYard();
 
 const withPlan = (plan: Partial<Prepared['plan']>) => ({
   prepared: (base: Prepared): Prepared => ({ ...base, plan: { ...base.plan, ...plan } }),
@@ -111,7 +100,7 @@ describe('a review', () => {
   ])('pages %s, once', async (_, pageAfterMs, announced) => {
     await yard.withAction(withPlan({ pageAfterMs, remindAfterMs: 2 * MINUTE_MS }), async (bench) => {
       await opened(bench);
-      await environment.sleep(7 * MINUTE_MS);
+      await yard.environment.sleep(7 * MINUTE_MS);
       const first = bench.seen.announced.slice(0, announced.length);
       expect(first).toEqual(announced);
       expect((await bench.approve('ana', ['dba'])).state).toBe('filled');
@@ -125,7 +114,7 @@ describe('a review', () => {
     await yard.withAction(escalating, async (bench) => {
       await opened(bench);
       expect(await refusalOf(bench.approve('dave', ['dba-lead']))).toBe('not_an_approver');
-      await environment.sleep(11 * MINUTE_MS);
+      await yard.environment.sleep(11 * MINUTE_MS);
       expect((await bench.approve('dave', ['dba-lead'])).state).toBe('filled');
       expect((await bench.result()).outcome.status).toBe('succeeded');
       expect(bench.seen.escalated).toEqual(['dba-lead']);
