@@ -11,7 +11,7 @@ import { createWitness, kindOf, witnessOf, type Target } from '../../src/targets
 import type { LeasedCredential, Leases, Proof } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
-import { patient } from '../support/leasing.js';
+import { patient, recorded } from '../support/leasing.js';
 import { recordRequest } from '../support/statements.js';
 import type { StartedSubject, Subject } from './subject.js';
 import type { Contents } from '../../src/record/contents.js';
@@ -108,7 +108,7 @@ async function createLessor(
     installation.become('notary'),
   ]);
   const leasesOf = ({ vault, record, claims }: TestProcess, witness: ReturnType<typeof witnessOf> | null): Leases =>
-    createLeases({ client: vault, record, claims, witness, clock: Date.now });
+    recorded(createLeases({ client: vault, record, claims, witness, clock: Date.now }));
   const targets = createWitness({ vault: notary.vault, clock: Date.now, host });
   const leasing = { preview: leasesOf(worker, null), execute: leasesOf(executor, null) };
   const concluding = patient(

@@ -9,7 +9,7 @@ import type { PostgresTarget } from '../../src/targets/postgres.js';
 import type { DatabaseLogin } from '../../src/vault/credentials/database.js';
 import type { LeasedCredential } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
-import { startLeasing, type Leasing } from '../support/leasing.js';
+import { recorded, startLeasing, type Leasing } from '../support/leasing.js';
 import { noKeepsakes } from '../support/keepsakes.js';
 
 const HOST = { scratchDir: '', program: () => '' };
@@ -121,7 +121,7 @@ describe('database.grant on a real target', () => {
   async function previewing(): Promise<Leasing['executing']> {
     if (worker !== undefined) return worker;
     const { vault, record, claims } = await leasing.installation.become('worker');
-    worker = createLeases({ client: vault, record, claims, clock: Date.now, witness: null });
+    worker = recorded(createLeases({ client: vault, record, claims, clock: Date.now, witness: null }));
     return worker;
   }
 

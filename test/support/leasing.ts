@@ -68,7 +68,7 @@ export async function startLeasing(): Promise<Leasing> {
 }
 
 /** As the executor hands a credential on: once its rows and statements are on record. Before, its end finds no lease to revoke. */
-function recorded(leases: Leases): Leases {
+export function recorded(leases: Leases): Leases {
   const open: Leases['open'] = async (request) => {
     const opened = await leases.open(request);
     await opened.onRecord;

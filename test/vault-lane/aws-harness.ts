@@ -12,6 +12,7 @@ import type { LeasedCredential } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startAwsAccount, type AwsAccount } from '../support/aws-account.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { recorded } from '../support/leasing.js';
 import { recordRequest } from '../support/statements.js';
 import { noKeepsakes } from '../support/keepsakes.js';
 
@@ -100,7 +101,7 @@ export function useAwsHarness(type: AwsTarget['credentials']['type']): AwsHarnes
       const { gateway, [purpose]: process } = here().processes;
       const { actionId, requestDigest } = await recordRequest(gateway.record, here().installation.agent);
       const { vault: client, record, claims } = process;
-      const by = createLeases({ client, record, claims, witness: null, clock: Date.now });
+      const by = recorded(createLeases({ client, record, claims, witness: null, clock: Date.now }));
       const credential = await by.open({
         ...operation.credentialFor(purpose, { ...asked(params), actionId }),
         ...{ actionId, requestDigest, actionDigest: requestDigest, purpose, step: purpose, ttlSeconds },
