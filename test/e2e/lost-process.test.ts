@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCountersign } from '../../apps/devstack/processes.js';
 import type { ServiceProcess } from '../../apps/devstack/services/process.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
+import { policySetTextToParts } from '../../src/policy/cedar.js';
 import { isAlive } from '../services/is-alive.js';
 import { startStack, type Stack } from '../support/stack.js';
 
@@ -81,4 +82,23 @@ describe('a process whose Cedar has trapped, which would refuse everything for e
     },
     60_000,
   );
+
+  // In this very process, which does not end by itself: so it stays as it is between the trap and the end. The last test, for
+  // nothing here asks Cedar afterwards.
+  it('is not ready as long as it lives, for want of policy alone', async () => {
+    await stack.start('gateway');
+    const services = (ok: boolean) => [...READY, { name: 'policy', ok }];
+    expect(await readiness()).toEqual({ status: 200, body: { ready: true, services: services(true) } });
+    const tooDeep = `permit (principal, action, resource) when { ${'('.repeat(2_000)}true${')'.repeat(2_000)} };`;
+    expect(() => policySetTextToParts(tooDeep)).toThrow();
+    expect(await readiness()).toEqual({ status: 503, body: { ready: false, services: services(false) } });
+    expect((await fetch(`${stack.gatewayUrl}/healthz`)).status).toBe(200);
+  });
 });
+
+const READY = ['record', 'vault', 'temporal'].map((name) => ({ name, ok: true }));
+
+async function readiness(): Promise<{ status: number; body: unknown }> {
+  const answer = await fetch(`${stack.gatewayUrl}/readyz`);
+  return { status: answer.status, body: await answer.json() };
+}
