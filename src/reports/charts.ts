@@ -3,8 +3,8 @@ import { escaped } from './html-text.js';
 /** One kind of thing that bars are made of. */
 export interface Series {
   name: string;
-  /** Class of its colour in the page's style: `good`, `plain`, `bad`, `warn`. */
-  tone: 'good' | 'plain' | 'bad' | 'warn';
+  /** Class of its colour in the page's style. */
+  tone: 'good' | 'plain' | 'bad' | 'warn' | 'glass';
 }
 
 /** One bar: its label, and how much of each series. */

@@ -1,7 +1,7 @@
 /** Of the report's page. Colours keep their contrast in light and dark, and on paper. */
 export const PAGE_STYLE = `
-:root { --text: #1b1f24; --quiet: #57606a; --ground: #fff; --raised: #f6f8fa; --line: #d0d7de; --good: #1a7f4b; --plain: #2f6fb5; --warn: #9a6700; --bad: #cf222e; }
-@media screen and (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9da7b1; --ground: #0d1117; --raised: #161b22; --line: #30363d; --good: #3fb371; --plain: #58a6ff; --warn: #d29922; --bad: #ff6b63; } }
+:root { --text: #1b1f24; --quiet: #57606a; --ground: #fff; --raised: #f6f8fa; --line: #d0d7de; --good: #1a7f4b; --plain: #2f6fb5; --warn: #9a6700; --bad: #cf222e; --glass: #8250df; }
+@media screen and (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9da7b1; --ground: #0d1117; --raised: #161b22; --line: #30363d; --good: #3fb371; --plain: #58a6ff; --warn: #d29922; --bad: #ff6b63; --glass: #bc8cff; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 80rem; padding: 1.5rem; font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--ground); }
 h1 { font-size: 1.6rem; margin: 0; }
@@ -20,9 +20,9 @@ figcaption { font-weight: 600; margin-bottom: .5rem; }
 .legend { display: block; font-weight: 400; font-size: .8rem; color: var(--quiet); }
 .key { display: inline-block; width: .7rem; height: .7rem; margin: 0 .3rem 0 .6rem; border-radius: 2px; background: var(--plain); }
 .legend .key:first-child { margin-left: 0; }
-.key.good { background: var(--good); } .key.warn { background: var(--warn); } .key.bad { background: var(--bad); }
+.key.good { background: var(--good); } .key.warn { background: var(--warn); } .key.bad { background: var(--bad); } .key.glass { background: var(--glass); }
 svg { width: 100%; height: auto; } svg text { font-size: 15px; fill: var(--quiet); }
-svg .grid { stroke: var(--line); } rect.plain { fill: var(--plain); } rect.good { fill: var(--good); } rect.warn { fill: var(--warn); } rect.bad { fill: var(--bad); }
+svg .grid { stroke: var(--line); } rect.plain { fill: var(--plain); } rect.good { fill: var(--good); } rect.warn { fill: var(--warn); } rect.bad { fill: var(--bad); } rect.glass { fill: var(--glass); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }

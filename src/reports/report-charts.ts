@@ -18,8 +18,9 @@ export function outcomesByDay({ actions, fromMs, toMs }: Report): string {
     );
     const count = (matches: (row: ReportRow) => boolean): number => ended.filter(matches).length;
     const values = [
-      count((row) => isGood(row) && row.automatic !== true),
-      count((row) => isGood(row) && row.automatic === true),
+      count((row) => isGood(row) && row.brokenGlass === null && row.automatic !== true),
+      count((row) => isGood(row) && row.brokenGlass === null && row.automatic === true),
+      count((row) => isGood(row) && row.brokenGlass !== null),
       count((row) => !isGood(row) && row.startedAtMs === null),
       count((row) => !isGood(row) && row.startedAtMs !== null),
     ];
@@ -28,6 +29,7 @@ export function outcomesByDay({ actions, fromMs, toMs }: Report): string {
   const series = [
     { name: 'ran, approved by people', tone: 'good' },
     { name: 'ran, automatic', tone: 'plain' },
+    { name: 'ran, the glass broken', tone: 'glass' },
     { name: 'did not run', tone: 'warn' },
     { name: 'ran and went wrong', tone: 'bad' },
   ] as const;

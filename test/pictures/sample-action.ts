@@ -198,12 +198,25 @@ export const ALARMS: Alarms = {
 };
 
 export function summaryOf(action: Action, index: number): Queue['actions'][number] {
-  const { target, risk, quorum, outcome, lease, request, preview, you, state } = action;
+  const { target, risk, quorum, outcome, lease, request, preview, you, state, breakGlass } = action;
   if (you === undefined) throw new Error('the sample knows its reader');
   const actionId = action.actionId.slice(0, -1) + String(index);
   const summary = preview && { summary: preview.summary };
   const expiresAtMs = action.expiresAtMs + index * 7 * MINUTE_MS;
-  return { actionId, state, target, risk, expiresAtMs, quorum, outcome, lease, request, preview: summary, you };
+  const seen = {
+    actionId,
+    state,
+    target,
+    risk,
+    expiresAtMs,
+    quorum,
+    outcome,
+    lease,
+    request,
+    preview: summary,
+    breakGlass,
+  };
+  return { ...seen, you };
 }
 
 function recentOf(operation: string, target: string | null): NonNullable<Action['context']>['recent'] {

@@ -81,9 +81,8 @@ it('an action in the place of an earlier one', async () => {
 });
 
 it('the search', async () => {
-  const finished = asked.map(([, action], index) =>
-    summaryOf(index % 2 === 0 ? finishedAction(action) : action, index),
-  );
+  const how = [brokenAction, (action: Action) => action, finishedAction, (action: Action) => action];
+  const finished = asked.map(([, action], index) => summaryOf(how[index % how.length]?.(action) ?? action, index));
   const found = finished.filter(({ target }) => target?.name === 'orders');
   const answers = { '/v1/actions': { actions: found, unreadable: [], next: 'x' } };
   for (const [suffix, screen] of LIGHT)

@@ -1,6 +1,7 @@
 import type { RefObject } from 'react';
 import type { Action } from '../api/types.js';
 import { CopyButton } from '../parts/copy-button.js';
+import { GlassMark } from '../parts/glass-mark.js';
 import { Named } from '../parts/people.js';
 import { SeverityMark } from '../parts/severity.js';
 import { StateMark } from '../parts/state.js';
@@ -27,9 +28,7 @@ export function Headline({ action, heading }: HeadlineProps) {
         <StateMark action={action} />
         {action.preview === null ? null : <SeverityMark severity={risk} />}
         {target === null ? null : <span className="chip">{target.environment}</span>}
-        {breakGlass === null || breakGlass.state === 'offered' ? null : (
-          <span className="chip chip-warn">glass broken</span>
-        )}
+        <GlassMark glass={breakGlass} />
         {request.tainted === true ? <span className="chip chip-warn">read untrusted input</span> : null}
       </p>
       <h1 ref={heading} tabIndex={-1}>

@@ -1,4 +1,5 @@
 import type { ActionSummary } from '../api/types.js';
+import { GlassMark } from '../parts/glass-mark.js';
 import { SeverityMark } from '../parts/severity.js';
 import { StateMark } from '../parts/state.js';
 import { Countdown, When } from '../parts/when.js';
@@ -18,6 +19,7 @@ export function ActionRow({ action, note = null }: { action: ActionSummary; note
         <StateMark action={action} />
         {action.preview === null ? null : <SeverityMark severity={risk} />}
         {target === null ? null : <span className="chip">{target.environment}</span>}
+        <GlassMark glass={action.breakGlass} />
       </p>
       <h2>
         <Link to={PATHS.action(actionId)}>{titleOf(action)}</Link>

@@ -49,6 +49,7 @@ const summary = {
   lease: exampleAction.lease,
   request: { agent, operation, reason, requestedAtMs },
   preview: { summary: exampleAction.preview?.summary },
+  breakGlass: exampleAction.breakGlass && { state: exampleAction.breakGlass.state },
 };
 const frozen = {
   digest: sha256Hex('freeze'),

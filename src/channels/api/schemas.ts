@@ -173,6 +173,10 @@ export const actionSummarySchema = actionSchema
   .extend({
     request: requestSchema.pick({ agent: true, operation: true, reason: true, requestedAtMs: true }),
     preview: previewSchema.pick({ summary: true }).nullable(),
+    breakGlass: breakGlassViewSchema
+      .pick({ state: true })
+      .nullable()
+      .describe('Null when its plan does not let anyone break the glass.'),
   })
   .meta({ id: 'ActionSummary' });
 export type ActionSummaryBody = z.infer<typeof actionSummarySchema>;
@@ -311,5 +315,6 @@ export function toSummary(view: ActionView): ActionSummaryBody {
   const { quorum } = toActionBody(view);
   const summary = preview === null ? null : { summary: preview.summary };
   const request = { agent, operation, reason, requestedAtMs };
-  return { actionId, state, target, risk, expiresAtMs, quorum, outcome, lease, request, preview: summary };
+  const breakGlass = view.breakGlass === null ? null : { state: view.breakGlass.state };
+  return { actionId, state, target, risk, expiresAtMs, quorum, outcome, lease, request, preview: summary, breakGlass };
 }

@@ -5,12 +5,14 @@ import { makeVisible } from '../../../apps/console/api/http.js';
 import { signInPath } from '../../../apps/console/api/session.js';
 import { pastEvents } from '../../../apps/console/action/past-events.js';
 import { upcomingEvents } from '../../../apps/console/action/upcoming-events.js';
+import { ActionRow } from '../../../apps/console/lists/action-row.js';
 import { FrozenPart } from '../../../apps/console/lists/frozen.js';
 import { StandingNotices } from '../../../apps/console/parts/standing.js';
 import { diffSections } from '../../../apps/console/parts/diff-sections.js';
 import { routeOf, RoutingProvider } from '../../../apps/console/routing.js';
 import { relative, span } from '../../../apps/console/time/words.js';
 import type { Action } from '../../../apps/console/api/types.js';
+import { toSummary } from '../../../src/channels/api/schemas.js';
 import type { ActionView } from '../../../src/record/action-view.js';
 import { finishedAction, hostileAction, mismatchedAction, NOW_MS, waitingAction } from '../cli/action-fixture.js';
 import { onPage, seenOn } from '../rendering/channels.js';
@@ -240,6 +242,19 @@ describe('a diff', () => {
   ])('%s', (_name, text, expected) => {
     expect(diffSections(text).map(({ title, lines }) => [title, lines.length])).toEqual(expected);
   });
+});
+
+it.each([
+  [null, false],
+  ['offered', false],
+  ['broken', true],
+  ['owed', true],
+  ['paid', true],
+] as const)('a row of a list whose glass is %s marks it as broken: %s', (state, isMarked) => {
+  const breakGlass = state === null ? null : { state, open: [], by: [], debt: null };
+  const row = createElement(ActionRow, { action: toSummary({ ...finishedAction(), breakGlass }) });
+  const text = seenOn(renderToStaticMarkup(createElement(RoutingProvider, null, row)));
+  expect(text.includes('glass broken')).toBe(isMarked);
 });
 
 describe('the time line', () => {

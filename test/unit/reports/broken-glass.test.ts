@@ -46,6 +46,12 @@ describe('a broken glass', () => {
     expect(lines.join('\n')).toContain(`"${String((2 * HOUR_MS) / 1_000)}","false"`);
   });
 
+  it('is told apart from what people approved where the page shows how actions ended', async () => {
+    const html = renderHtml(await reportOf(await held(broken, approved)), { source: 'https://gateway.example' });
+    const told = [...html.matchAll(/<title>[\d-]+: ([^<]+)<\/title>/g)].map(([, words]) => words);
+    expect(told).toEqual(expect.arrayContaining(['1 ran, approved by people', '1 ran, the glass broken']));
+  });
+
   const dues: [what: string, paidAfterMs: number | null, overdue: boolean, says: string][] = [
     ['paid in time', DAY_MS, false, 'paid after 1 d'],
     ['paid late', DAY_MS + HOUR_MS, true, '1 h late'],
