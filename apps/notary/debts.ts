@@ -15,13 +15,14 @@ export interface DebtPassOptions {
   record: Pick<ActionRecord, 'debts' | 'ofActions'>;
   channels: readonly Pick<Channel, 'announce'>[];
   client: Client;
+  clock: () => number;
 }
 
 /**
  * One look at what is owed for broken glasses. Tells each channel of it, also where the action's own workflow could not; and has
  * a workflow wait for each review, started again where somebody ended it. A terminated one comes back with the next pass.
  */
-export function createDebtPass({ record, channels, client }: DebtPassOptions): () => Promise<void> {
+export function createDebtPass({ record, channels, client, clock }: DebtPassOptions): () => Promise<void> {
   const read = async (): Promise<ReadonlyMap<string, ActionView>> => {
     const { debts } = await record.debts();
     const all = await record.ofActions(debts.map(({ actionId }) => actionId));
@@ -33,6 +34,7 @@ export function createDebtPass({ record, channels, client }: DebtPassOptions): (
     channels,
     async () => owed,
     (channel, view) => channel.announce('glass_broken', view, 0),
+    clock,
   );
   return async () => {
     owed = await read();

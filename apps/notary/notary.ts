@@ -81,7 +81,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const siem = openSiem(config, runtime, createLedger(runtime.pool));
   const ledger = startLedger(config, runtime);
   const telling = startTelling(channels, runtime);
-  const debts = loopEvery(ALARMS_EVERY_MS, createDebtPass({ record, channels, client }), onInternal);
+  const debts = loopEvery(ALARMS_EVERY_MS, createDebtPass({ record, channels, client, clock }), onInternal);
   const archiving = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, createArchiving(runtime, client), onInternal);
   return runWorker(worker, runtime.lost, async () => {
     await ledger.stop();
@@ -107,9 +107,10 @@ function startTelling(
   { record, policy, clock, onInternal }: Runtime,
 ): { stop(): Promise<void> } {
   const people = (): Policy['directory'] => policy().directory;
-  const loops = [createAlarmPass({ record, channels }), createFreezePass({ record, channels, people, clock })].map(
-    (pass) => loopEvery(ALARMS_EVERY_MS, pass, onInternal),
-  );
+  const loops = [
+    createAlarmPass({ record, channels, clock }),
+    createFreezePass({ record, channels, people, clock }),
+  ].map((pass) => loopEvery(ALARMS_EVERY_MS, pass, onInternal));
   return {
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));

@@ -5,6 +5,7 @@ import { createTellOnce } from './tell-once.js';
 export interface AlarmPassOptions {
   record: Pick<ActionRecord, 'alarms'>;
   channels: readonly Pick<Channel, 'alarmStands' | 'alarmCleared'>[];
+  clock: () => number;
 }
 
 /**
@@ -12,7 +13,7 @@ export interface AlarmPassOptions {
  * that stand, and of those that were cleared within a week.
  * @returns as `createTellOnce`
  */
-export function createAlarmPass({ record, channels }: AlarmPassOptions): () => Promise<void> {
+export function createAlarmPass({ record, channels, clock }: AlarmPassOptions): () => Promise<void> {
   return createTellOnce(
     channels,
     async () => {
@@ -22,5 +23,6 @@ export function createAlarmPass({ record, channels }: AlarmPassOptions): () => P
       );
     },
     async (channel, alarm) => (alarm.cleared === null ? channel.alarmStands?.(alarm) : channel.alarmCleared?.(alarm)),
+    clock,
   );
 }

@@ -33,6 +33,7 @@ export function createFreezePass({ record, channels, people, clock }: FreezePass
       );
     },
     async (channel, freeze) => (stands(freeze) ? channel.freezeStands?.(freeze) : channel.freezeLifted?.(freeze)),
+    clock,
   );
 }
 

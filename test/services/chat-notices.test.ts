@@ -27,6 +27,10 @@ interface Chat {
   failAll(fault: 'drop_request' | 'lose_answer' | { status: number } | null): void;
   /** Takes away the place for notices. */
   closeNotices(): void;
+  /** And that for actions, where notices go otherwise. */
+  closeAll(): void;
+  /** How often it was asked for anything. */
+  asked(): number;
   /** Removes everything that stands there. */
   removeAll(): void;
   /** Texts in the place for notices, and in that for actions, once somebody has looked. */
@@ -80,6 +84,10 @@ async function openSlack(): Promise<Chat> {
     closeNotices: () => {
       slack.state.archive(notices);
     },
+    closeAll: () => {
+      for (const place of [notices, slackIds.channel]) slack.state.archive(place);
+    },
+    asked: () => slack.calls.length,
     removeAll: () => {
       for (const { ts } of slack.state.messages(notices)) slack.state.remove(notices, ts);
     },
@@ -108,6 +116,10 @@ async function openTeams(): Promise<Chat> {
     closeNotices: () => {
       teams.state.removeConversation(notices);
     },
+    closeAll: () => {
+      for (const place of [notices, teamsIds.channel]) teams.state.removeConversation(place);
+    },
+    asked: () => teams.calls.length,
     removeAll: () => {
       for (const { id } of teams.state.messages(notices)) teams.state.removeMessage(notices, id);
     },
@@ -176,6 +188,19 @@ describe.each([
     expect(actions).toHaveLength(1);
   });
 
+  it('whose places are closed for good is asked once an hour, and nothing is logged in between', async () => {
+    chat.closeAll();
+    const record = { alarms: async () => [alarm] };
+    const pass = createAlarmPass({ record, channels: [chat.channel], clock: () => nowMs });
+    await expect(pass()).rejects.toMatchObject({ temporary: false });
+    const asked = chat.asked();
+    nowMs += 3_590_000;
+    await pass();
+    expect(chat.asked()).toBe(asked);
+    nowMs += 10_000;
+    await expect(pass()).rejects.toMatchObject({ temporary: false });
+  });
+
   it('posts again what somebody removed while it stands', async () => {
     await chat.channel.alarmStands?.(alarm);
     chat.removeAll();
@@ -186,7 +211,7 @@ describe.each([
   it('that is down for an hour loses nothing and doubles nothing, also when the notary begins anew', async () => {
     const raised = new Map<string, AlarmState>();
     const record = { alarms: async () => [...raised.values()] };
-    const made = () => createAlarmPass({ record, channels: [chat.another()] });
+    const made = () => createAlarmPass({ record, channels: [chat.another()], clock: () => nowMs });
     let pass = made();
     const passesFor = async (minutes: number): Promise<number> => {
       let failed = 0;

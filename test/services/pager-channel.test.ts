@@ -182,6 +182,7 @@ describe('a pager that does not take it', () => {
       { temporary: true, retryAfterMs: 7_000 },
     ],
     [{ status: 503 }, { temporary: true, retryAfterMs: null }],
+    [{ status: 403 }, { temporary: true, retryAfterMs: null }],
     [{ status: 400 }, { temporary: false, retryAfterMs: null }],
     [
       { status: 302, headers: { location: 'http://127.0.0.1:1/' } },

@@ -49,7 +49,8 @@ export function createPagerdutyEvents({
     }
     await response.body?.cancel();
     if (response.status === 202) return;
-    const isTemporary = response.status === 429 || response.status >= 500;
+    // Anything else may be a proxy's on the way: nobody is to sleep on because of that.
+    const isTemporary = response.status !== 400;
     const retryAfter = retryAfterSchema.safeParse(response.headers.get('retry-after')).data;
     throw new ServiceFault('pager', `PagerDuty answered ${String(response.status)}.`, isTemporary, {
       ...(retryAfter !== undefined && { retryAfterMs: retryAfter * 1_000 }),

@@ -95,7 +95,7 @@ describe('people who are woken by alarms', () => {
         void told.push(`cleared ${digest} by ${cleared?.by.person ?? 'nobody'}`),
     };
     const record = { alarms: async () => evidenceOf(facts).alarms as AlarmState[] };
-    const pass = createAlarmPass({ record, channels: [channel, {}] });
+    const pass = createAlarmPass({ record, channels: [channel, {}], clock: () => 0 });
     await expect(pass()).rejects.toThrow('away');
     isAway = false;
     await pass();
@@ -106,7 +106,7 @@ describe('people who are woken by alarms', () => {
     await pass();
     expect(told.slice(2)).toEqual([`cleared ${alarms[0]} by erin`]);
     // The process that told of it may have ended before it was cleared.
-    await createAlarmPass({ record, channels: [channel] })();
+    await createAlarmPass({ record, channels: [channel], clock: () => 0 })();
     expect(told.slice(3)).toEqual([`cleared ${alarms[0]} by erin`, `stands ${alarms[1]}`]);
   });
 });
