@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
 import { Refusal } from '../core/errors.js';
-import { ACTION_ENDED } from './postgres/migrations.js';
 import { inTransaction, query, RecordFault, runTransaction } from './postgres/pool.js';
+import { ACTION_ENDED } from './postgres/sql-states.js';
 
 interface OpenLeaseRow {
   accessor: string;

@@ -1,9 +1,6 @@
 import { Refusal } from '../../core/errors.js';
-import { ACTION_ENDED } from './migrations.js';
 import { RecordFault } from './pool.js';
-
-// SQLSTATE of ours: somebody else has taken what is stated to be taken.
-const ALREADY_TAKEN = 'CS002';
+import { ACTION_ENDED, ALREADY_TAKEN } from './sql-states.js';
 
 export function alreadyTaken(): Refusal {
   return new Refusal(

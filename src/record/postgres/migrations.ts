@@ -18,9 +18,7 @@ import { governedPolicySql } from './governed-policy-table.js';
 import { joiningSql } from './joining.js';
 import { effectTimesSql } from './read-effects.js';
 import { sourceUploadsSql } from './source-uploads-table.js';
-
-/** SQLSTATE of ours: nothing is leased for an action that has ended. */
-export const ACTION_ENDED = 'CS001';
+import { ACTION_ENDED } from './sql-states.js';
 
 /** The four processes' login roles, by the prefix that the installation gives them. */
 export interface RecordRoles {
