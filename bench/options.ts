@@ -22,9 +22,10 @@ export interface BenchOptions {
 }
 
 const FULL = {
-  alone: 30,
-  perBlock: 75,
-  blocks: 3,
+  alone: 60,
+  // Three rounds of those under way: what one burst does to another scatters less.
+  perBlock: 150,
+  blocks: 2,
   concurrency: 50,
   held: 300,
   ledgerEntries: 20_000,

@@ -1,10 +1,10 @@
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import { decodeHistory } from '../../src/codec/decode-history.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { Archivist, FetchedHistory } from '../../src/evidence/archive.js';
 import type { ArchivedContents } from '../../src/evidence/archived-contents.js';
-import { runningWorkflows, statusOf } from './interrupted.js';
+import { describeRun, runningWorkflows } from './interrupted.js';
 
 // An archive takes a few calls to Temporal, Vault and the record: the rest is done in the next pass.
 const MAX_A_PASS = 200;
@@ -47,10 +47,11 @@ export function createArchivePass({
     for (const { actionId, sequence } of found) {
       try {
         // The list is a moment old, in both directions.
-        const isOver = !running.has(workflowIdOf(actionId)) && (await hasEnded(client, actionId));
-        if (isOver) await archivist.archive(actionId, await fetchHistories(client, codec, actionId));
-        if (isOver) count += 1;
-        else firstLeft ??= sequence;
+        const ended = running.has(workflowIdOf(actionId)) ? null : await newestIfEnded(client, actionId);
+        if (ended !== null) {
+          await archivist.archive(actionId, await fetchHistories(client, codec, ended));
+          count += 1;
+        } else firstLeft ??= sequence;
       } catch (error) {
         firstLeft ??= sequence;
         // Tried again at each round; told once.
@@ -64,25 +65,29 @@ export function createArchivePass({
   };
 }
 
-/** Also when Temporal no longer knows it: then there is nothing to wait for. */
-async function hasEnded(client: Client, actionId: string): Promise<boolean> {
-  const status = await statusOf(client, workflowIdOf(actionId));
-  return status !== 'unknown' && status !== 'RUNNING' && status !== 'PAUSED';
+type Newest = Pick<WorkflowExecutionDescription, 'workflowId' | 'runId' | 'startTime'>;
+
+/** The newest run once it has ended, else null; `none` when Temporal no longer knows any: then there is nothing to wait for. */
+async function newestIfEnded(client: Client, actionId: string): Promise<Newest | 'none' | null> {
+  const newest = await describeRun(client, workflowIdOf(actionId));
+  if (newest === 'none') return newest;
+  const isOver = newest !== 'unknown' && newest.status.name !== 'RUNNING' && newest.status.name !== 'PAUSED';
+  return isOver ? newest : null;
 }
 
 /** Of every run under the action's id, oldest first: a reset ends one and begins another. */
 async function fetchHistories(
   client: Client,
   codec: Pick<PayloadCodec, 'decode'>,
-  actionId: string,
+  newest: Newest | 'none',
 ): Promise<FetchedHistory[]> {
-  const workflowId = workflowIdOf(actionId);
-  if ((await statusOf(client, workflowId)) === 'none') return [];
+  if (newest === 'none') return [];
+  const { workflowId } = newest;
   const runs = new Map<string, number>();
   // Ids of ours have no quotes in them.
   for await (const { runId, startTime } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
     runs.set(runId, startTime.getTime());
-  const newest = await client.workflow.getHandle(workflowId).describe();
+  // The list may not know it yet.
   runs.set(newest.runId, newest.startTime.getTime());
   const oldestFirst = [...runs].sort(([, one], [, other]) => one - other).map(([runId]) => runId);
   const histories: FetchedHistory[] = [];

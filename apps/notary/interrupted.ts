@@ -1,4 +1,9 @@
-import { WorkflowNotFoundError, type Client, type WorkflowExecutionStatusName } from '@temporalio/client';
+import {
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowExecutionStatusName,
+} from '@temporalio/client';
 import { PLACE_GIVEN_UP } from '../../src/channels/message/given-up.js';
 import type { ConcludeInput } from '../../src/contracts/activities.js';
 import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
@@ -127,10 +132,19 @@ export async function runningWorkflows(client: Client): Promise<Set<string>> {
 
 type Status = WorkflowExecutionStatusName | 'none' | 'unknown';
 
-/** Of the run, or of the newest; `none` when there is none, `unknown` when Temporal can't say. */
-export async function statusOf(client: Client, workflowId: string, runId?: string): Promise<Status> {
+async function statusOf(client: Client, workflowId: string, runId?: string): Promise<Status> {
+  const run = await describeRun(client, workflowId, runId);
+  return typeof run === 'string' ? run : run.status.name;
+}
+
+/** The run, or the newest; `none` when there is none, `unknown` when Temporal can't say. */
+export async function describeRun(
+  client: Client,
+  workflowId: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | 'none' | 'unknown'> {
   try {
-    return (await client.workflow.getHandle(workflowId, runId).describe()).status.name;
+    return await client.workflow.getHandle(workflowId, runId).describe();
   } catch (error) {
     return error instanceof WorkflowNotFoundError ? 'none' : 'unknown';
   }
