@@ -23,9 +23,10 @@ const INSERT_LEASE = {
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 };
 
+// Where the migration that writes these rows was not run, nothing would keep an action to one effect: then it is refused here.
 const TAKEN = {
   name: 'taken',
-  text: `select coalesce(max(attempt), 0) attempts,
+  text: `select coalesce(max(attempt), 0) attempts, 'countersign.follow_statement'::regproc,
       exists (select from countersign.effects where action_id = $1 and step = $2) is_begun
     from countersign.claims where action_id = $1 and step = $2`,
 };

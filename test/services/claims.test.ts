@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Refusal } from '../../src/core/errors.js';
 import { digestOf } from '../../src/core/json.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { LeaseRow } from '../../src/record/claims.js';
@@ -24,7 +25,7 @@ async function stated(process: TestProcess, draft: AnyDraft): Promise<boolean> {
     await process.record.append([draft]);
     return true;
   } catch (error) {
-    expect(error).toMatchObject({ code: 'already_claimed' });
+    if (!(error instanceof Refusal && error.code === 'already_claimed')) throw error;
     return false;
   }
 }
@@ -101,6 +102,43 @@ describe('claims, effects and the lease table', () => {
     expect(await claim(executor, action, 1, { key: 'another' })).toBe(false);
     await begin(executor, action, 1);
     expect(await begin(executor, action, 1, { key: 'another' })).toBe(false);
+  });
+
+  it('takes nothing where the migration that keeps an action to one effect was not run', async () => {
+    const { claims } = processes.executor;
+    const rename = (from: string, to: string) =>
+      installation.inRecord((client) => client.query(`alter function countersign.${from}() rename to ${to}`));
+    await rename('follow_statement', 'gone');
+    try {
+      const taken = claims.taken(newActionId(), STEP);
+      await expect(taken).rejects.toMatchObject({ service: 'record', temporary: false, sqlState: '42883' });
+    } finally {
+      await rename('gone', 'follow_statement');
+    }
+  });
+
+  it('begins nothing by a role whose transactions would not see that the action has ended', async () => {
+    const { executor } = processes;
+    const action = newAction();
+    const [row] = (await executor.pool.query<{ role: string }>('select current_user role')).rows;
+    const change = (what: string) =>
+      installation.inRecord((client) => client.query(`alter role ${row?.role ?? ''} ${what}`));
+    await change("set default_transaction_isolation = 'repeatable read'");
+    try {
+      const strict = await installation.become('executor');
+      // By the slow way, which says what it needs: it does not know the chain's end yet.
+      await claim(strict, action, 1);
+      await expect(begin(strict, action, 1)).rejects.toMatchObject({ service: 'record', temporary: false });
+      expect((await executor.claims.taken(action.actionId, STEP)).isBegun).toBe(false);
+    } finally {
+      await change('reset default_transaction_isolation');
+    }
+  });
+
+  it('hands on a refusal from behind a lock as it is, whatever words it quotes', async () => {
+    const refusal = new Refusal('budget_exceeded', 'The budget of timeout-bot has no room.');
+    const refused = processes.executor.claims.underLock('budget/some', () => Promise.reject(refusal));
+    await expect(refused).rejects.toBe(refusal);
   });
 
   it('lets an effect and a new claim that race never both win', async () => {

@@ -32,6 +32,10 @@ export function followingRowsSql(): string {
     nth integer := (body ->> 'attempt')::integer;
     last integer;
   begin
+    -- What a lock's last holder committed is seen by no older snapshot.
+    if current_setting('transaction_isolation') <> 'read committed' then
+      raise exception 'countersign.statements: the role must not default to another isolation than read committed';
+    end if;
     if new.kind = 'credential' then
       insert into countersign.lease_credentials (lease_id, accessor, vault_role, username, target)
       values (body ->> 'leaseId', body ->> 'accessor', body ->> 'vaultRole', body ->> 'username', body ->> 'target');

@@ -144,7 +144,8 @@ function recordFault(error: unknown): unknown {
 function isConnectionError(error: Error & { code?: unknown }): boolean {
   if (error instanceof AggregateError) return true;
   if (typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return true;
-  // What pg itself says has no code.
+  // What pg itself says has neither code nor name; what a caller threw has, whatever words it quotes.
+  if (error.name !== 'Error') return false;
   return /connection terminated|timeout|connection error|not queryable|client has encountered|pool after calling end/i.test(
     error.message,
   );
