@@ -47,8 +47,9 @@ export async function runEffect(
       beginEffect: async (now) => {
         checkUnchanged(judged, now, { policy: policy(), nowMs: clock() });
         await held.credential.onRecord;
-        await beginEffect(dependencies, judged, held.attempt);
-        effect.begun = true;
+        await beginEffect(dependencies, judged, held.attempt, () => {
+          effect.begun = true;
+        });
       },
     });
     return succeeded(result);
@@ -61,31 +62,54 @@ export async function runEffect(
   }
 }
 
-/** Nobody else begins it, it has not ended meanwhile, and it was not frozen since it was judged. */
+/**
+ * Nobody else begins it, it has not ended meanwhile, and it was not frozen since it was judged. Under a budget it begins where no
+ * other effect of its operation can, as two that fit alone need not fit together; one lock for all of them, for a budget of an
+ * agent and one of a target may count the same effect.
+ * @param onBegun told once it is on record, before anything else can go wrong
+ */
 async function beginEffect(
-  { claims, record, policy, clock }: ExecuteDependencies,
+  dependencies: ExecuteDependencies,
   judged: Judgement,
   attempt: number,
+  onBegun: () => void,
 ): Promise<void> {
+  const { claims, record, clock } = dependencies;
   const { request, requestDigest, plan, operation } = judged;
   const { actionId } = request.body;
+  const isBegun = { yes: false };
+  const begin = async (): Promise<void> => {
+    await requireUnstopped(dependencies, judged);
+    const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
+    await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP, isFirst: true }]);
+    isBegun.yes = true;
+    onBegun();
+  };
+  if (plan.plan.budgets === undefined) return begin();
+  try {
+    await claims.underLock(`budget/${operation.name}`, async () => {
+      await requireRoom(record, judged);
+      await begin();
+    });
+  } catch (error) {
+    if (!isBegun.yes) throw error;
+    // Another effect may have been counted meanwhile.
+    const message = 'The lock of its budget was lost as it began: nothing ran.';
+    throw new ServiceFault('record', message, false, { cause: error });
+  }
+}
+
+/** Asked at the last moment, behind whatever it waited for. */
+async function requireUnstopped(
+  { record, policy, clock }: ExecuteDependencies,
+  { request, plan }: Judgement,
+): Promise<void> {
   const stops = await readStops(record, request.body);
   requireNotFrozen(stops.freezes, request.body, policy().directory);
   requireNoAlarm(stops.alarms, policy().directory);
   if (clock() >= plan.snapshot.expiresAtMs) {
     throw new Refusal('request_expired', 'The action expired before it could run. Nothing ran.', 'expiresAtMs');
   }
-  const begin = async (): Promise<void> => {
-    const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
-    await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP, isFirst: true }]);
-  };
-  if (plan.plan.budgets === undefined) return begin();
-  // Two that fit alone need not fit together. One lock for all of an operation, for a budget of an agent and one of a target may
-  // count the same effect. Who loses the lock meanwhile learns of it before anything runs.
-  await claims.underLock(`budget/${operation.name}`, async () => {
-    await requireRoom(record, judged);
-    await begin();
-  });
 }
 
 /** Counted anew. @throws Refusal `budget_exceeded` */

@@ -11,7 +11,7 @@ import {
   appendBehind,
   appendLocked,
   EMPTY_DIGEST,
-  isDuplicate,
+  isOvertaken,
   statementOf,
   type Appended,
   type Appending,
@@ -134,7 +134,7 @@ async function appendWaiting(pool: pg.Pool, drafts: readonly AnyDraft[], appendi
     try {
       return await inTransaction(pool, (client) => appendLocked(client, drafts, appending));
     } catch (error) {
-      if (!isDuplicate(error) || attempt === APPEND_ATTEMPTS) throw error;
+      if (!isOvertaken(error) || attempt === APPEND_ATTEMPTS) throw error;
     }
   }
 }

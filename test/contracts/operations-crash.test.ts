@@ -8,18 +8,19 @@ import type { StatementKind } from '../../src/core/schemas/statements.js';
 import { statementsOf, tracesOf } from '../adversarial/traces.js';
 import { agentOf, personAt, until as untilView, type PersonAtGateway } from '../support/actors.js';
 import type { TestInstallation } from '../support/installation.js';
-import { signingOf, startHoldingProxy } from '../support/holding-proxy.js';
+import { signingOf, startBreakableProxy, startHoldingProxy } from '../support/holding-proxy.js';
 import { startStack, type Prepared, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { writeSubjectBundle } from './bundle.js';
 import { subjectsOn } from './find-subjects.js';
 import type { CrashSubject, Subject } from './subject.js';
 
-/** Where the executor is killed: as it has a statement signed, which tells what has happened by then. */
+/** Where the executor is killed: as it has a statement signed, or as that is on record and it does not know it yet. */
 interface Point {
   name: string;
   signing: StatementKind;
-  /** Of the row and of the effect itself, at the kill. */
+  isOnRecord: boolean;
+  /** Of the statement with its row and of the effect itself, at the kill. */
   begun: 0 | 1;
   there: 0 | 1;
   outcomes: readonly string[];
@@ -28,16 +29,18 @@ interface Point {
 
 const POINTS: readonly Point[] = [
   {
-    name: 'before the row of the effect',
-    signing: 'credential',
+    name: 'before the effect is on record',
+    signing: 'effect',
+    isOnRecord: false,
     begun: 0,
     there: 0,
     outcomes: ['succeeded'],
     effects: 1,
   },
   {
-    name: 'between the row and the effect',
+    name: 'between that and the effect',
     signing: 'effect',
+    isOnRecord: true,
     begun: 1,
     there: 0,
     outcomes: ['unknown'],
@@ -46,6 +49,7 @@ const POINTS: readonly Point[] = [
   {
     name: 'after the effect, before its result',
     signing: 'result',
+    isOnRecord: false,
     begun: 1,
     there: 1,
     outcomes: ['succeeded', 'unknown'],
@@ -127,11 +131,14 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
     { subject: { operation }, started }: { subject: Subject; started: CrashSubject },
   ): Promise<string> {
     const proxy = await startHoldingProxy(inject('services').vault.address);
+    const record = await startBreakableProxy(inject('services').postgres.adminUrl);
+    const recordUrl = new URL(stack.installation.recordUrls.executor.reveal());
+    recordUrl.host = new URL(record.url).host;
     try {
       const victim = await startCountersign('executor', {
         place: stack.place,
         logFile: join(folder, `executor-${point.signing}.log`),
-        overrides: { COUNTERSIGN_VAULT_ADDRESS: proxy.url },
+        overrides: { COUNTERSIGN_VAULT_ADDRESS: proxy.url, COUNTERSIGN_RECORD_URL: recordUrl.href },
       });
       try {
         const held = proxy.hold(signingOf(point.signing));
@@ -141,6 +148,11 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
         await untilView(agent, actionId, ({ state }) => state === 'waiting');
         await approver.decideOn(actionId, 'approve');
         expect(await held.arrived).toBe(actionId);
+        if (point.isOnRecord) {
+          record.mute();
+          held.release();
+          await until(async () => (await tracesOf(stack, actionId)).effects === 1);
+        }
         expect((await tracesOf(stack, actionId)).effects).toBe(point.begun);
         expect(await effectsOf(actionId, started)).toBe(point.there);
         process.kill(victim.pid, 'SIGKILL');
@@ -149,7 +161,7 @@ describe.each(subjects)('$name, whose executor is killed', ({ subject }) => {
         await victim.stop();
       }
     } finally {
-      await proxy.close();
+      await Promise.all([proxy.close(), record.close()]);
     }
   }
 

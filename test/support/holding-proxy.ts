@@ -99,6 +99,8 @@ export interface BreakableProxy {
   url: string;
   /** Resets every connection, and every new one, until `mend`. */
   break(): void;
+  /** What is asked still arrives; no answer comes back any more. */
+  mute(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -107,6 +109,7 @@ export async function startBreakableProxy(target: string): Promise<BreakableProx
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let broken = false;
+  let muted = false;
   const server = createTcpServer((socket) => {
     if (broken) {
       socket.destroy();
@@ -123,8 +126,12 @@ export async function startBreakableProxy(target: string): Promise<BreakableProx
         sockets.delete(one);
         other.destroy();
       });
-      one.pipe(other);
     }
+    socket.pipe(onward);
+    onward.on('data', (answer) => {
+      if (!muted) socket.write(answer);
+    });
+    onward.on('end', () => socket.end());
   });
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
@@ -136,6 +143,9 @@ export async function startBreakableProxy(target: string): Promise<BreakableProx
     break() {
       broken = true;
       cut();
+    },
+    mute() {
+      muted = true;
     },
     mend() {
       broken = false;

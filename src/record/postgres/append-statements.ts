@@ -51,6 +51,7 @@ interface Numbered {
 }
 
 const UNIQUE_VIOLATION = '23505';
+const DEADLOCK = '40P01';
 
 /** What the first statement of a chain names as its previous one. */
 export const EMPTY_DIGEST = sha256Hex('');
@@ -76,7 +77,7 @@ export async function appendBehind(
   try {
     return await appendFresh((values) => query(pool, INSERT, values), drafts, { head, known: new Map() }, appending);
   } catch (error) {
-    if (isDuplicate(error)) return null;
+    if (isOvertaken(error)) return null;
     throw error;
   }
 }
@@ -119,9 +120,12 @@ async function appendFresh(
   };
 }
 
-/** Whether another process wrote what this one would have: the same place of the chain, or the same key. */
-export function isDuplicate(error: unknown): boolean {
-  return error instanceof RecordFault && error.sqlState === UNIQUE_VIOLATION;
+/**
+ * Whether another process wrote what this one would have, the same place of the chain or the same key; or locked the same leases
+ * in another order, for its own chain. Nothing was written.
+ */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof RecordFault && (error.sqlState === UNIQUE_VIOLATION || error.sqlState === DEADLOCK);
 }
 
 /** An in-toto statement (https://in-toto.io/Statement/v1) for a draft at a place of the chain. */

@@ -120,6 +120,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '40P01': 'two transactions waited for each other',
   '42501': 'the right to do this is missing',
   '42703': 'its tables are not those of this release; run the migrations',
+  '42883': 'its tables are not those of this release; run the migrations',
   '42P01': 'its tables are not those of this release; run the migrations',
   '53100': 'its disk is full',
   '53300': 'it has too many connections',
