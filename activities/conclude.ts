@@ -113,7 +113,10 @@ async function endLeases(
   let tried: number;
   do {
     tried = left.length;
-    const ended = await Promise.allSettled(left.map(({ lease }) => leases.end(lease, { lease, requestDigest })));
+    const ended = await leases.endAll(
+      left.map(({ lease }) => lease),
+      requestDigest,
+    );
     left = left.flatMap(({ lease }, index) => {
       const end = ended[index];
       return end?.status === 'rejected' ? [{ lease, fault: end.reason as unknown }] : [];

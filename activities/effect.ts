@@ -47,9 +47,7 @@ export async function runEffect(
       beginEffect: async (now) => {
         checkUnchanged(judged, now, { policy: policy(), nowMs: clock() });
         await held.credential.onRecord;
-        await beginEffect(dependencies, judged, held.attempt, () => {
-          effect.begun = true;
-        });
+        await beginEffect(dependencies, judged, held.attempt, effect);
       },
     });
     return succeeded(result);
@@ -66,24 +64,22 @@ export async function runEffect(
  * Nobody else begins it, it has not ended meanwhile, and it was not frozen since it was judged. Under a budget it begins where no
  * other effect of its operation can, as two that fit alone need not fit together; one lock for all of them, for a budget of an
  * agent and one of a target may count the same effect.
- * @param onBegun told once it is on record, before anything else can go wrong
+ * @param effect told that it has begun as soon as that is on record, before anything else can go wrong
  */
 async function beginEffect(
   dependencies: ExecuteDependencies,
   judged: Judgement,
   attempt: number,
-  onBegun: () => void,
+  effect: { begun: boolean },
 ): Promise<void> {
   const { claims, record, clock } = dependencies;
   const { request, requestDigest, plan, operation } = judged;
   const { actionId } = request.body;
-  const isBegun = { yes: false };
   const begin = async (): Promise<void> => {
     await requireUnstopped(dependencies, judged);
     const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
     await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP, isFirst: true }]);
-    isBegun.yes = true;
-    onBegun();
+    effect.begun = true;
   };
   if (plan.plan.budgets === undefined) return begin();
   try {
@@ -92,7 +88,7 @@ async function beginEffect(
       await begin();
     });
   } catch (error) {
-    if (!isBegun.yes) throw error;
+    if (!effect.begun) throw error;
     // Another effect may have been counted meanwhile.
     const message = 'The lock of its budget was lost as it began: nothing ran.';
     throw new ServiceFault('record', message, false, { cause: error });

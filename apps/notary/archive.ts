@@ -8,6 +8,7 @@ import { describeRun, runningWorkflows } from './interrupted.js';
 
 // An archive takes a few calls to Temporal, Vault and the record: the rest is done in the next pass.
 const MAX_A_PASS = 200;
+const IDS_A_QUESTION = 50;
 
 export interface ArchivePassOptions {
   client: Client;
@@ -42,6 +43,8 @@ export function createArchivePass({
     next = last === undefined || found.length < MAX_A_PASS ? 0 : last.sequence;
     if (last === undefined) return 0;
     const running = await runningWorkflows(client);
+    const over = found.map(({ actionId }) => workflowIdOf(actionId)).filter((id) => !running.has(id));
+    const listed = await listRuns(client, over);
     let count = 0;
     let firstLeft: number | null = null;
     for (const { actionId, sequence } of found) {
@@ -49,7 +52,7 @@ export function createArchivePass({
         // The list is a moment old, in both directions.
         const ended = running.has(workflowIdOf(actionId)) ? null : await newestIfEnded(client, actionId);
         if (ended !== null) {
-          await archivist.archive(actionId, await fetchHistories(client, codec, ended));
+          await archivist.archive(actionId, await fetchHistories(client, codec, { newest: ended, listed }));
           count += 1;
         } else firstLeft ??= sequence;
       } catch (error) {
@@ -65,31 +68,38 @@ export function createArchivePass({
   };
 }
 
-type Newest = Pick<WorkflowExecutionDescription, 'workflowId' | 'runId' | 'startTime'>;
+type Run = Pick<WorkflowExecutionDescription, 'workflowId' | 'runId' | 'startTime'>;
 
 /** The newest run once it has ended, else null; `none` when Temporal no longer knows any: then there is nothing to wait for. */
-async function newestIfEnded(client: Client, actionId: string): Promise<Newest | 'none' | null> {
+async function newestIfEnded(client: Client, actionId: string): Promise<Run | 'none' | null> {
   const newest = await describeRun(client, workflowIdOf(actionId));
   if (newest === 'none') return newest;
   const isOver = newest !== 'unknown' && newest.status.name !== 'RUNNING' && newest.status.name !== 'PAUSED';
   return isOver ? newest : null;
 }
 
+/** All runs under these ids, in few questions: the list is not made for many. */
+async function listRuns(client: Client, workflowIds: readonly string[]): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (let start = 0; start < workflowIds.length; start += IDS_A_QUESTION) {
+    // Ids of ours have no quotes in them.
+    const ids = workflowIds.slice(start, start + IDS_A_QUESTION).map((id) => `'${id}'`);
+    for await (const run of client.workflow.list({ query: `WorkflowId IN (${ids.join()})` })) runs.push(run);
+  }
+  return runs;
+}
+
 /** Of every run under the action's id, oldest first: a reset ends one and begins another. */
 async function fetchHistories(
   client: Client,
   codec: Pick<PayloadCodec, 'decode'>,
-  newest: Newest | 'none',
+  { newest, listed }: { newest: Run | 'none'; listed: readonly Run[] },
 ): Promise<FetchedHistory[]> {
   if (newest === 'none') return [];
   const { workflowId } = newest;
-  const runs = new Map<string, number>();
-  // Ids of ours have no quotes in them.
-  for await (const { runId, startTime } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
-    runs.set(runId, startTime.getTime());
-  // The list may not know it yet.
-  runs.set(newest.runId, newest.startTime.getTime());
-  const oldestFirst = [...runs].sort(([, one], [, other]) => one - other).map(([runId]) => runId);
+  // The list may not know the newest yet.
+  const runs = [...listed.filter((run) => run.workflowId === workflowId), newest];
+  const oldestFirst = new Set(runs.sort((one, other) => +one.startTime - +other.startTime).map(({ runId }) => runId));
   const histories: FetchedHistory[] = [];
   for (const runId of oldestFirst) {
     const handle = client.workflow.getHandle(workflowId, runId);

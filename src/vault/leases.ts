@@ -101,10 +101,11 @@ export interface Leases {
   /**
    * Notary only. Revokes (lease sync, then accessor) and proves the end at Vault and at the target, appends `revocation`, closes the row.
    * Idempotent; throws ServiceFault while the end cannot be proven.
-   * @param found the lease's row, and the digest of its action's request, where the caller has just read them.
    */
-  end(
-    lease: { accessor: string; actionId: string },
-    found?: { lease: OpenLease; requestDigest: string },
-  ): Promise<Proof[]>;
+  end(lease: { accessor: string; actionId: string }): Promise<Proof[]>;
+  /**
+   * The same for several leases of one action that the caller has just read, side by side; what is proven goes on record in one
+   * piece. @returns for each of them what `end` answers, or why it throws: whatever becomes of one, the others are tried.
+   */
+  endAll(leases: readonly OpenLease[], requestDigest: string): Promise<PromiseSettledResult<Proof[]>[]>;
 }

@@ -3,7 +3,7 @@ import { Refusal, ServiceFault } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
 import type { Secret } from '../core/secret.js';
 import type { Claims, CredentialRow, OpenLease } from '../record/claims.js';
-import { latest, type Record as ActionRecord } from '../record/record.js';
+import { latest, type Draft, type Record as ActionRecord } from '../record/record.js';
 import { authSchema, parseAnswer, wrapSchema } from './answers.js';
 import type { VaultAnswer, VaultClient } from './client.js';
 import type { LeaseRequest, Leases, OpenedLease, Proof, TokenVault } from './leases.js';
@@ -50,7 +50,8 @@ export function createLeases(options: LeasesOptions): Leases {
       }
     },
     revoke: (lease) => revokeAtVault(options.client, lease),
-    end: (lease, found) => endLease(lease, found, options),
+    end: (lease) => endLease(lease, options),
+    endAll: (leases, requestDigest) => endLeases(leases, requestDigest, options),
   };
 }
 
@@ -174,29 +175,65 @@ function asToken(client: VaultClient, token: Secret, lease: OpeningLease): Token
 
 async function endLease(
   { accessor, actionId }: { accessor: string; actionId: string },
-  found: { lease: OpenLease; requestDigest: string } | undefined,
   options: LeasesOptions,
 ): Promise<Proof[]> {
-  const { client, claims, record, witness, clock } = options;
-  if (witness === null)
-    throw new Error('createLeases: this process has no witness, so it cannot prove the end of a lease');
-  const lease = found?.lease ?? (await findLease(accessor, actionId, claims));
-  // Revoke before recording: a late record can be repaired, a live credential cannot.
-  const leaseIds = lease === undefined || lease instanceof ServiceFault ? [] : leaseIdsOf(lease);
-  const proofs = await revokeAndProve(client, accessor, leaseIds);
-  if (lease instanceof ServiceFault) throw lease;
-  if (lease === undefined) return proofs; // its end is on record already
+  requireWitness(options);
+  const { client, claims, record } = options;
+  const lease = await findLease(accessor, actionId, claims);
+  if (lease === undefined || lease instanceof ServiceFault) {
+    // Revoke before recording: a late record can be repaired, a live credential cannot.
+    const proofs = await revokeAndProve(client, accessor, []);
+    if (lease instanceof ServiceFault) throw lease;
+    return proofs; // its end is on record already
+  }
+  const proofs = await proveEnd(lease, options);
+  await record.append([revocationOf(lease, proofs, await readRequestDigest(actionId, record), options)]);
+  return proofs;
+}
+
+async function endLeases(
+  leases: readonly OpenLease[],
+  requestDigest: string,
+  options: LeasesOptions,
+): Promise<PromiseSettledResult<Proof[]>[]> {
+  const ends = await Promise.allSettled(leases.map((lease) => proveEnd(lease, options)));
+  const proven = leases.flatMap((lease, index) => {
+    const end = ends[index];
+    return end?.status === 'fulfilled' ? [revocationOf(lease, end.value, requestDigest, options)] : [];
+  });
+  try {
+    await options.record.append(proven);
+    return ends;
+  } catch (reason) {
+    return ends.map((end) => (end.status === 'fulfilled' ? { status: 'rejected', reason } : end));
+  }
+}
+
+/** Revokes, and asks Vault and the target until both know nothing of it. */
+async function proveEnd(lease: OpenLease, options: LeasesOptions): Promise<Proof[]> {
+  const witness = requireWitness(options);
+  const proofs = await revokeAndProve(options.client, lease.accessor, leaseIdsOf(lease));
   // A crash between Vault's answer and its rows leaves the users unnamed: then by action id.
   const unnamed = { target: lease.target, username: null, vaultRole: null };
   const users = lease.credentials.length === 0 ? [unnamed] : lease.credentials;
   for (const user of users) proofs.push(...(await witness(lease, user)));
-
-  const revokedAtMs = clock();
-  const requestDigest = found?.requestDigest ?? (await readRequestDigest(actionId, record));
-  await record.append([
-    { kind: 'revocation', actionId, requestDigest, key: accessor, body: { accessor, proofs, revokedAtMs } },
-  ]);
   return proofs;
+}
+
+function requireWitness({ witness }: LeasesOptions): Witness {
+  if (witness === null)
+    throw new Error('createLeases: this process has no witness, so it cannot prove the end of a lease');
+  return witness;
+}
+
+function revocationOf(
+  { accessor, actionId }: OpenLease,
+  proofs: Proof[],
+  requestDigest: string,
+  { clock }: LeasesOptions,
+): Draft<'revocation'> {
+  const body = { accessor, proofs, revokedAtMs: clock() };
+  return { kind: 'revocation', actionId, requestDigest, key: accessor, body };
 }
 
 /** Vault's leases of what was issued under a token, as its row tells. */

@@ -8,6 +8,7 @@ import { latest } from '../../src/record/record.js';
 import type { Leases } from '../../src/vault/leases.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
+import { until } from '../support/until.js';
 import { loadPolicy } from '../unit/enforcement/evidence.js';
 import { EXAMPLE } from '../unit/policy/bundle-folders.js';
 
@@ -45,7 +46,8 @@ describe('concluding an action of two leases', () => {
   };
   const conclude = async (actionId: string, closing: boolean, end: Leases['end'], record = leasing.notary.record) => {
     const { claims } = leasing.notary;
-    const leases = { ...leasing.concluding, end };
+    const endAll: Leases['endAll'] = (open) => Promise.allSettled(open.map((lease) => end(lease)));
+    const leases = { ...leasing.concluding, endAll };
     const onInternal = (): void => undefined;
     return concludeAction(
       { record, policy: () => example, claims, leases, channels: [channel], clock: Date.now, onInternal },
@@ -61,6 +63,30 @@ describe('concluding an action of two leases', () => {
     expect(await conclude(actionId, false, end)).toMatchObject({ lease: 'revoked' });
     expect(await openRows(actionId)).toEqual([]);
     expect(await leasing.usersOf(actionId)).toEqual([]);
+  });
+
+  it('states the ends of both in one piece, and neither where the record is away', async () => {
+    const { actionId } = await openTwo();
+    const { record, claims } = leasing.notary;
+    const open = await claims.openLeases(actionId);
+    const [request] = await record.ofAction(actionId);
+    const requestDigest = request?.statement.subject[0].digest.sha256 ?? '';
+    const stated: string[] = [];
+    const recordedBy = (append: typeof record.append) =>
+      createLeases({ ...leasing.notaryOptions, record: { ...record, append } }).endAll(open, requestDigest);
+    const isProven = ({ status }: PromiseSettledResult<unknown>): boolean => status === 'fulfilled';
+    const lost = await recordedBy(() => Promise.reject(new ServiceFault('record', 'The record is away.', true)));
+    expect(lost.filter(isProven)).toEqual([]);
+    expect(await openRows(actionId)).toHaveLength(2);
+    await until(async () => {
+      const ends = await recordedBy((drafts) => {
+        stated.push(drafts.map(({ kind }) => kind).join());
+        return record.append(drafts);
+      });
+      return ends.every(isProven);
+    });
+    expect(stated.at(-1)).toBe('revocation,revocation');
+    expect(await openRows(actionId)).toEqual([]);
   });
 
   it('lets nobody lease behind its end: what the receipt says of leases stays true', async () => {
