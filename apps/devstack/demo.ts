@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { startDevStack } from './dev-stack.js';
 import { playDemo } from './demo-play.js';
@@ -22,8 +22,15 @@ let stop: () => Promise<void> = async () => undefined;
 
 const end = async (code: number): Promise<never> => {
   await terminal.step('Stopping everything', stop);
+  if (code === 1) await keepLogs();
   await rm(join(folder, 'stack'), { recursive: true, force: true });
   process.exit(code);
+};
+const keepLogs = async (): Promise<void> => {
+  await rename(join(folder, 'stack/logs'), join(folder, 'logs')).then(
+    () => process.stderr.write(`The logs are in ${join(folder, 'logs')}.\n`),
+    () => undefined, // it failed before there were any
+  );
 };
 process.once('SIGINT', () => void end(130));
 process.once('SIGTERM', () => void end(143));
@@ -46,6 +53,5 @@ try {
   process.stderr.write(
     `\nThe demo did not come to its end: ${error instanceof Error ? error.message : String(error)}\n`,
   );
-  process.stderr.write(`The logs are in ${join(folder, 'stack/logs')} until the next line is printed.\n`);
   await end(1);
 }

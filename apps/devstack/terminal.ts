@@ -45,6 +45,8 @@ export function createTerminal(attended: boolean): Terminal {
     async pause(prompt) {
       if (!attended) return;
       const ask = createInterface({ input: process.stdin, output: stdout });
+      // Else the question fails, as if something had gone wrong.
+      ask.once('SIGINT', () => process.emit('SIGINT'));
       await ask.question(style.cyan(`  ${prompt} `));
       ask.close();
     },

@@ -168,8 +168,10 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^ +→ Start it, or mend COUNTERSIGN_VAULT_ADDRESS\.$/m);
   });
 
-  it('with nothing configured is a mistake in the command line', async () => {
-    expect((await run(['doctor'])).exitCode).toBe(2);
+  it('with nothing configured is a mistake in the command line, and finds nothing in order', async () => {
+    const { exitCode, stdout } = await run(['doctor', '--json']);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false });
   });
 });
 

@@ -15,11 +15,13 @@ export function addDoctor({ program, context, exit }: CommandHost): void {
       // Loaded only here: the drivers of four services would slow down every other command.
       const { examine } = await import('../doctor/examine.js');
       const findings = await examine(context, options);
-      const ok = findings.every(({ status }) => status !== 'failed' && status !== 'unreachable');
+      // Who looked at nothing has found nothing in order.
+      const isNothing = findings.every(({ status }) => status === 'skipped');
+      const ok = !isNothing && findings.every(({ status }) => status !== 'failed' && status !== 'unreachable');
       report(context, options, { ok, findings }, () => renderFindings(findings, lookOf(context)));
       if (findings.some(({ status }) => status === 'unreachable')) exit(EXIT.unreachable);
+      else if (isNothing) exit(EXIT.usage);
       else if (!ok) exit(EXIT.refused);
-      else if (findings.every(({ status }) => status === 'skipped')) exit(EXIT.usage);
     });
 }
 
