@@ -82,6 +82,11 @@ export async function playDemo(stack: DevStack, terminal: Terminal, outputFile: 
   ];
   for (const [ok, label, text] of rows) say(`  ${ok ? style.green('✓') : style.red('✗')} ${label.padEnd(14)} ${text}`);
   say(`    ${'in Temporal'.padEnd(14)} ${stack.runUrl(workflowIdOf(actionId), run)}`);
+  say(
+    style.dim(
+      `    ${''.padEnd(14)} What names people or content is encrypted there; docs/payload-encryption.md: how to read it.`,
+    ),
+  );
   say();
   return rows.every(([ok]) => ok);
 }
