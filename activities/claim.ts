@@ -32,17 +32,12 @@ export async function putClaim(
   const { actionDigest } = plan;
   const body = { actionDigest, step: EXECUTE_STEP, attempt, runId, approvers, claimedAtMs: nowMs };
   const put = async (claim: StatementBody<'claim'>): Promise<void> => {
-    const draft = {
-      kind: 'claim' as const,
-      actionId,
-      requestDigest,
-      body: claim,
-      key: claimKeyOf(claim),
-      isFirst: true as const,
-    };
-    await record.append([draft]).catch((error: unknown) => {
-      throw isTaken(error) ? new ServiceFault('record', 'Another executor takes the action just now.', true) : error;
-    });
+    const key = claimKeyOf(claim);
+    await record
+      .append([{ kind: 'claim', actionId, requestDigest, body: claim, key, isFirst: true }])
+      .catch((error: unknown) => {
+        throw isTaken(error) ? new ServiceFault('record', 'Another executor takes the action just now.', true) : error;
+      });
   };
   const { breakGlass } = plan.plan;
   if (brokenBy === null || breakGlass === undefined) {

@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import { decodeHistory } from '../../src/codec/decode-history.js';
+import { isOpen } from '../../src/contracts/run-status.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import type { Archivist, FetchedHistory } from '../../src/evidence/archive.js';
 import type { ArchivedContents } from '../../src/evidence/archived-contents.js';
@@ -74,8 +75,7 @@ type Run = Pick<WorkflowExecutionDescription, 'workflowId' | 'runId' | 'startTim
 async function newestIfEnded(client: Client, actionId: string): Promise<Run | 'none' | null> {
   const newest = await describeRun(client, workflowIdOf(actionId));
   if (newest === 'none') return newest;
-  const isOver = newest !== 'unknown' && newest.status.name !== 'RUNNING' && newest.status.name !== 'PAUSED';
-  return isOver ? newest : null;
+  return newest === 'unknown' || isOpen(newest.status.name) ? null : newest;
 }
 
 /** All runs under these ids, in few questions: the list is not made for many. */

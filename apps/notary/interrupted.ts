@@ -6,6 +6,7 @@ import {
 } from '@temporalio/client';
 import { PLACE_GIVEN_UP } from '../../src/channels/message/given-up.js';
 import type { ConcludeInput } from '../../src/contracts/activities.js';
+import { isOpen } from '../../src/contracts/run-status.js';
 import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { allOf, latest, type AnyRecorded, type Record as ActionRecord } from '../../src/record/record.js';
@@ -33,7 +34,7 @@ export interface InterruptedOptions {
 /** Whether a run still goes on; `unknown` when Temporal can't say. */
 export async function isLiveRun(client: Client, workflowId: string, runId: string): Promise<boolean | 'unknown'> {
   const status = await statusOf(client, workflowId, runId);
-  return status === 'unknown' ? status : status === 'RUNNING' || status === 'PAUSED';
+  return status === 'unknown' ? status : isOpen(status);
 }
 
 /**
@@ -97,7 +98,7 @@ async function endOf(
 ): Promise<{ ended: ConcludeInput['ended']; inEffect: boolean } | null> {
   // The list is a moment old; this is not. A reset also ends a run: the newest counts.
   const status = await statusOf(client, workflowIdOf(actionId));
-  if (status === 'unknown' || status === 'RUNNING' || status === 'PAUSED') return null;
+  if (status === 'unknown' || isOpen(status)) return null;
   const statements = await record.ofAction(actionId);
   if (status === 'none' && !hadWorkflow(statements)) return null;
   const inEffect = latest(statements, 'effect') !== undefined && latest(statements, 'result') === undefined;

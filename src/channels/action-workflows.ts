@@ -25,6 +25,7 @@ import {
   type PrivilegedActionInput,
   type ReviewState,
 } from '../contracts/workflow.js';
+import { isOpen } from '../contracts/run-status.js';
 import { retrospectiveIdOf, workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
 import { isRefusalCode, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
@@ -113,7 +114,7 @@ export function createActionWorkflows(client: Client): ActionWorkflows {
       call(async () => {
         try {
           const { runId, status } = await client.workflow.getHandle(workflowIdOf(actionId)).describe();
-          return status.name === 'RUNNING' || status.name === 'PAUSED' ? runId : null;
+          return isOpen(status.name) ? runId : null;
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return null;
           throw error;

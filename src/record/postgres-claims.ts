@@ -1,8 +1,7 @@
 import pg from 'pg';
 import type { Claims, CredentialRow, LeaseRow, OpenLease } from './claims.js';
-import { Refusal } from '../core/errors.js';
-import { inTransaction, query, RecordFault, runTransaction } from './postgres/pool.js';
-import { ACTION_ENDED } from './postgres/sql-states.js';
+import { inTransaction, query, runTransaction } from './postgres/pool.js';
+import { refusalOfRow } from './postgres/sql-states.js';
 
 interface OpenLeaseRow {
   accessor: string;
@@ -59,12 +58,9 @@ export function createClaims(pool: pg.Pool): Claims {
 async function insertLease(pool: pg.Pool, row: LeaseRow): Promise<void> {
   const { accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds } = row;
   const values = [accessor, actionId, step, purpose, target, tokenRole, runId, leasedAtMs, ttlSeconds];
-  try {
-    await query(pool, INSERT_LEASE, values);
-  } catch (error) {
-    if (!(error instanceof RecordFault && error.sqlState === ACTION_ENDED)) throw error;
-    throw new Refusal('action_closed', 'The action has ended: nothing is leased for it any more.');
-  }
+  await query(pool, INSERT_LEASE, values).catch((error: unknown) => {
+    throw refusalOfRow(error, 'The action has ended: nothing is leased for it any more.');
+  });
 }
 
 const LOCK = 'select pg_advisory_xact_lock(hashtextextended($1, 0))';

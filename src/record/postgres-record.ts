@@ -17,7 +17,6 @@ import {
   type Appending,
   type ChainHead,
 } from './postgres/append-statements.js';
-import { refusalOfRow } from './postgres/following-rows.js';
 import { selectFirst } from './postgres/joining.js';
 import { inTransaction, query } from './postgres/pool.js';
 import { createAlarmReader } from './postgres/read-alarms.js';
@@ -25,6 +24,7 @@ import { readAdoptions } from './postgres/read-adoptions.js';
 import { readDebts } from './postgres/read-debts.js';
 import { readEffects } from './postgres/read-effects.js';
 import { readFreezes, readIncidents, readNewestFreezes } from './postgres/read-freezes.js';
+import { refusalOfRow } from './postgres/sql-states.js';
 import { recordedFrom, STATEMENT_COLUMNS, type StatementRow, type Verify } from './postgres/statement-rows.js';
 import { verifyChain, type ChainReport } from './postgres/verify-chain.js';
 import type { ActionFilter, AnyDraft, AnyRecorded, Record as ActionRecord, Recorded } from './record.js';
@@ -79,7 +79,7 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     for (const draft of drafts) checkDraft(draft, options);
     if (drafts.length === 0) return [];
     return writeAll(drafts).catch((error: unknown) => {
-      throw refusalOfRow(error);
+      throw refusalOfRow(error, 'The lease has ended: nothing more is issued under it.');
     });
   };
 

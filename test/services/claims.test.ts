@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/core/errors.js';
-import { followingRowsSql } from '../../src/record/postgres/following-rows.js';
+import { CLOSE_ENDED_LEASES } from '../../src/record/postgres/following-rows.js';
 import { digestOf } from '../../src/core/json.js';
 import type { ProcessName } from '../../src/core/schemas/statements.js';
 import type { LeaseRow } from '../../src/record/claims.js';
@@ -247,10 +247,6 @@ describe('claims, effects and the lease table', () => {
   });
 
   it('are there for a large history of an earlier release once the migration has run', async () => {
-    const sql = followingRowsSql();
-    const backfill = sql.slice(
-      sql.indexOf('insert into countersign.lease_closures', sql.lastIndexOf('create trigger')),
-    );
     await installation.inRecord(async (client) => {
       await client.query('begin');
       try {
@@ -264,7 +260,7 @@ describe('claims, effects and the lease table', () => {
           select 'revocation', lpad(n::text, 26, '0'), encode(sha256(n::text::bytea), 'hex'), 'notary', 1000000 + n, repeat('0', 64), 'old-' || n, '{}'
           from generate_series(1, 50000) n`);
         await client.query('set local session_replication_role = origin');
-        await client.query(backfill);
+        await client.query(CLOSE_ENDED_LEASES);
       } finally {
         await client.query('rollback');
       }

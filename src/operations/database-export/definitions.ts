@@ -101,14 +101,10 @@ function relationOf(rows: Rows, direct: boolean): Relation {
 type ColumnDefinition = [string, string, boolean, string | null, string | null];
 
 /** What a digest holds of a relation. */
-interface RelationDefinition {
-  schema: string;
-  name: string;
-  kind: string;
-  owner: string;
-  options: string[] | null;
-  rowSecurity: boolean;
-  forceRowSecurity: boolean;
+interface RelationDefinition extends Pick<
+  ColumnRow,
+  'schema' | 'name' | 'kind' | 'owner' | 'options' | 'rowSecurity' | 'forceRowSecurity'
+> {
   columns: ColumnDefinition[] | null;
   partition: Json;
   view: Json;

@@ -6,8 +6,8 @@ import type { ProcessName, Statement, StatementKind } from '../../core/schemas/s
 import { buildStatement } from '../../core/statement.js';
 import type { AnyDraft, AnyRecorded } from '../record.js';
 import type { VerifiedStatement } from '../verify-statement.js';
-import { alreadyTaken } from './following-rows.js';
 import { query, RecordFault } from './pool.js';
+import { alreadyTaken } from './sql-states.js';
 import { STATEMENT_COLUMNS, recordedFrom, type StatementRow } from './statement-rows.js';
 
 /** What the numbering and signing of drafts needs. */

@@ -1,22 +1,12 @@
-import { Refusal } from '../../core/errors.js';
-import { RecordFault } from './pool.js';
-import { ACTION_ENDED, ALREADY_TAKEN } from './sql-states.js';
+import { ALREADY_TAKEN } from './sql-states.js';
 
-export function alreadyTaken(): Refusal {
-  return new Refusal(
-    'already_claimed',
-    'Another attempt has taken this step or begun its effect, or the action has ended since: it is not begun.',
-  );
-}
-
-/** Why a statement was not taken, where its row says so; else the same error. */
-export function refusalOfRow(error: unknown): unknown {
-  if (!(error instanceof RecordFault)) return error;
-  if (error.sqlState === ALREADY_TAKEN) return alreadyTaken();
-  if (error.sqlState === ACTION_ENDED)
-    return new Refusal('action_closed', 'The lease has ended: nothing more is issued under it.');
-  return error;
-}
+/** Closes leases whose end an earlier release put on record without their row: it wrote one after the other. */
+export const CLOSE_ENDED_LEASES = `
+  insert into countersign.lease_closures (accessor, proven_at_ms)
+  select l.accessor, s.recorded_at_ms from countersign.statements s join countersign.leases l on l.accessor = s.key
+  -- Asked first: each row that is tried takes a lock until the end of the migration, and the server has few.
+  where s.kind = 'revocation' and not exists (select from countersign.lease_closures e where e.accessor = l.accessor)
+  on conflict (accessor) do nothing;`;
 
 /**
  * Rows that follow from what is stated, for the record's migrations: they come with the statement's row, in one commit, or
@@ -59,10 +49,5 @@ export function followingRowsSql(): string {
   end $$;
   create trigger rows_that_follow after insert on countersign.statements for each row
     when (new.kind in ('claim', 'effect', 'credential', 'revocation')) execute function countersign.follow_statement();
-  -- An earlier release wrote them one after the other, and may have ended in between.
-  insert into countersign.lease_closures (accessor, proven_at_ms)
-  select l.accessor, s.recorded_at_ms from countersign.statements s join countersign.leases l on l.accessor = s.key
-  -- Asked first: each row that is tried takes a lock until the end of the migration, and the server has few.
-  where s.kind = 'revocation' and not exists (select from countersign.lease_closures e where e.accessor = l.accessor)
-  on conflict (accessor) do nothing;`;
+  ${CLOSE_ENDED_LEASES}`;
 }
