@@ -183,6 +183,24 @@ describe('claims, effects and the lease table', () => {
     }
   });
 
+  it('begins no effect that waited for the end to be written', async () => {
+    const action = newAction();
+    await claim(processes.executor, action, 1);
+    await installation.inRecord(async (client) => {
+      await client.query('begin');
+      await client.query("select pg_advisory_xact_lock(hashtextextended('countersign.claim/' || $1::text, 0))", [
+        action.actionId,
+      ]);
+      const beginning = begin(processes.executor, action, 1);
+      const waiting = `select from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`;
+      await until(async () => (await client.query(waiting)).rowCount === 1);
+      await client.query('insert into countersign.action_ends (action_id) values ($1)', [action.actionId]);
+      await client.query('commit');
+      expect(await beginning).toBe(false);
+    });
+  });
+
   it('takes no lease that waited for the end to be written', async () => {
     const row = leaseRow();
     await installation.inRecord(async (client) => {
