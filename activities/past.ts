@@ -2,8 +2,7 @@ import { Refusal } from '../src/core/errors.js';
 import type { ActionRequest } from '../src/core/schemas/action.js';
 import type { ReviewContext } from '../src/core/schemas/statements.js';
 import type { AgentPast } from '../src/operations/operation.js';
-import type { Record } from '../src/record/record.js';
-import { viewAction, type ActionView } from '../src/record/action-view.js';
+import { latest, type AnyRecorded, type Record } from '../src/record/record.js';
 
 // As many as people are shown. Looking further back would cost more than the "first time" flag is worth.
 const LOOK_BACK_ACTIONS = 10;
@@ -31,15 +30,15 @@ export function createRecall(record: Pick<Record, 'listActions' | 'ofActions'>):
       before: request.actionId,
     });
     const read = new Map<string, Recent>();
-    for (const statements of await record.ofActions(ids.filter((id) => !remembered.has(id)))) {
+    const unknown = ids.filter((id) => !remembered.has(id));
+    for (const statements of await record.ofActions(unknown, ['request', 'preview', 'receipt'])) {
       // A tampered record is never read past.
       if (statements instanceof Refusal) throw statements;
-      const view = viewAction(statements);
-      const found = toRecent(view);
+      const found = toRecent(statements);
       if (found === null) continue;
       read.set(found.actionId, found);
       // Behind an open lease comes a closing receipt.
-      if (view?.lease !== 'open') remember(remembered, found);
+      if (latest(statements, 'receipt')?.body.lease !== 'open') remember(remembered, found);
     }
     const recent = ids.flatMap((id) => remembered.get(id) ?? read.get(id) ?? []);
     const isSame = recent.some(
@@ -58,10 +57,12 @@ function remember(remembered: Map<string, Recent>, recent: Recent): void {
   }
 }
 
-function toRecent(view: ActionView | undefined): Recent | null {
-  if (view === undefined || view.outcome === null || view.receipt === null) return null;
-  const { actionId, request, target, outcome, receipt } = view;
-  const { operation } = request;
-  const { status } = outcome;
-  return { actionId, operation, target: target?.name ?? null, outcome: status, concludedAtMs: receipt.concludedAtMs };
+function toRecent(statements: readonly AnyRecorded[]): Recent | null {
+  const request = latest(statements, 'request')?.body;
+  const receipt = latest(statements, 'receipt')?.body;
+  if (request === undefined || receipt === undefined) return null;
+  const { actionId, operation } = request;
+  const { outcome, concludedAtMs } = receipt;
+  const target = latest(statements, 'preview')?.body.target.name ?? null;
+  return { actionId, operation, target, outcome: outcome.status, concludedAtMs };
 }

@@ -37,7 +37,7 @@ export function createArchivePass({
   let next = 0;
   const told = new Set<string>();
   return async () => {
-    await archivist.keepPolicyInForce();
+    const policyInForce = await archivist.keepPolicyInForce();
     const after = Math.max(done, next);
     const found = await archived.actionsWithout(after, MAX_A_PASS);
     const last = found.at(-1);
@@ -53,7 +53,8 @@ export function createArchivePass({
         // The list is a moment old, in both directions.
         const ended = running.has(workflowIdOf(actionId)) ? null : await newestIfEnded(client, actionId);
         if (ended !== null) {
-          await archivist.archive(actionId, await fetchHistories(client, codec, { newest: ended, listed }));
+          const histories = await fetchHistories(client, codec, { newest: ended, listed });
+          await archivist.archive(actionId, { histories, policyInForce });
           count += 1;
         } else firstLeft ??= sequence;
       } catch (error) {

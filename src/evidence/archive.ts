@@ -30,10 +30,13 @@ const MAX_POLICIES = 50;
 
 /** Keeps in the content store, for good, what is needed to check an ended action again. */
 export interface Archivist {
-  /** Keeps the files of the policy in force: an action that is judged by them may end when another one is. */
-  keepPolicyInForce(): Promise<void>;
-  /** Keeps the histories, and the policies that the action was judged by, and states their digests. Idempotent. */
-  archive(actionId: string, histories: readonly FetchedHistory[]): Promise<void>;
+  /**
+   * Keeps the files of the policy in force: an action that is judged by them may end when another one is.
+   * @returns its digest.
+   */
+  keepPolicyInForce(): Promise<string>;
+  /** Keeps the histories, and states their digests and those of the policies that the action was judged by. Idempotent. */
+  archive(actionId: string, kept: { histories: readonly FetchedHistory[]; policyInForce: string }): Promise<void>;
 }
 
 export function createArchivist({ record, contents, archived, policyFiles, clock }: ArchiveOptions): Archivist {
@@ -52,8 +55,7 @@ export function createArchivist({ record, contents, archived, policyFiles, clock
   };
 
   /** Those that the plans name, as far as they are to be had, and the one in force: it lists the agent at least. */
-  const keepPolicies = async (statements: readonly AnyRecorded[]): Promise<Archive['policies']> => {
-    const inForce = await keepPolicyInForce();
+  const keptPolicies = async (statements: readonly AnyRecorded[], inForce: string): Promise<Archive['policies']> => {
     const kept: Archive['policies'] = [];
     for (const digest of new Set([...policiesNamedBy(statements), inForce])) {
       const sha256 = await archived.filesOfPolicy(digest);
@@ -62,14 +64,14 @@ export function createArchivist({ record, contents, archived, policyFiles, clock
     return kept.slice(0, MAX_POLICIES);
   };
 
-  const keepPolicyInForce = async (): Promise<string> => {
+  const keepPolicyInForce: Archivist['keepPolicyInForce'] = async () => {
     const files = await policyFiles();
     if (files.digest !== keptPolicy) await put(encodePolicyFiles(files), files.digest);
     keptPolicy = files.digest;
     return files.digest;
   };
 
-  const archive: Archivist['archive'] = async (actionId, histories) => {
+  const archive: Archivist['archive'] = async (actionId, { histories, policyInForce }) => {
     const statements = await record.ofAction(actionId);
     const request = latest(statements, 'request');
     if (request === undefined || latest(statements, 'archive') !== undefined) return;
@@ -77,19 +79,14 @@ export function createArchivist({ record, contents, archived, policyFiles, clock
     for (const history of histories.slice(-MAX_HISTORIES)) kept.push(await keepHistory(history));
     const body: Archive = {
       histories: kept,
-      policies: await keepPolicies(statements),
+      policies: await keptPolicies(statements, policyInForce),
       archivedAtMs: clock(),
     };
     const requestDigest = request.statement.subject[0].digest.sha256;
     await record.append([{ kind: 'archive', actionId, requestDigest, body, key: 'archive' }]);
   };
 
-  return {
-    archive,
-    keepPolicyInForce: async () => {
-      await keepPolicyInForce();
-    },
-  };
+  return { archive, keepPolicyInForce };
 }
 
 type Archive = StatementBody<'archive'>;

@@ -58,7 +58,7 @@ const OF_ACTION = {
 
 const OF_ACTIONS = {
   name: 'statements-of-actions',
-  text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = any($1) order by sequence`,
+  text: `select ${STATEMENT_COLUMNS} from countersign.statements where action_id = any($1) and kind = any(coalesce($2, array[kind])) order by sequence`,
 };
 
 // An action's plans and previews may have megabytes.
@@ -97,7 +97,7 @@ export function createRecord(options: RecordOptions): PostgresRecord {
     async ofAction(actionId) {
       return verified(await query<StatementRow>(pool, OF_ACTION, [actionId]), verify);
     },
-    ofActions: (actionIds) => ofActions(pool, actionIds, verify),
+    ofActions: (actionIds, kinds) => ofActions(pool, { actionIds, kinds }, verify),
     listActions: (filter) => listActions(pool, filter),
     freezesOf: (scopes) => readFreezes(pool, scopes, verify),
     newestFreezes: () => readNewestFreezes(pool, verify),
@@ -163,14 +163,15 @@ function signerFor(kind: StatementKind, { signers, process }: RecordOptions): Si
 
 async function ofActions(
   pool: pg.Pool,
-  actionIds: readonly string[],
+  { actionIds, kinds }: { actionIds: readonly string[]; kinds: readonly StatementKind[] | undefined },
   verify: Verify,
 ): Promise<(AnyRecorded[] | Refusal)[]> {
   const read: (AnyRecorded[] | Refusal)[] = [];
   for (let start = 0; start < actionIds.length; start += MAX_ACTIONS_READ) {
     const ids = actionIds.slice(start, start + MAX_ACTIONS_READ);
     const byAction = new Map(ids.map((id): [string, StatementRow[]] => [id, []]));
-    for (const row of await query<StatementRow>(pool, OF_ACTIONS, [ids])) byAction.get(row.action_id ?? '')?.push(row);
+    const rows = await query<StatementRow>(pool, OF_ACTIONS, [ids, kinds]);
+    for (const row of rows) byAction.get(row.action_id ?? '')?.push(row);
     for (const id of ids) {
       read.push(verifiedOrNot(byAction.get(id) ?? [], verify));
       // The signatures of many take a while: others are served in between.

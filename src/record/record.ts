@@ -116,8 +116,14 @@ export interface Record {
    * @throws Refusal `statement_invalid` when one does not verify: a tampered record is never read past.
    */
   ofAction(actionId: string): Promise<AnyRecorded[]>;
-  /** Of several actions at once (25 in one query), in the order of their ids; where `ofAction` would refuse, that Refusal. */
-  ofActions(actionIds: readonly string[]): Promise<(AnyRecorded[] | Refusal)[]>;
+  /**
+   * Of several actions at once (25 in one query), in the order of their ids; where `ofAction` would refuse, that Refusal.
+   * @param kinds what is read, and judged; `request` is always among them. Default: everything.
+   */
+  ofActions(
+    actionIds: readonly string[],
+    kinds?: readonly ['request', ...StatementKind[]],
+  ): Promise<(AnyRecorded[] | Refusal)[]>;
   /** Ids of actions, newest first. */
   listActions(filter: ActionFilter): Promise<string[]>;
   /**

@@ -52,5 +52,10 @@ describe('who reads the record', () => {
     expect(reader.queries()).toBe(1);
     expect(read).toEqual(await Promise.all(ids.map((id) => notary.record.ofAction(id))));
     expect([read.at(-1), await reader.record.ofActions([])]).toEqual([[], []]);
+    const kinds = (await reader.record.ofActions(ids, ['request'])).map(
+      (all) => 'code' in all || all.map(({ kind }) => kind),
+    );
+    expect(kinds).toEqual([['request'], ['request'], ['request'], []]);
+    expect(read[0]).toMatchObject([{ kind: 'request' }, { kind: 'refusal' }]);
   });
 });

@@ -16,12 +16,12 @@ const revocation: AnyBody = {
   kind: 'revocation',
   body: { accessor: 'a', proofs: [{ asked: 'vault: lookup', answer: 'unknown' }], revokedAtMs: OPENED_AT_MS },
 };
-const receipt = (closing: boolean): AnyBody => ({
+const receipt = (lease: 'open' | 'revoked', closing = false): AnyBody => ({
   kind: 'receipt',
   body: {
     actionDigest: null,
     outcome,
-    lease: closing ? 'revoked' : 'open',
+    lease,
     approvers: ['ben'],
     statements: [],
     closing,
@@ -47,7 +47,7 @@ function lastTarget(): string {
 }
 
 test('tells how the agent’s last actions ended, and reads each that is closed once', async () => {
-  const record = recordOf([lease, revocation, receipt(false)]);
+  const record = recordOf([lease, revocation, receipt('revoked')]);
   const recall = createRecall(record);
   const told = await recall(facts.request, target);
   expect(told).toMatchObject({ past: { sameKind: 1 }, recent: [{ actionId: facts.actionId, outcome: 'succeeded' }] });
@@ -57,9 +57,9 @@ test('tells how the agent’s last actions ended, and reads each that is closed 
 });
 
 test('reads one again whose lease was open: its closing receipt is told', async () => {
-  const record = recordOf([lease, receipt(false)]);
+  const record = recordOf([lease, receipt('open')]);
   const recall = createRecall(record);
   expect((await recall(facts.request, target)).recent).toMatchObject([{ concludedAtMs: OPENED_AT_MS }]);
-  record.held.statements = statementsOf(facts, [lease, receipt(false), revocation, receipt(true)]);
+  record.held.statements = statementsOf(facts, [lease, receipt('open'), revocation, receipt('revoked', true)]);
   expect((await recall(facts.request, target)).recent).toMatchObject([{ concludedAtMs: OPENED_AT_MS + 1 }]);
 });
