@@ -82,11 +82,8 @@ export async function playDemo(stack: DevStack, terminal: Terminal, outputFile: 
   ];
   for (const [ok, label, text] of rows) say(`  ${ok ? style.green('✓') : style.red('✗')} ${label.padEnd(14)} ${text}`);
   say(`    ${'in Temporal'.padEnd(14)} ${stack.runUrl(workflowIdOf(actionId), run)}`);
-  say(
-    style.dim(
-      `    ${''.padEnd(14)} What names people or content is encrypted there; docs/payload-encryption.md: how to read it.`,
-    ),
-  );
+  const fullView = `${stack.place.gatewayUrl}/queue`;
+  say(style.dim(`    ${''.padEnd(14)} Encrypted there; in clear once you sign in at ${fullView}, as Ben for example.`));
   say();
   return rows.every(([ok]) => ok);
 }

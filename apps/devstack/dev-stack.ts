@@ -145,11 +145,9 @@ async function startStackServices(
   { folder, ports, operations = [], chats }: DevStackOptions,
   gatewayPort: number,
 ): Promise<Services> {
+  const gateway = `http://127.0.0.1:${String(gatewayPort)}`;
   // People may reach the gateway by another address, where a chat's links lead.
-  const addresses = new Set([
-    `http://127.0.0.1:${String(gatewayPort)}`,
-    ...[chats?.gateway['COUNTERSIGN_PUBLIC_URL'] ?? []].flat(),
-  ]);
+  const addresses = new Set([gateway, ...[chats?.gateway['COUNTERSIGN_PUBLIC_URL'] ?? []].flat()]);
   const needsCloud = operations.some(({ needs }) => needs === 'hashicorp-vault');
   return startServices({
     logDirectory: join(folder, 'logs'),
@@ -158,7 +156,7 @@ async function startStackServices(
       uiPort: ports.temporalUi,
       namespace: TEMPORAL_NAMESPACE,
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
-      codecEndpoint: `http://127.0.0.1:${String(gatewayPort)}/codec`,
+      codec: { endpoint: `${gateway}/codec`, signIn: `${gateway}/queue` },
     },
     vault: {
       port: ports.vault,

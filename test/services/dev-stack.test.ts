@@ -205,10 +205,24 @@ describe('the development stack', () => {
     });
   });
 
+  test('Temporal’s UI asks our codec server, which answers its pages, and tells where to sign in', async () => {
+    const { uiUrl } = stack.services.temporal;
+    const { gatewayUrl } = stack.place;
+    const settings = (await (await fetch(`${uiUrl}/api/v1/settings`)).json()) as Record<string, unknown>;
+    expect(settings).toMatchObject({
+      Version: expect.any(String) as string,
+      Codec: { Endpoint: `${gatewayUrl}/codec`, IncludeCredentials: true, DefaultErrorLink: `${gatewayUrl}/queue` },
+    });
+    const preflight = await fetch(`${gatewayUrl}/codec/decode`, { method: 'OPTIONS', headers: { origin: uiUrl } });
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(uiUrl);
+    expect((await fetch(stack.runUrl('action/none', 'none'))).headers.get('content-type')).toBe('text/html');
+  });
+
   test('leaves nothing running and no folder behind', async () => {
     const { gatewayUrl } = stack.place;
     await stop();
     await expect(fetch(`${gatewayUrl}/healthz`)).rejects.toThrow();
+    await expect(fetch(stack.services.temporal.uiUrl)).rejects.toThrow();
     const left = await Promise.all([tmpdir(), '/tmp'].map((base) => readdir(base)));
     const ours = left.flat().filter((name) => name.includes(`-${String(process.pid)}-`));
     expect(ours.filter((name) => name.startsWith('countersign-dev-'))).toEqual([]);

@@ -4,6 +4,7 @@ import { readDevstackEnvironment } from '../environment.js';
 import { locateTemporal } from './executables.js';
 import { createPortChooser } from './ports.js';
 import { startProcess } from './process.js';
+import { serveReadableUi, type ReadableUi, type UiCodec } from './temporal-ui.js';
 import { createTemporaryFolder } from './temporary-folder.js';
 
 export type SearchAttributeType = 'Keyword' | 'KeywordList' | 'Text' | 'Int' | 'Double' | 'Bool' | 'Datetime';
@@ -16,8 +17,8 @@ export interface TemporalOptions {
   /** SQLite file that outlives the server; without it everything is in memory. */
   readonly dbFile?: string;
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
-  /** Where the UI has payloads decoded. Default: nowhere. */
-  readonly codecEndpoint?: string;
+  /** Who makes payloads readable in the UI. Default: nobody. */
+  readonly codec?: UiCodec;
   readonly logFile: string;
   /** Default: `temporal` from the PATH, else from .services. */
   readonly executable?: string;
@@ -36,7 +37,9 @@ export interface TemporalService {
 export async function startTemporal(options: TemporalOptions): Promise<TemporalService> {
   const ports = createPortChooser();
   const port = await ports.choose('Temporal', options.port);
-  const uiPort = await ports.choose("Temporal's UI", options.uiPort);
+  const openPort = await ports.choose("Temporal's UI", options.uiPort);
+  // Where payloads are readable, the development server's own UI stands behind.
+  const uiPort = options.codec === undefined ? openPort : await ports.choose("Temporal's own UI");
   const namespace = options.namespace ?? 'default';
   const address = `127.0.0.1:${String(port)}`;
   const home = createTemporaryFolder('temporal');
@@ -47,17 +50,20 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     env: { HOME: home },
     logFile: options.logFile,
   });
+  let readable: ReadableUi | null = null;
   const stop = async (): Promise<void> => {
+    await readable?.stop();
     await child.stop();
     await rm(home, { recursive: true, force: true });
   };
   try {
     await child.untilReady(() => servesNamespace(address, namespace));
+    if (options.codec !== undefined) readable = await serveReadableUi(openPort, uiPort, options.codec);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { address, namespace, uiUrl: `http://127.0.0.1:${String(uiPort)}`, pid: child.pid, stop };
+  return { address, namespace, uiUrl: `http://127.0.0.1:${String(openPort)}`, pid: child.pid, stop };
 }
 
 function commandLine(
@@ -80,7 +86,6 @@ function commandLine(
     ...['--namespace', namespace, '--log-level', 'warn'],
     // The server's default of 20 tasks a second and shard makes every activity cost 50 ms.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
-    ...(options.codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.codecEndpoint]),
     ...(options.dbFile === undefined ? [] : ['--db-filename', options.dbFile]),
     ...Object.entries(options.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ];
