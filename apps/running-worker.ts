@@ -1,4 +1,9 @@
-import type { Worker } from '@temporalio/worker';
+import type { NativeConnection, Worker } from '@temporalio/worker';
+import type { CommonConfig } from '../src/config/common.js';
+import type { HostConfig } from '../src/config/host.js';
+import { keepHealthFile, type FileKeeper } from './health/health-file.js';
+import { askReadiness } from './readiness.js';
+import type { Runtime } from './runtime.js';
 
 /** A started Temporal worker. */
 export interface RunningWorker {
@@ -10,14 +15,37 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** Runs a worker until it is stopped. */
-export function runWorker(worker: Worker, lost: Promise<Error>, close: () => Promise<void>): RunningWorker {
-  const done = worker.run().finally(close);
+export interface WorkerToRun {
+  process: FileKeeper;
+  config: CommonConfig & HostConfig;
+  runtime: Runtime;
+  connection: NativeConnection;
+  worker: Worker;
+}
+
+/** Runs a worker until it is stopped; tells by a file how it is, and closes connection and runtime after all else. */
+export function runWorker(
+  { process, config, runtime, connection, worker }: WorkerToRun,
+  close: () => Promise<void>,
+): RunningWorker {
+  const health = keepHealthFile(process, config, {
+    ask: async () => [
+      ...(await askReadiness(config, runtime, connection)),
+      { name: 'work', ok: worker.getState() === 'RUNNING' },
+    ],
+    onFault: runtime.onInternal,
+  });
+  const done = worker.run().finally(async () => {
+    await health.stop();
+    await close();
+    await connection.close();
+    await runtime.close();
+  });
   // Whoever started it may only look at `done` when it stops.
   done.catch(() => undefined);
   return {
     done,
-    lost,
+    lost: runtime.lost,
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await done;

@@ -60,11 +60,9 @@ export async function startExecutor(config: ExecutorConfig): Promise<RunningWork
     shutdownGraceTime: '10 seconds',
   });
   const sweep = loopEvery(OUTPUT_SWEEP_MS, () => sweepArtefacts(config.COUNTERSIGN_ARTEFACTS_DIR, clock()), onInternal);
-  return runWorker(worker, runtime.lost, async () => {
+  return runWorker({ process: 'executor', config, runtime, connection, worker }, async () => {
     await sweep.stop();
     await ahead.stop();
     await changes.close();
-    await connection.close();
-    await runtime.close();
   });
 }

@@ -25,8 +25,8 @@ import { assuranceSettings } from '../../src/config/assurance.js';
 import type { GatewayConfig } from '../../src/config/gateway.js';
 import { budgetsInForce } from '../../src/budgets/in-force.js';
 import { operations } from '../../src/operations/catalog.gen.js';
-import { cedarAnswers } from '../../src/policy/cedar.js';
 import { loopEvery } from '../loop.js';
+import { askReadiness } from '../readiness.js';
 import { createEndedSessions } from '../../src/channels/api/page/ended-sessions.js';
 import type { Changes } from '../../src/record/changes.js';
 import { listenForChanges } from '../../src/record/postgres-changes.js';
@@ -152,7 +152,7 @@ async function assemble(
     oidc: oidcOf(config),
     sessionKey: config.COUNTERSIGN_GATEWAY_SESSION_KEY,
     artefactsDir: config.COUNTERSIGN_ARTEFACTS_DIR,
-    ready: () => askServices(config, runtime, connection),
+    ready: () => askReadiness(config, runtime, connection),
   });
   await mountSlack(app, config, { runtime, decisions, refusals });
   await mountTeams(app, config, { runtime, decisions, refusals });
@@ -195,33 +195,4 @@ function endWhatIsFrozen(
     if (kind === 'freeze' || kind === 'any') endFrozen().catch(onInternal);
   });
   return endFrozen;
-}
-
-const READY_TIMEOUT_MS = 2_000;
-
-/** What the gateway cannot work without. */
-async function askServices(
-  config: GatewayConfig,
-  { record, vault }: Runtime,
-  connection: Connection,
-): Promise<{ name: string; ok: boolean }[]> {
-  const namespace = config.COUNTERSIGN_TEMPORAL_NAMESPACE;
-  const questions: Record<string, () => Promise<unknown>> = {
-    record: () => record.listActions({ limit: 1 }),
-    vault: () => vault.read(`${config.COUNTERSIGN_VAULT_TRANSIT_MOUNT}/keys/decision`),
-    temporal: () =>
-      connection.withDeadline(Date.now() + READY_TIMEOUT_MS, () =>
-        connection.workflowService.describeNamespace({ namespace }),
-      ),
-    policy: () => (cedarAnswers() ? Promise.resolve() : Promise.reject(new Error('Cedar has broken down'))),
-  };
-  return Promise.all(
-    Object.entries(questions).map(async ([name, ask]) => {
-      const ok = await ask().then(
-        () => true,
-        () => false,
-      );
-      return { name, ok };
-    }),
-  );
 }

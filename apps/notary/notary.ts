@@ -83,7 +83,7 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
   const telling = startTelling(channels, runtime);
   const debts = loopEvery(ALARMS_EVERY_MS, createDebtPass({ record, channels, client, clock }), onInternal);
   const archiving = loopEvery(config.COUNTERSIGN_SWEEP_SECONDS * 1000, createArchiving(runtime, client), onInternal);
-  return runWorker(worker, runtime.lost, async () => {
+  return runWorker({ process: 'notary', config, runtime, connection, worker }, async () => {
     await ledger.stop();
     await telling.stop();
     await debts.stop();
@@ -96,8 +96,6 @@ export async function startNotary(config: NotaryConfig): Promise<RunningWorker> 
     await siem.stop();
     await targets.close();
     await clientConnection.close();
-    await connection.close();
-    await runtime.close();
   });
 }
 

@@ -54,9 +54,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     maxCachedWorkflows: config.COUNTERSIGN_MAX_CACHED_WORKFLOWS,
     shutdownGraceTime: '10 seconds',
   });
-  return runWorker(worker, runtime.lost, async () => {
+  return runWorker({ process: 'worker', config, runtime, connection, worker }, async () => {
     await webhooks.stop();
-    await connection.close();
-    await runtime.close();
   });
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { oidcConfigSchema } from '../../../apps/devstack/oidc-settings.js';
+import { FILE_KEEPERS } from '../../../apps/health/health-file.js';
 import { installerConfigSchema } from '../../../apps/installer/settings.js';
 import { executorConfigSchema } from '../../../src/config/executor.js';
 import { gatewayConfigSchema } from '../../../src/config/gateway.js';
@@ -17,6 +18,7 @@ interface Service {
   ports?: string[];
   user?: string;
   network_mode?: string;
+  healthcheck?: { test: string[] };
 }
 
 const source = await readFile(new URL('../../../docker-compose.yml', import.meta.url), 'utf8');
@@ -82,6 +84,16 @@ describe('docker-compose.yml', () => {
 
   test.each(PROCESSES)('%s runs its own main file', (name) => {
     expect(services[name]?.command).toEqual(['node', `dist/apps/${name}/main.js`]);
+  });
+
+  test('checks the health of all that stays up', () => {
+    // What sets up, ends.
+    const staying = Object.entries(services).filter(([name]) => !['installer', 'temporal-schema'].includes(name));
+    expect(staying.filter(([, { healthcheck }]) => healthcheck === undefined)).toEqual([]);
+  });
+
+  test.each<string>(FILE_KEEPERS)('%s, which listens on nothing, is asked by its own file', (name) => {
+    expect(services[name]?.healthcheck?.test).toEqual(['CMD', 'node', 'dist/apps/health/main.js', name]);
   });
 
   test('has the processes that act on databases reach them on loopback, where there is no TLS, with a password', () => {
