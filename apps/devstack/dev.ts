@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { visibleJson } from '../../src/core/visible-text.js';
 import type { Style } from '../cli/render/style.js';
 import { startDevStack, type DevStack } from './dev-stack.js';
 import { readDevstackEnvironment } from './environment.js';
@@ -19,14 +20,17 @@ export interface DevOptions {
   folder?: string;
   /** Folder of the bundle to start from. Default: the example. */
   policies?: string;
+  /** One JSON document on standard output, and progress on standard error. Default: lines for people. */
+  json?: boolean;
 }
 
 /** Keeps the whole stack up until SIGINT or SIGTERM, and prints the addresses. */
 export async function runDev({
   folder = join(process.cwd(), '.countersign/dev'),
   policies,
+  json = false,
 }: DevOptions): Promise<void> {
-  const terminal = createTerminal(false);
+  const terminal = createTerminal(false, json ? process.stderr : process.stdout);
   const { say, step, style } = terminal;
   // From the start: what is pressed while the services come up ends them as soon as they are up.
   const interrupted = nextInterruption();
@@ -37,7 +41,10 @@ export async function runDev({
     ...{ folder, ports: DEV_PORTS, say, step, chats, operations: offer.on },
     ...(policies !== undefined && { policies }),
   });
-  if (!interrupted.already()) printAddresses(stack, folder, terminal);
+  if (!interrupted.already()) {
+    if (json) process.stdout.write(`${visibleJson(factsOf(stack, folder, offer))}\n`);
+    else printAddresses(stack, folder, terminal);
+  }
   await interrupted.promise;
   await step('Stopping', () => stack.stop());
 }
@@ -70,7 +77,7 @@ function printAddresses(stack: DevStack, folder: string, { say, style }: Termina
   const { services, place, agentKeyFiles } = stack;
   const rows = [
     ['gateway', place.gatewayUrl],
-    ['Temporal UI', services.temporal.uiUrl],
+    ['Temporal UI', `${services.temporal.uiUrl}, in clear for who is signed in at ${place.gatewayUrl}/queue`],
     ['Temporal', `${services.temporal.address}, namespace ${services.temporal.namespace}`],
     ['Vault', services.vault.address],
     ['sign-in', services.oidc.issuer],
@@ -109,17 +116,54 @@ const THEN = [
   'countersign download ACTION --out orders.csv   # an export',
 ];
 
-/** For a shell: the program, and where everything is. */
-export function preamble({ services, place, installation, agentKeyFiles, keyringFile }: DevStack): string[] {
+/** What the CLI reads from its environment to work with this stack. */
+function environmentOf({
+  services,
+  place,
+  installation,
+  agentKeyFiles,
+  keyringFile,
+}: DevStack): Record<string, string> {
   const { temporal, vault, oidc } = services;
-  return [
-    `countersign() { ${quoted(process.execPath)} ${quoted(CLI)} "$@"; }`,
-    `export COUNTERSIGN_GATEWAY_URL=${place.gatewayUrl} COUNTERSIGN_OIDC_ISSUER=${oidc.issuer}`,
-    `export COUNTERSIGN_AGENT=${EXAMPLE_AGENT} COUNTERSIGN_AGENT_KEY_FILE=${quoted(agentKeyFiles[EXAMPLE_AGENT] ?? '')}`,
-    `export COUNTERSIGN_ROOT_KEY=${installation.root.publicKey} COUNTERSIGN_KEYRING_FILE=${quoted(keyringFile)}`,
-    `export COUNTERSIGN_POLICY_DIR=${quoted(place.policyDir)} COUNTERSIGN_POLICY_DIGEST=${place.policyDigest}`,
-    `export COUNTERSIGN_TEMPORAL_ADDRESS=${temporal.address} COUNTERSIGN_TEMPORAL_NAMESPACE=${temporal.namespace} COUNTERSIGN_VAULT_ADDRESS=${vault.address}`,
-  ];
+  return {
+    COUNTERSIGN_GATEWAY_URL: place.gatewayUrl,
+    COUNTERSIGN_OIDC_ISSUER: oidc.issuer,
+    COUNTERSIGN_AGENT: EXAMPLE_AGENT,
+    COUNTERSIGN_AGENT_KEY_FILE: agentKeyFiles[EXAMPLE_AGENT] ?? '',
+    COUNTERSIGN_ROOT_KEY: installation.root.publicKey,
+    COUNTERSIGN_KEYRING_FILE: keyringFile,
+    COUNTERSIGN_POLICY_DIR: place.policyDir,
+    COUNTERSIGN_POLICY_DIGEST: place.policyDigest,
+    COUNTERSIGN_TEMPORAL_ADDRESS: temporal.address,
+    COUNTERSIGN_TEMPORAL_NAMESPACE: temporal.namespace,
+    COUNTERSIGN_VAULT_ADDRESS: vault.address,
+  };
+}
+
+/** What `printAddresses` tells people, for programs: addresses, who may ask and approve, lines for a shell. */
+function factsOf(stack: DevStack, folder: string, { off }: Pick<Offer, 'off'>): object {
+  const { services, place, agentKeyFiles } = stack;
+  const { address, namespace, uiUrl } = services.temporal;
+  return {
+    gateway: place.gatewayUrl,
+    temporalUi: uiUrl,
+    temporal: { address, namespace },
+    vault: services.vault.address,
+    signIn: services.oidc.issuer,
+    policy: { folder: place.policyDir, digest: place.policyDigest },
+    agents: Object.entries(agentKeyFiles).map(([agent, keyFile]) => ({ agent, keyFile })),
+    logs: join(folder, 'logs'),
+    environment: environmentOf(stack),
+    operations: pasteableExamples(stack),
+    operationsOff: off.map(({ operation, missing }) => ({ operation, needs: missing.what, command: missing.command })),
+    rotateKey: rotationLines(stack),
+  };
+}
+
+/** For a shell: the program, and where everything is. */
+export function preamble(stack: DevStack): string[] {
+  const settings = Object.entries(environmentOf(stack)).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  return [`countersign() { ${quoted(process.execPath)} ${quoted(CLI)} "$@"; }`, ...settings];
 }
 
 /** Rotates the key of decisions, as lines for a shell with the preamble. In production no machine has both root and Vault. */

@@ -16,16 +16,16 @@ const QUICK_MS = 1_000;
 
 /**
  * @param attended whether a person is there to press Enter
+ * @param output where all is said
  */
-export function createTerminal(attended: boolean): Terminal {
-  const { stdout } = process;
-  const style = createStyle(stdout.isTTY && process.env['NO_COLOR'] === undefined);
+export function createTerminal(attended: boolean, output: NodeJS.WriteStream = process.stdout): Terminal {
+  const style = createStyle(output.isTTY && process.env['NO_COLOR'] === undefined);
   const say = (line = ''): void => {
-    stdout.write(`${line}\n`);
+    output.write(`${line}\n`);
   };
   return {
     style,
-    width: Math.min(110, Math.max(60, stdout.isTTY ? stdout.columns : 100)),
+    width: Math.min(110, Math.max(60, output.isTTY ? output.columns : 100)),
     say,
     async step(what, work) {
       const startedAtMs = Date.now();
@@ -44,7 +44,7 @@ export function createTerminal(attended: boolean): Terminal {
     },
     async pause(prompt) {
       if (!attended) return;
-      const ask = createInterface({ input: process.stdin, output: stdout });
+      const ask = createInterface({ input: process.stdin, output });
       // Else the question fails, as if something had gone wrong.
       ask.once('SIGINT', () => process.emit('SIGINT'));
       await ask.question(style.cyan(`  ${prompt} `));
