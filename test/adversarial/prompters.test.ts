@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
@@ -123,7 +124,9 @@ describe('who prompted it', () => {
     const { request, actionId } = plain();
     const answer = await post('/actions', { request, prompterTokens: await make() }, await stack.workloadToken());
     expect(answer).toMatchObject({ code, field: expect.stringMatching(/^prompterTokens/) as unknown });
-    await expect(stack.client.workflow.getHandle(workflowIdOf(actionId)).describe()).rejects.toThrow();
+    await expect(stack.client.workflow.getHandle(workflowIdOf(actionId)).describe()).rejects.toThrow(
+      WorkflowNotFoundError,
+    );
   });
 
   it('is proven for an agent with a key as well', async () => {
@@ -184,8 +187,9 @@ describe('who prompted it', () => {
       const body = { prompters: ['paul'], schedulers: [], verifiedAtMs: Date.now() };
       const envelope = await sealStatement('provenance', actionId, requestDigest, body, makeKey(keyid));
       await plantStatement(stack, { kind: 'provenance', actionId, envelope, process: 'gateway' });
-      await expect(stack.person('ben').decideOn(actionId, 'approve')).rejects.toThrow();
-      await expect(agent.get(actionId)).rejects.toThrow();
+      const refusal = { code: 'statement_invalid' };
+      await expect(stack.person('ben').decideOn(actionId, 'approve')).rejects.toMatchObject(refusal);
+      await expect(agent.get(actionId)).rejects.toMatchObject(refusal);
     },
   );
 });

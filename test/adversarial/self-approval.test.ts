@@ -107,11 +107,11 @@ describe('no decision without the gateway', () => {
     const held = await hold();
     const envelope = await forgedApproval(held, makeKey(decisionKeyId()));
     await plantStatement(stack, { kind: 'decision', actionId: held.actionId, envelope, process: 'gateway' });
-    // Whoever can write there can as well write to the namespace: the workflow takes it for decided.
+    // Whoever can write there can as well write to the namespace.
     await handleOf(held).signal('decide', envelope);
     await untilJudged(handleOf(held), 1);
     const ben = await personAt(stack, 'ben');
-    await expect(ben.decideOn(held.actionId, 'approve')).rejects.toThrow();
+    await expect(ben.decideOn(held.actionId, 'approve')).rejects.toMatchObject({ code: 'statement_invalid' });
     expect(activitiesIn(await handleOf(held).fetchHistory(), 'runUnderLease')).toBe(0);
     expect(await tracesOf(stack, held.actionId)).toEqual(NOTHING);
   });

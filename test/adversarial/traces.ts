@@ -1,5 +1,6 @@
 import type { Envelope } from '../../src/core/dsse.js';
 import type { StatementBody, StatementKind } from '../../src/core/schemas/statements.js';
+import { VaultFault } from '../../src/vault/vault-fault.js';
 import type { Stack } from '../support/stack.js';
 
 /** What an action left where credentials live, and on record. */
@@ -50,24 +51,33 @@ export async function tracesOf({ installation }: Stack, actionId: string): Promi
   });
   const known = await Promise.all(
     leaseIds.map((lease_id) =>
-      installation.vaultAdmin.write('sys/leases/lookup', { lease_id }).then(
-        () => 1,
-        () => 0,
-      ),
+      installation.vaultAdmin.write('sys/leases/lookup', { lease_id }).then(() => 1, zeroIf(/invalid lease/i)),
     ),
   );
   const vaultLeases = known.reduce<number>((sum, one) => sum + one, 0);
   return { ...target, ...rows, vaultLeases, tokens: await tokensOf(installation.vaultAdmin, actionId) };
 }
 
+/** Of a fault that says so: any other would make what lives on look gone. */
+function zeroIf(said: RegExp): (fault: unknown) => 0 {
+  return (fault) => {
+    if (fault instanceof VaultFault && fault.says(said)) return 0;
+    throw fault;
+  };
+}
+
 async function tokensOf(admin: Stack['installation']['vaultAdmin'], actionId: string): Promise<number> {
   const { data } = (await admin.list('auth/token/accessors')) as { data: { keys: string[] } };
   let count = 0;
   for (const accessor of data.keys) {
-    const token = (await admin.write('auth/token/lookup-accessor', { accessor }).catch(() => null)) as {
-      data: { meta: Record<string, string> | null };
-    } | null;
-    if (token?.data.meta?.['action'] === actionId && token.data.meta['purpose'] === 'execute') count += 1;
+    const token = (await admin
+      .write('auth/token/lookup-accessor', { accessor })
+      .catch(zeroIf(/invalid accessor|no token found with this accessor|^token not found$/i))) as
+      | {
+          data: { meta: Record<string, string> | null };
+        }
+      | 0;
+    if (token !== 0 && token.data.meta?.['action'] === actionId && token.data.meta['purpose'] === 'execute') count += 1;
   }
   return count;
 }

@@ -21,6 +21,15 @@ import { createDataKeys } from '../../src/vault/data-keys.js';
 export interface Seen {
   preview: Preview;
   flags: Flag[];
+  /** It has ended. */
+  credential: LeasedCredential;
+}
+
+/** What came of an execution; its credential has ended. */
+export interface Ran {
+  actionId: string;
+  result: JsonObject;
+  credential: LeasedCredential;
 }
 
 /** What a preview may differ in from the usual: see `FlagCase`. */
@@ -49,7 +58,7 @@ export interface OperationUnderTest {
   lease(purpose: 'preview' | 'execute'): Promise<Held>;
   preview(looking?: Looking): Promise<Seen>;
   /** Runs it as the executor does; `beforeEffect` is called where the start of the effect goes on record. */
-  execute(approved: Preview, beforeEffect?: () => Promise<void>): Promise<{ actionId: string; result: JsonObject }>;
+  execute(approved: Preview, beforeEffect?: () => Promise<void>): Promise<Ran>;
   findOutcome(actionId: string, approved: Preview): Promise<FoundOutcome>;
   close(): Promise<void>;
 }
@@ -187,7 +196,7 @@ function driverOf({ subject, started, lessor, host, keepsakes, artefactsDir }: D
         const context = { ...asked, actionId, target: entry, credential, host, keepsakes, nowMs, signal };
         const seen = await operation.preview({ ...context, past: { sameKind: past } });
         previewSchema.parse(seen.preview);
-        return seen;
+        return { ...seen, credential };
       } finally {
         await end();
       }
@@ -212,7 +221,7 @@ function driverOf({ subject, started, lessor, host, keepsakes, artefactsDir }: D
             await beforeEffect();
           },
         });
-        return { actionId, result };
+        return { actionId, result, credential };
       } finally {
         await end();
       }

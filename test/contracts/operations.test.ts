@@ -152,10 +152,13 @@ describe.each(subjects)('$name', ({ subject }) => {
   it('shows no secret', async () => {
     const { credential, end } = await under.lease('execute');
     await end();
-    const { preview, flags } = await under.preview();
-    const { result } = await under.execute(preview);
+    const { preview, flags, credential: lookedWith } = await under.preview();
+    const { result, credential: ranWith } = await under.execute(preview);
     const shown = JSON.stringify({ preview, flags, result });
-    expect(secretsIn(credential.material).length).toBeGreaterThan(0);
+    for (const { material } of [lookedWith, ranWith]) {
+      expect(secretsIn(material).length).toBeGreaterThan(0);
+      for (const secret of secretsIn(material)) expect(shown).not.toContain(secret);
+    }
     for (const word of ['hvs.', 'BEGIN OPENSSH PRIVATE KEY', 'BEGIN PRIVATE KEY']) expect(shown).not.toContain(word);
     expect(inspect(credential, { depth: 10 })).not.toContain(secretsIn(credential.material)[0]);
   });

@@ -84,7 +84,7 @@ it('a target that changes during the wait is reviewed again, with what differs, 
     actionDigest: first.actionDigest ?? '',
     idempotencyKey: randomUUID(),
   };
-  await expect(ben.decide(actionId, decision)).rejects.toThrow();
+  await expect(ben.decide(actionId, decision)).rejects.toMatchObject({ code: 'digest_mismatch' });
 
   const expected = [
     DIFFERENCE_WORDS.title,

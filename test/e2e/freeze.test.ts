@@ -107,7 +107,12 @@ describe('freezing an agent, and an operation', () => {
     const first = await waiting();
     await ben.freeze({ kind: 'operation', operation: 'ssh.command' }, 'Another kind of action.');
     await ben.freeze(OPERATION, 'Exports leak.');
-    expect((await ended(first)).outcome).toMatchObject({ status: 'denied', code: 'frozen' });
+    expect((await ended(first)).outcome).toMatchObject({
+      status: 'denied',
+      code: 'frozen',
+      // By the second freeze: the first did not touch it.
+      message: expect.stringContaining('Exports leak.') as string,
+    });
     await ben.freeze(AGENT, 'The bot, too.');
     for (const one of [erin, fay]) await one.unfreeze(OPERATION, 'Mended.');
     await expect(agent.request(PLAIN_EXPORT)).rejects.toMatchObject({ code: 'frozen', field: 'agent' });

@@ -69,8 +69,9 @@ describe('the credentials of providers', () => {
     });
     expect(recorded.rows).toEqual(names);
     expect(recorded.said.map(({ predicate }) => predicate.body.username)).toEqual(names);
-    for (const secret of [material.password, material.postgres?.password])
-      expect(JSON.stringify(recorded)).not.toContain(secret?.reveal() ?? 'no password');
+    const secrets = [material.password, material.postgres?.password].flatMap((secret) => secret?.reveal() ?? []);
+    expect(secrets).toHaveLength(2);
+    for (const secret of secrets) expect(JSON.stringify(recorded)).not.toContain(secret);
     const proofs = await end();
     const asked = proofs.map(({ asked: question }) => question).join('\n');
     for (const name of [...leaseIds, credential.accessor, username, material.postgres?.username ?? 'none'])

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
 import { createMessageStore } from '../../src/channels/message/message-store.js';
@@ -194,7 +195,7 @@ describe('a pager that does not take it', () => {
     const error: unknown = await channel.announce('paged', waitingView(), 1).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ServiceFault);
     expect(error).toMatchObject({ service: 'pager', ...fault });
-    expect(`${String(error)}${JSON.stringify(error)}`).not.toContain(ROUTING_KEY);
+    expect(inspect(error, { depth: 20, showHidden: true }) + JSON.stringify(error)).not.toContain(ROUTING_KEY);
     await channel.announce('paged', waitingView(), 1);
     expect(told()).toEqual([`trigger ${REVIEW}`]);
   });

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Channel } from '../../src/channels/channel.js';
@@ -255,7 +256,7 @@ describe('when Slack says no', () => {
       ),
     );
     expect(fault).toMatchObject({ temporary: false, slackCode: 'invalid_auth' });
-    expect(`${fault.stack ?? ''}${JSON.stringify(fault)}`).not.toContain('xoxb');
+    expect(inspect(fault, { depth: 20, showHidden: true }) + JSON.stringify(fault)).not.toContain('xoxb');
   });
 });
 

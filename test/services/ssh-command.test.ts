@@ -138,7 +138,7 @@ describe('the end of an action', () => {
     running.catch(() => undefined);
     await until(async () => (await sleeping(`31.${mark}`)).length > 0);
     cancel.abort();
-    await expect(running).rejects.toThrow();
+    await expect(running).rejects.toThrow('This operation was aborted');
     await action.end();
     expect(await processesWith(`31.${mark}`)).toEqual([]);
   });

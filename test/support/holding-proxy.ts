@@ -36,12 +36,15 @@ export interface HoldingProxy {
   url: string;
   /** Holds the next request that fits. */
   hold(place: Place): Held;
+  /** All tokens, passwords and secret ids that Vault has handed out through it. */
+  secrets(): string[];
   close(): Promise<void>;
 }
 
 /** A loopback proxy to Vault for GET, POST and PUT (Node's parser knows no LIST). */
 export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
   const waiting: { place: Place; arrive: (actionId: string) => void; released: Promise<void> }[] = [];
+  const secrets = new Set<string>();
   let actionId = '';
   const standAt = async (phase: Place['phase'], method: string, path: string, body: Buffer): Promise<void> => {
     const index = waiting.findIndex(
@@ -65,6 +68,7 @@ export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
     forwarded.end(body);
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
     const answered = await readAll(answer);
+    for (const secret of secretsIn(answered)) secrets.add(secret);
     await standAt('response', method, path, body);
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(answered);
   };
@@ -86,6 +90,7 @@ export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
         },
       };
     },
+    secrets: () => [...secrets],
     async close() {
       server.close();
       server.closeAllConnections();
@@ -162,6 +167,13 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+/** Values of members by which Vault hands out credentials: `client_token`, `password`, `secret_id`, a wrapping's `token`. */
+function secretsIn(answer: Buffer): string[] {
+  return [...answer.toString().matchAll(/"(?:client_token|password|secret_id|token)":"([^"]{8,})"/g)].map(
+    ([, secret = '']) => secret,
+  );
 }
 
 /** A token's metadata names its action. */

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
-import { expect } from 'vitest';
 import { createGatewayApi } from '../../src/client/api.js';
 import { createGatewayHttp } from '../../src/client/http.js';
 import { createGatewayAgent, type CountersignGateway } from '../../src/client/index.js';
 import { editedBundle, emptyFolder } from '../unit/policy/bundle-folders.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { PLAIN_EXPORT, until, type PersonAtGateway } from './actors.js';
-import { clearHistoryOf } from './clear-history.js';
+import { keptTexts } from './kept-texts.js';
 import { startTestIssuer, type TestIssuer, type TokenChange } from './issuer.js';
 import { writeBundle } from '../../src/policy/write-bundle.js';
 import type { TestInstallation } from './installation.js';
@@ -152,33 +151,7 @@ async function tokenBundle({ targets }: TestInstallation): Promise<string> {
 
 /** Parts of tokens (what is signed, and signatures) that the record or a history holds, in clear or in a payload. */
 export async function keptTokens({ installation, client, made }: TokenStack): Promise<string[]> {
-  const tables = await installation.inRecord(async (record) => {
-    const { rows } = await record.query<{ name: string }>(
-      "select table_name as name from information_schema.tables where table_schema = 'countersign'",
-    );
-    const texts: string[] = [];
-    for (const { name } of rows) {
-      const all = await record.query<{ text: string }>(`select t::text as text from countersign.${name} t`);
-      texts.push(...all.rows.map(({ text }) => text));
-    }
-    return texts.join('\n');
-  });
-  const histories: string[] = [];
-  for await (const run of client.workflow.list()) {
-    const history = await client.workflow.getHandle(run.workflowId, run.runId).fetchHistory();
-    const clear = await clearHistoryOf(client, run.workflowId, run.runId);
-    histories.push(JSON.stringify(history), JSON.stringify(clear));
-  }
-  const statements = decoded(tables, /payload"+: ?"+([A-Za-z0-9+/=]+)"/g);
-  const payloads = decoded(histories.join('\n'), /"data":"([A-Za-z0-9+/=]+)"/g);
-  // What is certainly there is found: so would be what must not be.
-  expect(statements).toContain('Monthly report');
-  expect(payloads).toContain('"payloadType"');
-  const kept = [tables, statements, ...histories, payloads, decoded(payloads, /"payload":"([A-Za-z0-9+/=]+)"/g)];
+  const kept = await keptTexts({ installation, client });
   const parts = made.flatMap((token) => token.split('.').slice(1)).filter((text) => text.length > 20);
   return parts.filter((part) => kept.some((text) => text.includes(part)));
-}
-
-function decoded(text: string, member: RegExp): string {
-  return [...text.matchAll(member)].map(([, base64 = '']) => Buffer.from(base64, 'base64').toString()).join('\n');
 }

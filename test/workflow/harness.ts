@@ -28,6 +28,8 @@ export const DIGEST = 'd'.repeat(64);
 export interface Seen {
   announced: string[];
   escalated: string[];
+  /** Signalled decisions that were handed over to be verified. */
+  hints: number;
   rounds: { round: number; reopened: string | null }[];
   ran: number;
   concluded: ConcludeInput[];
@@ -139,7 +141,7 @@ async function withReview<T>(
   test: (bench: ReviewBench) => Promise<T>,
 ): Promise<T> {
   const actionId = newActionId();
-  const seen: Seen = { announced: [], escalated: [], rounds: [], ran: 0, concluded: [] };
+  const seen: Seen = { announced: [], escalated: [], hints: 0, rounds: [], ran: 0, concluded: [] };
   const workflowId = retrospectiveIdOf(actionId);
   scripts.set(
     workflowId,
@@ -163,7 +165,7 @@ async function withAction<T>(
   const actionId = newActionId();
   const gateway = makeKey('decision/1');
   const agent = makeKey('agent/export-bot');
-  const seen: Seen = { announced: [], escalated: [], rounds: [], ran: 0, concluded: [] };
+  const seen: Seen = { announced: [], escalated: [], hints: 0, rounds: [], ran: 0, concluded: [] };
   const workflowId = workflowIdOf(actionId);
   scripts.set(workflowId, scriptedActivities(script, seen, actionId, gateway, agent));
   const body = { actionId, agent: 'export-bot', reason: 'stands in for a request', withdrawnAtMs: 0 };
@@ -260,6 +262,7 @@ function scriptedActivities(
       return script.readDebt?.() ?? { kind: 'none' };
     },
     async verifyHint({ envelope }) {
+      seen.hints += 1;
       return script.verifyHint?.(envelope) ?? null;
     },
     async runUnderLease() {

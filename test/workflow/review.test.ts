@@ -269,10 +269,11 @@ describe('a decision by signal', () => {
   it('changes nothing when it is nonsense, nor when the agent signals its own approval', async () => {
     await yard.withAction({}, async (bench) => {
       await opened(bench);
-      for (const nonsense of [undefined, null, 'approve', { approved: true }, [[[]]]])
-        await bench.handle.signal(decideSignal, nonsense);
-      await bench.handle.signal(decideSignal, await bench.decision('olivia', ['dba'], { key: bench.agent }));
-      await expect.poll(async () => (await bench.handle.query(reviewStateQuery)).approvals).toEqual([]);
+      const nonsense = [undefined, null, 'approve', { approved: true }, [[[]]]];
+      const own = await bench.decision('olivia', ['dba'], { key: bench.agent });
+      for (const signal of [...nonsense, own]) await bench.handle.signal(decideSignal, signal);
+      await expect.poll(() => bench.seen.hints).toBe(nonsense.length + 1);
+      expect((await bench.handle.query(reviewStateQuery)).approvals).toEqual([]);
       expect(bench.seen.ran).toBe(0);
       await bench.approve('ana', ['dba']);
       expect((await bench.result()).outcome.status).toBe('succeeded');

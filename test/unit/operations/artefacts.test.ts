@@ -64,7 +64,7 @@ describe('artefacts', () => {
     await publish(FIRST);
     await publish(SECOND);
     await writeFile(join(folder, `${FIRST}.json`), 'nonsense');
-    await expect(sweepArtefacts(folder, RETAIN_UNTIL_MS)).rejects.toThrow();
+    await expect(sweepArtefacts(folder, RETAIN_UNTIL_MS)).rejects.toThrow(SyntaxError);
     expect(await listArtefacts(folder)).toEqual([FIRST]);
   });
 

@@ -49,6 +49,27 @@ describe('a statement that was verified before', () => {
     expect(() => verify('request', actionId, forged)).toThrow(/signature_invalid/);
   });
 
+  it('has a place in its process’s chain, and an agent’s has none', async () => {
+    const worker = makeKey('worker/1');
+    const keys = [{ ...worker.publicKey, purpose: 'worker' as const }];
+    const verify = createStatementVerifier({
+      keyring: () => ({ number: 1, keys }),
+      agentKeys: () => [agent.publicKey],
+    });
+    const { actionId, requestDigest, body } = await makeRequest(agent);
+    const refusal = { code: 'policy_forbids', field: null, message: 'No.', who: null, sentDigest: null };
+    const loose = await sealStatement('refusal', actionId, requestDigest, refusal, worker);
+    expect(() => verify('refusal', actionId, loose)).toThrow(/no place in its process’s chain/);
+    const chain = { process: 'gateway', number: 1, previous: '0'.repeat(64) } as const;
+    const [chained] = await seal([buildStatement('request', { actionId, requestDigest, body, chain })], agent.signer);
+    expect(() => verify('request', actionId, chained as Envelope)).toThrow(/an agent has no chain/);
+    const elsewhere = newActionId();
+    const strayed = await sealStatement('request', elsewhere, requestDigest, body, agent);
+    expect(() => verify('request', elsewhere, strayed)).toThrow(/its body names another action/);
+    const other = await sealStatement('request', actionId, '0'.repeat(64), body, agent);
+    expect(() => verify('request', actionId, other)).toThrow(/not the digest of the request/);
+  });
+
   it('is judged by the keyring in force', async () => {
     const worker = makeKey('worker/1');
     const keyring = { number: 1, keys: [{ ...worker.publicKey, purpose: 'worker' as 'worker' | 'executor' }] };

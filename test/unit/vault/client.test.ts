@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
@@ -6,6 +7,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.js';
 import { createVaultClient, type VaultClient } from '../../../src/vault/client.js';
 import { scrub } from '../../../src/vault/vault-fault.js';
+
+const require = createRequire(import.meta.url);
+type DebugPackage = ((name: string) => (said: string) => void) & Record<'enable' | 'disable', (names?: string) => void>;
 
 const TOKEN = 'hvs.CANARYCANARYCANARYCANARY';
 const closing: (() => Promise<void>)[] = [];
@@ -160,14 +164,19 @@ describe('the Vault client', () => {
   });
 
   it('prints nothing of its own under DEBUG', async () => {
-    vi.stubEnv('DEBUG', '*');
+    // DEBUG is read when the package is loaded; this is the same afterwards.
+    const debug = createRequire(require.resolve('node-vault'))('debug') as DebugPackage;
+    debug.enable('*');
     const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    debug('node-vault')('is heard');
+    expect(inspect(write.mock.calls)).toContain('is heard');
     const { address } = await serve((_, response) => {
       json(response, 200, { data: { secret: 'CANARY' } });
     });
     await clientOf(address).write('a', { secret_id: 'CANARY' });
     expect(inspect(write.mock.calls)).not.toContain('CANARY');
     write.mockRestore();
+    debug.disable();
   });
 });
 
