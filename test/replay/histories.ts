@@ -44,7 +44,8 @@ export async function readHistory(fileName: string): Promise<History> {
   return temporal.api.history.v1.History.fromObject(JSON.parse(await readText(fileName)) as Record<string, unknown>);
 }
 
-// Vault's tokens, credentials in URLs and in JSON: in any text, and in payloads, whose bytes are base64.
+// Vault's tokens, credentials in URLs and in JSON: in any text, in payloads, whose bytes are base64, and in the envelopes in
+// them, whose statements are base64 again.
 const CREDENTIAL = /\bhv[sbr]\.|\b[sbr]\.[A-Za-z0-9]{20,}|password|secret_id|accessor|[a-z]+:\/\/[^\s/@"]+:[^\s/@"]+@/i;
 
 /**
@@ -67,8 +68,13 @@ function withoutStack<T extends { data: string }>(payload: T): T {
 
 /** Texts in a history that look like a credential. */
 export function credentialsIn(value: unknown): string[] {
-  if (typeof value === 'string')
-    return [value, Buffer.from(value, 'base64').toString()].filter((text) => CREDENTIAL.test(text));
+  if (typeof value === 'string') {
+    const payload = Buffer.from(value, 'base64').toString();
+    const statements = [...payload.matchAll(/"payload":"([A-Za-z0-9+/=]+)"/g)].map(([, text = '']) =>
+      Buffer.from(text, 'base64').toString(),
+    );
+    return [value, payload, ...statements].filter((text) => CREDENTIAL.test(text));
+  }
   if (typeof value !== 'object' || value === null) return [];
   return Object.values(value).flatMap(credentialsIn);
 }

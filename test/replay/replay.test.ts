@@ -37,6 +37,13 @@ describe('the saved histories', () => {
   });
 });
 
+it('a credential is found where a history holds it: in the statement of an envelope in a payload', () => {
+  const fold = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
+  const leak = { token: `hvs.${'A'.repeat(24)}` };
+  for (const data of [fold(leak), fold({ request: { payload: fold(leak) } })])
+    expect(credentialsIn({ payloads: [{ data }] })).toHaveLength(1);
+});
+
 describe('a workflow that was changed without a patch', () => {
   it('is found out', async () => {
     const changed = await bundleWorkflowCode({
