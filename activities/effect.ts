@@ -12,6 +12,7 @@ import { askedOf } from '../src/operations/asked.js';
 import { latest, type AnyDraft, type Record } from '../src/record/record.js';
 import type { OpenedLease } from '../src/vault/leases.js';
 import type { Watched } from './freeze-watch.js';
+import { tellStanding } from './heartbeat.js';
 import type { ExecuteDependencies } from './run-under-lease.js';
 import { readStops } from './stops.js';
 
@@ -41,7 +42,7 @@ export async function runEffect(
       artefactsDir,
       retainUntilMs: clock() + retentionMs,
       progress: (done) => {
-        Context.current().heartbeat(done);
+        tellStanding({ done });
       },
       signal,
       beginEffect: async (now) => {
@@ -80,6 +81,7 @@ async function beginEffect(
     const body = { actionDigest: plan.actionDigest, step: EXECUTE_STEP, attempt, startedAtMs: clock() };
     await record.append([{ kind: 'effect', actionId, requestDigest, body, key: EXECUTE_STEP, isFirst: true }]);
     effect.begun = true;
+    tellStanding({ effect: 'begun' });
   };
   if (plan.plan.budgets === undefined) return begin();
   try {

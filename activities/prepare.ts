@@ -32,6 +32,7 @@ import { riskOf } from '../src/record/action-view.js';
 import type { Leases } from '../src/vault/leases.js';
 import { translated } from './failures.js';
 import { heartbeating } from './heartbeat.js';
+import { toldLeases } from './told-leases.js';
 import { withinBudgets } from './within-budgets.js';
 import { createRecall, type RecallPast } from './past.js';
 
@@ -53,10 +54,13 @@ export interface PrepareDependencies {
 
 /** Admit, preview and policy: everything before people are asked. Runs in the worker. */
 export function createPrepareActivities(options: PrepareDependencies): PrepareActivities {
-  const dependencies = { ...options, recall: createRecall(options.record) };
+  const leases = toldLeases(options.leases, options.clock);
+  const dependencies = { ...options, leases, recall: createRecall(options.record) };
   return {
     prepare: (input) =>
-      translated(dependencies.onInternal, () => heartbeating(5_000, () => prepare(dependencies, input))),
+      translated(dependencies.onInternal, () =>
+        heartbeating(5_000, () => prepare(dependencies, input), { lease: 'none' }),
+      ),
   };
 }
 

@@ -26,6 +26,7 @@ import { findOutcome, heldUnder } from './find-outcome.js';
 import type { FreezeWatch } from './freeze-watch.js';
 import { heartbeating } from './heartbeat.js';
 import { readStops } from './stops.js';
+import { toldLeases } from './told-leases.js';
 
 export interface ExecuteDependencies {
   policy: () => Policy;
@@ -50,10 +51,13 @@ export interface ExecuteDependencies {
 }
 
 /** Recheck, lease, execute, revoke: the enforcement point. It trusts nothing that Temporal hands it. */
-export function createExecuteActivities(dependencies: ExecuteDependencies): ExecuteActivities {
+export function createExecuteActivities(options: ExecuteDependencies): ExecuteActivities {
+  const dependencies = { ...options, leases: toldLeases(options.leases, options.clock) };
   return {
     runUnderLease: (input) =>
-      translated(dependencies.onInternal, () => heartbeating(2_000, () => runUnderLease(dependencies, input))),
+      translated(dependencies.onInternal, () =>
+        heartbeating(2_000, () => runUnderLease(dependencies, input), { lease: 'none' }),
+      ),
   };
 }
 

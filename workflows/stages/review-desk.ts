@@ -60,7 +60,7 @@ export function openReviewDesk(): ReviewDesk {
     if (prepared !== null) display.review(prepared, tally.standing().quorum, decisions, escalated);
   };
   const showStage = (stage: Parameters<typeof display.stage>[1]): void => {
-    if (tally.prepared !== null) display.stage(tally.prepared, stage);
+    display.stage(tally.prepared, stage);
   };
   registerHandlers(tally, {
     onCounted: showReview,
@@ -101,8 +101,10 @@ export function openReviewDesk(): ReviewDesk {
       tally.phase = 'running';
       showStage({
         state: 'running',
-        lease: 'open',
-        details: 'Approved; the executor runs it under a lease of its own.',
+        // Whether it is open already, or no more, only the executor knows: its heartbeats tell.
+        lease: 'requested',
+        details:
+          'Approved; the executor was asked to check it again, lease, run it and revoke. Heartbeat details of the pending activity tell how far it is.',
       });
     },
     showClosing() {
