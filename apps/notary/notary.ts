@@ -1,4 +1,4 @@
-import { Client, Connection, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { concludeAction, createConcludeActivities, type ConcludeDependencies } from '../../activities/conclude.js';
 import type { NotaryConfig } from '../../src/config/notary.js';
@@ -28,6 +28,7 @@ import { startLedger } from './ledger.js';
 import { createArchivePass } from './archive.js';
 import { createDebtPass } from './debts.js';
 import { createInterruptedPass, isLiveRun } from './interrupted.js';
+import { scheduleSweep } from './sweep-schedule.js';
 
 const DAY_MS = 86_400_000;
 // A pass removes 500 things at most.
@@ -37,8 +38,6 @@ const CATCH_UP_EVERY_MS = 60_000;
 
 // How soon people are told of an alarm, a freeze, or a broken glass.
 const ALARMS_EVERY_MS = 10_000;
-
-const SWEEP_SCHEDULE_ID = 'countersign-sweep';
 
 /** Starts the notary: receipts, proofs of revocation, and the sweeper. */
 export async function startNotary(config: NotaryConfig): Promise<RunningWorker> {
@@ -157,23 +156,4 @@ function createSweep(
     await closeInterrupted();
     return swept;
   };
-}
-
-/** The same pass as a Temporal Schedule, so that operators see it run; the loop goes on when Temporal is away. */
-async function scheduleSweep(client: Client, everySeconds: number): Promise<void> {
-  try {
-    await client.schedule.create({
-      scheduleId: SWEEP_SCHEDULE_ID,
-      spec: { intervals: [{ every: everySeconds * 1000 }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP },
-      action: {
-        type: 'startWorkflow',
-        workflowType: 'sweepLeases',
-        workflowId: 'countersign-sweep',
-        taskQueue: TASK_QUEUES.worker,
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-  }
 }
