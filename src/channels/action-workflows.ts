@@ -6,15 +6,9 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client';
-import {
-  ApplicationFailure,
-  TypedSearchAttributes,
-  WorkflowExecutionAlreadyStartedError,
-  type UpdateDefinition,
-} from '@temporalio/common';
-import { TASK_QUEUES } from '../contracts/activities.js';
+import { ApplicationFailure, WorkflowExecutionAlreadyStartedError, type UpdateDefinition } from '@temporalio/common';
 import { lookSignal } from '../contracts/retrospective.js';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { startOptionsOf, type ActionStart } from '../contracts/start.js';
 import {
   decideUpdate,
   learnKeysUpdate,
@@ -22,23 +16,12 @@ import {
   reviewStateQuery,
   withdrawUpdate,
   type DecisionAnswer,
-  type PrivilegedActionInput,
   type ReviewState,
 } from '../contracts/workflow.js';
 import { isOpen } from '../contracts/run-status.js';
 import { retrospectiveIdOf, workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
 import { isRefusalCode, Refusal, ServiceFault, type RefusalCode } from '../core/errors.js';
-
-/** What is shown of an action before its preview exists. Never encoded: nothing secret. */
-export interface ActionStart {
-  actionId: string;
-  agent: string;
-  operation: string;
-  target: string;
-  environment: string;
-  request: Envelope;
-}
 
 /** The gateway's side of an action's workflow. */
 export interface ActionWorkflows {
@@ -142,23 +125,8 @@ export function createActionWorkflows(client: Client): ActionWorkflows {
 }
 
 async function startAction(client: Client, action: ActionStart): Promise<void> {
-  const input: PrivilegedActionInput = { request: action.request };
   try {
-    await client.workflow.start(PRIVILEGED_ACTION, {
-      workflowId: workflowIdOf(action.actionId),
-      taskQueue: TASK_QUEUES.worker,
-      args: [input],
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      staticSummary: `${action.operation} on ${action.target}, asked by ${action.agent}`,
-      staticDetails: `Action \`${action.actionId}\` of agent \`${action.agent}\`.`,
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: SEARCH_ATTRIBUTES.state, value: 'preparing' },
-        { key: SEARCH_ATTRIBUTES.operation, value: action.operation },
-        { key: SEARCH_ATTRIBUTES.agent, value: action.agent },
-        { key: SEARCH_ATTRIBUTES.environment, value: action.environment },
-      ]),
-    });
+    await client.workflow.start(PRIVILEGED_ACTION, startOptionsOf(action));
   } catch (error) {
     // It ran and ended: what the agent asked for exists.
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

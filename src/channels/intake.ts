@@ -1,3 +1,4 @@
+import type { ActionStart } from '../contracts/start.js';
 import { payloadDigest } from '../core/dsse.js';
 import { parseJsonBody } from './json-body.js';
 import { AlreadyAsked, Refusal } from '../core/errors.js';
@@ -12,7 +13,6 @@ import { askedOnce, type AskedOnce } from '../record/asked-once.js';
 import { scopesOver } from '../record/freezes.js';
 import { latest, type AnyRecorded, type Record as ActionRecord } from '../record/record.js';
 import type { StatementBody } from '../core/schemas/statements.js';
-import type { ActionStart } from './action-workflows.js';
 import { requireNamedLogs, splitBody, type Attachments } from './attachments.js';
 import { signRequestFor, type StandIn } from './intake-signed.js';
 import { recordProvenance, verifyPrompters, type Provenance, type ReadPrompter } from './prompters.js';

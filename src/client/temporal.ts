@@ -9,18 +9,13 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { TASK_QUEUES } from '../contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
-import {
-  PRIVILEGED_ACTION,
-  withdrawUpdate,
-  type PrivilegedActionInput,
-  type PrivilegedActionResult,
-} from '../contracts/workflow.js';
+import { startOptionsOf, type ActionStart } from '../contracts/start.js';
+import { PRIVILEGED_ACTION, withdrawUpdate, type PrivilegedActionResult } from '../contracts/workflow.js';
 import { workflowIdOf } from '../contracts/workflow-id.js';
 import type { Envelope } from '../core/dsse.js';
 import { AlreadyAsked, isRefusalCode, Refusal, ServiceFault } from '../core/errors.js';
-import { actionIdSchema, digestSchema } from '../core/schemas/primitives.js';
+import { actionIdSchema, digestSchema, nameSchema } from '../core/schemas/primitives.js';
 import { outcomeSchema, type Outcome } from '../core/schemas/action.js';
 import type { AgentSigner } from './agent-signer.js';
 import { authorizeAsAgent } from './agent-token.js';
@@ -28,7 +23,7 @@ import { createGatewayApi, type GatewayApi } from './api.js';
 import { normaliseBaseUrl, type BaseUrlOptions } from './base-url.js';
 import type { AgentRequest } from './gateway.js';
 import { createGatewayHttp } from './http.js';
-import { signRequest, signWithdrawal } from './requests.js';
+import { signRequest, signWithdrawal, type SignedRequest } from './requests.js';
 import { WaitTimedOut } from './wait.js';
 
 /** How an action ended, as Temporal tells it. The receipt on record is the proof; fetch it from the gateway. */
@@ -96,7 +91,7 @@ export function createTemporalAgent({ client, signer, gateway }: TemporalAgentOp
       }
       // First, so that people are shown them together with the request. No text of a log ever enters a workflow.
       if (logs !== null) await sendLogs?.(actionId, envelope, logs);
-      await start(client, actionId, envelope);
+      await start(client, startOf(signed, input, signer));
       return { actionId, requestDigest };
     },
     wait: async (actionId, options = {}) => waitForResult(client, actionId, options.timeoutMs),
@@ -134,19 +129,22 @@ async function sendWithdrawal(client: Client, actionId: string, envelope: Envelo
   }
 }
 
-async function start(client: Client, actionId: string, request: Envelope): Promise<void> {
+/** Every operation names its target by this parameter; which environment that is in, policy knows. */
+function startOf(
+  { actionId, envelope: request }: SignedRequest,
+  { operation, params }: AgentRequest,
+  { agentId: agent }: AgentSigner,
+): ActionStart {
+  const target = nameSchema.safeParse(params['target']).data;
+  return { actionId, agent, operation, request, ...(target !== undefined && { target }) };
+}
+
+async function start(client: Client, action: ActionStart): Promise<void> {
   try {
-    // No cron, no run time-out (it would skip the clean-up), and never a conflict policy that ends a running action.
-    await client.workflow.start(PRIVILEGED_ACTION, {
-      workflowId: workflowIdOf(actionId),
-      taskQueue: TASK_QUEUES.worker,
-      args: [{ request } satisfies PrivilegedActionInput],
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    });
+    await client.workflow.start(PRIVILEGED_ACTION, startOptionsOf(action));
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
-      throw new Refusal('action_id_spent', `Action ${actionId} was already asked for and has ended.`, 'actionId');
+      throw new Refusal('action_id_spent', `Action ${action.actionId} was already asked for and has ended.`, 'actionId');
     }
     throw toFault(error);
   }

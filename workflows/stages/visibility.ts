@@ -1,5 +1,5 @@
 import type { SearchAttributeUpdatePair } from '@temporalio/common';
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CountedDecision, Prepared } from '../../src/contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import type { QuorumState } from '../../src/core/quorum.js';
@@ -13,8 +13,8 @@ export interface Display {
     decisions: readonly CountedDecision[],
     escalated: readonly string[],
   ): void;
-  /** A later stage. */
-  stage(prepared: Prepared, stage: { state: string; lease: string; details: string }): void;
+  /** A later stage; the end, too, of what was refused before it was prepared (null). */
+  stage(prepared: Prepared | null, stage: { state: string; lease: string; details: string }): void;
 }
 
 export function createDisplay(): Display {
@@ -33,8 +33,11 @@ export function createDisplay(): Display {
       setCurrentDetails(describeReview(prepared, quorum, decisions, escalated));
     },
     stage(prepared, { state, lease, details }) {
-      upsert(prepared, { state, waitingFor: 'nobody', lease });
-      setCurrentDetails(`**${prepared.title}**\n\n${details}\n\nLease: ${lease}.`);
+      const now = { state, waitingFor: 'nobody', lease };
+      if (prepared !== null) upsert(prepared, now);
+      // Histories of earlier releases have no such event.
+      else if (patched('refused-is-shown')) upsertSearchAttributes(unpreparedAttributes(now));
+      setCurrentDetails(`**${prepared?.title ?? 'Not prepared'}**\n\n${details}\n\nLease: ${lease}.`);
     },
   };
 }
@@ -80,9 +83,7 @@ function wordFor(decision: CountedDecision['decision'], breakGlass?: true): stri
 
 function searchAttributes(prepared: Prepared, now: SearchState, first: boolean): SearchAttributeUpdatePair[] {
   const changing = [
-    { key: SEARCH_ATTRIBUTES.state, value: now.state },
-    { key: SEARCH_ATTRIBUTES.waitingFor, value: now.waitingFor },
-    { key: SEARCH_ATTRIBUTES.leaseState, value: now.lease },
+    ...stateAttributes(now),
     { key: SEARCH_ATTRIBUTES.risk, value: prepared.risk },
     { key: SEARCH_ATTRIBUTES.deadline, value: new Date(prepared.expiresAtMs).toISOString() },
   ];
@@ -92,4 +93,24 @@ function searchAttributes(prepared: Prepared, now: SearchState, first: boolean):
     { key: SEARCH_ATTRIBUTES.environment, value: prepared.environment },
   ];
   return first ? [...changing, ...fixed] : changing;
+}
+
+/**
+ * Whoever starts a workflow may say of it what they like. Operation, agent and environment of what was refused remain their words,
+ * as the request itself does; nobody has judged its risk, and no review of it has a deadline.
+ */
+function unpreparedAttributes(now: SearchState): SearchAttributeUpdatePair[] {
+  return [
+    ...stateAttributes(now),
+    { key: SEARCH_ATTRIBUTES.risk, value: null },
+    { key: SEARCH_ATTRIBUTES.deadline, value: null },
+  ];
+}
+
+function stateAttributes({ state, waitingFor, lease }: SearchState): SearchAttributeUpdatePair[] {
+  return [
+    { key: SEARCH_ATTRIBUTES.state, value: state },
+    { key: SEARCH_ATTRIBUTES.waitingFor, value: waitingFor },
+    { key: SEARCH_ATTRIBUTES.leaseState, value: lease },
+  ];
 }
