@@ -40,7 +40,7 @@ export async function isLiveRun(client: Client, workflowId: string, runId: strin
 /**
  * Makes the pass that gives a receipt to actions whose workflow ended without one: refused by policy after the preview,
  * terminated, cancelled while it prepared, timed out, deleted. No clean-up of theirs ran, so without this they would
- * look open for ever and count against their agent's quota.
+ * look open for ever and count against their agent's quota. A run that was reset behind its effect ends, too.
  * @returns how many were closed.
  */
 export function createInterruptedPass(options: InterruptedOptions): () => Promise<number> {
@@ -97,9 +97,17 @@ async function endOf(
   actionId: string,
 ): Promise<{ ended: ConcludeInput['ended']; inEffect: boolean } | null> {
   // The list is a moment old; this is not. A reset also ends a run: the newest counts.
-  const status = await statusOf(client, workflowIdOf(actionId));
-  if (status === 'unknown' || isOpen(status)) return null;
+  const run = await describeRun(client, workflowIdOf(actionId));
+  const status = typeof run === 'string' ? run : run.status.name;
+  if (status === 'unknown') return null;
+  const isReset = typeof run !== 'string' && run.raw.workflowExecutionInfo?.firstRunId !== run.runId;
+  if (isOpen(status) && !isReset) return null;
   const statements = await record.ofAction(actionId);
+  if (isOpen(status)) {
+    // It waits for approvals that nobody can give any more. Cancelled, it ends with what is on record.
+    if (latest(statements, 'result') !== undefined) await client.workflow.getHandle(workflowIdOf(actionId)).cancel();
+    return null;
+  }
   if (status === 'none' && !hadWorkflow(statements)) return null;
   const inEffect = latest(statements, 'effect') !== undefined && latest(statements, 'result') === undefined;
   return { ended: hintOf(status, statements), inEffect };

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CountersignGateway } from '../../src/client/index.js';
 import { reviewStateQuery } from '../../src/contracts/workflow.js';
@@ -6,8 +7,12 @@ import { agentOf, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGatew
 import { startStack, type Stack } from '../support/stack.js';
 import { until } from '../support/until.js';
 import { untilJudged } from './history.js';
+import { LONG_EXPORT, untilExporting } from './long-export.js';
 import { resetTo, type ResetPoint } from './reset.js';
-import { NOTHING, refusalsOf, statementsOf, tracesOf } from './traces.js';
+import { GONE, NOTHING, refusalsOf, statementsOf, tracesOf, type Traces } from './traces.js';
+
+/** The promise is a minute with the shipped interval; here the sweeper comes every two seconds. */
+const GONE_WITHIN_MS = 15_000;
 
 let stack: Stack;
 let agent: CountersignGateway;
@@ -22,11 +27,15 @@ afterAll(async () => {
   await stack.close();
 });
 
-async function approve(): Promise<string> {
-  const { actionId } = await agent.request(PLAIN_EXPORT);
+async function approve(asked: typeof PLAIN_EXPORT = PLAIN_EXPORT): Promise<string> {
+  const { actionId } = await agent.request(asked);
   await untilView(agent, actionId, ({ state }) => state === 'waiting');
   await ben.decideOn(actionId, 'approve');
   return actionId;
+}
+
+function isGone({ users, sessions, tokens, vaultLeases }: Traces): boolean {
+  return users + sessions + tokens + vaultLeases === 0;
 }
 
 function reviewOf(actionId: string) {
@@ -68,6 +77,34 @@ describe('a reset before the action ran', () => {
     expect(await tracesOf(stack, actionId)).toMatchObject({ claims: 1, effects: 1, leases: 1 });
     await executor.stop();
   });
+});
+
+describe('a reset while the export is under way', () => {
+  it.each<ResetPoint>(['before the approval', 'after the approval'])(
+    'to %s ends the lease of the first run and what runs under it; nothing begins again, and the new run tells it',
+    async (point) => {
+      const executor = await stack.start('executor');
+      const actionId = await approve(LONG_EXPORT);
+      const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
+      if (point === 'after the approval') await handle.signal('wake');
+      await untilExporting(stack, actionId);
+      const begun = await tracesOf(stack, actionId);
+      expect(begun).toMatchObject({ users: 1, tokens: 1, vaultLeases: 1, claims: 1, effects: 1, leases: 1 });
+
+      await resetTo(stack, actionId, point);
+      await until(async () => isGone(await tracesOf(stack, actionId)), GONE_WITHIN_MS);
+      const done = await agent.wait(actionId, { timeoutMs: 60_000 });
+      expect(done).toMatchObject({ state: 'done', lease: 'revoked' });
+      expect(done.outcome?.status).toMatch(/^(failed|interrupted|unknown)$/);
+      expect(await handle.result()).toMatchObject({ outcome: done.outcome, lease: 'revoked' });
+      expect(await tracesOf(stack, actionId)).toMatchObject({ ...GONE, claims: 1, effects: 1 });
+      expect((await readdir(stack.place.artefactsDir)).filter((name) => name.startsWith(actionId))).toEqual([]);
+      const { record } = await stack.installation.become('notary');
+      for (const name of ['gateway', 'worker', 'executor', 'notary'] as const)
+        expect(await record.verifyChain(name)).toMatchObject({ faults: [] });
+      await executor.stop();
+    },
+  );
 });
 
 describe('a reset after the action ran', () => {

@@ -6,6 +6,7 @@ import type { Envelope } from '../../src/core/dsse.js';
 import type { StatementBody } from '../../src/core/schemas/statements.js';
 import type { ActionView } from '../../src/record/action-view.js';
 import { agentOf, personAt, PLAIN_EXPORT, until } from '../support/actors.js';
+import { anotherExport } from '../support/another-export.js';
 import { makeKey, sealStatement, type TestKey } from '../support/signing.js';
 import { startStack, type Stack } from '../support/stack.js';
 import { until as untilTrue } from '../support/until.js';
@@ -25,8 +26,8 @@ afterAll(async () => {
   await stack.close();
 });
 
-async function hold(): Promise<ActionView> {
-  const { actionId } = await agent.request(PLAIN_EXPORT);
+async function hold(asked: typeof PLAIN_EXPORT = PLAIN_EXPORT): Promise<ActionView> {
+  const { actionId } = await agent.request(asked);
   const held = await until(agent, actionId, ({ state }) => state === 'waiting');
   // The plan is on record a moment before the workflow opens its review.
   await untilTrue(async () => (await handleOf(held).query(reviewStateQuery)).phase === 'waiting');
@@ -64,6 +65,36 @@ describe('nobody approves their own agent', () => {
     expect(await agent.get(held.actionId)).toMatchObject({ state: 'waiting', decisions: [] });
     expect(await refusalsOf(stack, held.actionId)).toEqual(['self_approval']);
     expect(await tracesOf(stack, held.actionId)).toEqual(NOTHING);
+  });
+});
+
+describe('a quorum of two', () => {
+  it('is not filled by one person who is in both groups, asked twice or signalled again; another person fills it', async () => {
+    const params = { target: 'orders', query: 'select email from customers', format: 'csv', ...anotherExport() };
+    const held = await hold({ ...PLAIN_EXPORT, params });
+    expect(held.plan?.stages).toEqual([
+      { group: 'data-owner', quorum: 1 },
+      { group: 'dba', quorum: 1 },
+    ]);
+    const carol = await personAt(stack, 'carol');
+    const half = { state: 'waiting', open: [{ group: 'dba', places: 1 }] };
+    expect(await carol.decideOn(held.actionId, 'approve', 'as data owner')).toEqual(half);
+    const again = carol.decideOn(held.actionId, 'approve', 'as DBA');
+    await expect(again).rejects.toMatchObject({ code: 'already_decided' });
+    const decided = (await statementsOf(stack, 'decision')).find(({ actionId }) => actionId === held.actionId);
+    expect(decided?.body.approver).toEqual({ person: 'carol', groups: ['data-owner', 'dba'] });
+    await handleOf(held).signal('decide', decided?.envelope);
+    await untilJudged(handleOf(held), 1);
+    expect(await handleOf(held).query(reviewStateQuery)).toMatchObject({ phase: 'waiting', approvals: ['carol'] });
+    expect(activitiesIn(await handleOf(held).fetchHistory(), 'runUnderLease')).toBe(0);
+    expect(await tracesOf(stack, held.actionId)).toEqual(NOTHING);
+
+    const ben = await personAt(stack, 'ben');
+    expect(await ben.decideOn(held.actionId, 'approve')).toEqual({ state: 'filled', open: [] });
+    const done = await agent.wait(held.actionId, { timeoutMs: 60_000 });
+    expect(done).toMatchObject({ outcome: { status: 'succeeded' }, lease: 'revoked' });
+    const claim = (await statementsOf(stack, 'claim')).find(({ actionId }) => actionId === held.actionId);
+    expect([...(claim?.body.approvers ?? [])].sort()).toEqual(['ben', 'carol']);
   });
 });
 
