@@ -1,11 +1,14 @@
+import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { namesOf } from '../../apps/devstack/installation/names.js';
 import type { CountersignGateway } from '../../src/client/index.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
+import { LONG_EXPORT, untilExporting } from '../adversarial/long-export.js';
 import { GONE, NOTHING, statementsOf, tracesOf } from '../adversarial/traces.js';
 import { agentOf, personAt, PLAIN_EXPORT, until as untilView, type PersonAtGateway } from '../support/actors.js';
 import {
+  signingOf,
   startBreakableProxy,
   startHoldingProxy,
   type BreakableProxy,
@@ -64,6 +67,15 @@ async function leaseStateOf(actionId: string): Promise<string | undefined> {
   return (await handleOf(actionId).describe()).typedSearchAttributes.get(SEARCH_ATTRIBUTES.leaseState);
 }
 
+/** What the heartbeats of the execution that is under way tell, as an operator with the keys reads it. */
+async function standingOf(actionId: string): Promise<unknown> {
+  const { pendingActivities } = (await handleOf(actionId).describe()).raw;
+  const running = pendingActivities?.find(({ activityType }) => activityType?.name === 'runUnderLease');
+  const [codec] = stack.client.options.loadedDataConverter.payloadCodecs;
+  const [details] = (await codec?.decode(running?.heartbeatDetails?.payloads ?? [])) ?? [];
+  return details === undefined ? null : defaultPayloadConverter.fromPayload(details);
+}
+
 /** The receipts on record, in order. */
 async function receiptsOf(actionId: string) {
   const receipts = (await statementsOf(stack, 'receipt')).filter((receipt) => receipt.actionId === actionId);
@@ -97,6 +109,32 @@ describe('Vault is away before the lease', () => {
     expect(await tracesOf(stack, actionId)).toMatchObject({ ...GONE, leases: 0, effects: 0 });
   });
 });
+
+describe('an operator who looks at the pending execution', () => {
+  it('sees that nothing is leased before Vault has answered, and since when a lease is open', async () => {
+    const { actionId } = await agent.request(LONG_EXPORT);
+    await untilView(agent, actionId, ({ state }) => state === 'waiting');
+    const since = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
+    const judging = holding.hold(signingOf('claim'));
+    await ben.decideOn(actionId, 'approve');
+    await judging.arrived;
+    await untilTold(actionId, { lease: 'none' });
+    expect(await leaseStateOf(actionId)).toBe('requested');
+    expect(await tracesOf(stack, actionId)).toEqual(NOTHING);
+    judging.release();
+    await untilExporting(stack, actionId);
+    await untilTold(actionId, { lease: 'open', since, effect: 'begun' });
+    expect(await leaseStateOf(actionId)).toBe('requested');
+    await agent.withdraw(actionId, 'seen');
+    expect(await handleOf(actionId).result()).toMatchObject({ lease: 'revoked' });
+    expect(await leaseStateOf(actionId)).toBe('revoked');
+  });
+});
+
+/** Nothing besides, either: no accessor, no name of a user. */
+async function untilTold(actionId: string, standing: object): Promise<void> {
+  await expect.poll(() => standingOf(actionId), { timeout: 30_000, interval: 200 }).toEqual(standing);
+}
 
 describe('something is away at the revocation', () => {
   const REVOKE = { method: 'POST', path: /^sys\/leases\/revoke$/, phase: 'request' } as const;

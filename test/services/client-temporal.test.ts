@@ -1,17 +1,25 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  defaultPayloadConverter,
+  defineSearchAttributeKey,
+  TypedSearchAttributes,
+} from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDevstackEnvironment } from '../../apps/devstack/environment.js';
 import { locateTemporal } from '../../apps/devstack/services/executables.js';
 import { createAgentSigner } from '../../src/client/agent-signer.js';
+import { signRequest } from '../../src/client/requests.js';
 import { createTemporalAgent, type CountersignTemporal } from '../../src/client/temporal.js';
 import { WaitTimedOut } from '../../src/client/wait.js';
 import { TASK_QUEUES, type Prepared } from '../../src/contracts/activities.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contracts/search-attributes.js';
+import { startOptionsOf } from '../../src/contracts/start.js';
+import { PRIVILEGED_ACTION } from '../../src/contracts/workflow.js';
 import { workflowIdOf } from '../../src/contracts/workflow-id.js';
 import { open } from '../../src/core/dsse.js';
 import { statementSchema } from '../../src/core/schemas/statements.js';
@@ -23,6 +31,7 @@ const asked = { params: { target: 'orders' }, reason: 'Monthly report' };
 const AUTOMATIC = 'test.automatic';
 const REVIEWED = 'test.reviewed';
 const FORBIDDEN = 'test.forbidden';
+const LIE = 'succeeded';
 
 let environment: TestWorkflowEnvironment;
 let workers: Worker[];
@@ -110,6 +119,57 @@ describe('an agent with a Temporal client', () => {
     expect(await agent.wait(actionId)).toEqual({ actionId, status: 'succeeded', outcome: done });
     const { type, taskQueue } = await environment.client.workflow.getHandle(workflowIdOf(actionId)).describe();
     expect([type, taskQueue]).toEqual(['privilegedAction', TASK_QUEUES.worker]);
+  });
+
+  it('says from the start what it asks for, as the gateway does', async () => {
+    const agent = agentOf(environment.client);
+    const action = await agent.request({ ...asked, operation: REVIEWED });
+    const handle = environment.client.workflow.getHandle(workflowIdOf(action.actionId));
+    const started = (await handle.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;
+    const said = new Map(
+      Object.entries(started?.searchAttributes?.indexedFields ?? {}).map(([name, value]) => [
+        name,
+        defaultPayloadConverter.fromPayload(value),
+      ]),
+    );
+    expect(said.get(SEARCH_ATTRIBUTES.state.name)).toBe('preparing');
+    expect(said.get(SEARCH_ATTRIBUTES.operation.name)).toBe(REVIEWED);
+    expect(said.get(SEARCH_ATTRIBUTES.agent.name)).toBe('export-bot');
+    expect(await (await handle.describe()).staticSummary()).toBe(`${REVIEWED} on orders, asked by export-bot`);
+    await agent.withdraw(action, 'Test is over');
+  });
+
+  it.each<[string, string, Record<string, string | undefined>]>([
+    [
+      'the review opens',
+      REVIEWED,
+      {
+        state: 'waiting',
+        leaseState: 'none',
+        waitingFor: 'dba:1',
+        risk: 'low',
+        agent: 'export-bot',
+        operation: 'test',
+      },
+    ],
+    [
+      'it is refused; who asked for what remains the words of the sender',
+      FORBIDDEN,
+      { state: 'refused', leaseState: 'revoked', waitingFor: 'nobody', risk: undefined, agent: LIE, operation: LIE },
+    ],
+  ])('cannot lie about how it stands once %s', async (_, operation, truth) => {
+    const { actionId, envelope } = await signRequest({ ...asked, agent: 'export-bot', operation }, signer);
+    const handle = await environment.client.workflow.start(PRIVILEGED_ACTION, {
+      ...startOptionsOf({ actionId, agent: 'export-bot', operation, request: envelope }),
+      typedSearchAttributes: new TypedSearchAttributes(
+        Object.values(SEARCH_ATTRIBUTES).map((key) => ({ key, value: LIE })),
+      ),
+    });
+    const shown = async (name: string) =>
+      (await handle.describe()).typedSearchAttributes.get(SEARCH_ATTRIBUTES[name as keyof typeof SEARCH_ATTRIBUTES]);
+    await expect.poll(() => shown('state'), { timeout: 20_000 }).toBe(truth['state']);
+    for (const [name, value] of Object.entries(truth)) expect([name, await shown(name)]).toEqual([name, value]);
+    if (operation === REVIEWED) await handle.cancel();
   });
 
   it('learns in code and field why it was refused', async () => {
