@@ -144,7 +144,11 @@ async function start(client: Client, action: ActionStart): Promise<void> {
     await client.workflow.start(PRIVILEGED_ACTION, startOptionsOf(action));
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
-      throw new Refusal('action_id_spent', `Action ${action.actionId} was already asked for and has ended.`, 'actionId');
+      throw new Refusal(
+        'action_id_spent',
+        `Action ${action.actionId} was already asked for and has ended.`,
+        'actionId',
+      );
     }
     throw toFault(error);
   }
