@@ -1,4 +1,3 @@
-import { Refusal, ServiceFault } from '../src/core/errors.js';
 import type { StatementBody } from '../src/core/schemas/statements.js';
 import { requirePaid } from '../src/enforcement/debts.js';
 import type { Judgement } from '../src/enforcement/judge.js';
@@ -19,7 +18,7 @@ export type Claimable = Pick<Judgement, 'request' | 'requestDigest' | 'plan' | '
 /**
  * States that the executor takes the action. Behind a broken glass, what is owed is asked once more where nobody else, in
  * whatever executor, can break another meanwhile: of two at the same moment the second finds the first one's claim.
- * @throws ReviewAgain when a review is owed for another one; ServiceFault, temporary, when another executor was first: what that
+ * @throws ReviewAgain when a review is owed for another one; Refusal `already_claimed` when another executor was first: what that
  * one does is known when this is tried again.
  */
 export async function putClaim(
@@ -33,11 +32,7 @@ export async function putClaim(
   const body = { actionDigest, step: EXECUTE_STEP, attempt, runId, approvers, claimedAtMs: nowMs };
   const put = async (claim: StatementBody<'claim'>): Promise<void> => {
     const key = claimKeyOf(claim);
-    await record
-      .append([{ kind: 'claim', actionId, requestDigest, body: claim, key, isFirst: true }])
-      .catch((error: unknown) => {
-        throw isTaken(error) ? new ServiceFault('record', 'Another executor takes the action just now.', true) : error;
-      });
+    await record.append([{ kind: 'claim', actionId, requestDigest, body: claim, key, isFirst: true }]);
   };
   const { breakGlass } = plan.plan;
   if (brokenBy === null || breakGlass === undefined) {
@@ -48,10 +43,6 @@ export async function putClaim(
     requirePaid(await record.debts({ chained: true }), actionId);
     await put({ ...body, breakGlass: { by: brokenBy, dueAtMs: nowMs + breakGlass.reviewWithinMs } });
   });
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'already_claimed';
 }
 
 /** Behind a broken glass a shorter one. */

@@ -1,5 +1,8 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { AlreadyAsked, Refusal, ServiceFault } from '../src/core/errors.js';
+import { AlreadyAsked, Refusal, ServiceFault, type RefusalCode } from '../src/core/errors.js';
+
+/** Another attempt was first: whoever asks again learns what it does, and no refusal ends the action. */
+const TAKEN_MEANWHILE: RefusalCode = 'already_claimed';
 
 /**
  * The one place where our errors become Temporal's. Only codes and our own sentences pass: the stack and the cause
@@ -11,7 +14,7 @@ function toFailure(error: unknown): ApplicationFailure | CancelledFailure {
     return ApplicationFailure.create({
       type: error.code,
       message: error.message,
-      nonRetryable: true,
+      nonRetryable: error.code !== TAKEN_MEANWHILE,
       details: [{ field: error.field, ...(error instanceof AlreadyAsked && { first: error.first }) }],
     });
   }

@@ -13,6 +13,7 @@ import type { ActionSnapshot, ReviewPlan } from '../src/core/schemas/action.js';
 import type { ReviewContext, StatementBody } from '../src/core/schemas/statements.js';
 import type { Provenance } from '../src/directory/directory.js';
 import { requireNotFrozen } from '../src/enforcement/frozen.js';
+import { requireNotIntercepted } from '../src/enforcement/intercepted.js';
 import { fillableBy } from '../src/policy/fillable.js';
 import { planDifference } from '../src/policy/plan-difference.js';
 import type { Policy } from '../src/policy/policy.js';
@@ -114,6 +115,7 @@ async function prepare(dependencies: Preparing, sent: unknown): Promise<Prepared
         'actionId',
       );
     }
+    requireNotIntercepted(already);
     return already;
   });
   const key = `${runId}/${input.round}`;

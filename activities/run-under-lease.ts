@@ -11,6 +11,7 @@ import { actionIdSchema } from '../src/core/schemas/primitives.js';
 import type { Outcome } from '../src/core/schemas/action.js';
 import { NO_DEBTS } from '../src/enforcement/debts.js';
 import { ReviewAgain } from '../src/enforcement/evidence.js';
+import { requireNotIntercepted } from '../src/enforcement/intercepted.js';
 import { judge, type Judgement } from '../src/enforcement/judge.js';
 import { askedOf } from '../src/operations/asked.js';
 import type { OperationCatalog, OperationHost } from '../src/operations/operation.js';
@@ -87,6 +88,7 @@ async function judgeAndRun(
   if (kept !== undefined) return kept.body.outcome;
   // There is nothing left to judge.
   if (taken.isBegun || latest(statements, 'effect') !== undefined) return findOutcome(dependencies, actionId, runId);
+  requireNotIntercepted(statements);
   const request = latest(statements, 'request')?.body;
   const plan = allOf(statements, 'plan').findLast(({ body }) => body.round === round)?.body.plan;
   const judged = await judge({

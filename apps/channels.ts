@@ -109,6 +109,7 @@ function openPager(config: ChannelsConfig, runtime: Runtime, onCall: OnCall): Ch
     store: createMessageStore(pool),
     viewsOf: async (actionIds) =>
       (await record.ofActions(actionIds)).map((read) => (read instanceof Refusal ? undefined : viewAction(read))),
+    incidents: async () => (await record.listIncidents({ limit: 50 })).incidents,
     directory: () => policy().directory,
     onCall,
     publicUrl: settings.publicUrl,

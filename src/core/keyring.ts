@@ -26,8 +26,8 @@ export const SIGNERS_OF: Record<StatementKind, readonly (KeyPurpose | 'agent')[]
   credential: ['worker', 'executor', 'receipt'],
   effect: ['executor'],
   result: ['executor'],
-  // The gateway's only when people find that a broken glass was not justified: see `checkForm` as well.
-  incident: ['executor', 'decision'],
+  // The gateway's only when people find that a broken glass was not justified, the worker's of a stolen lease: see `checkForm` as well.
+  incident: ['worker', 'executor', 'decision'],
   // The executor's are under an action, a person's about none: see `checkForm` in src/record/verify-statement.ts.
   freeze: ['executor', 'decision'],
   unfreeze: ['decision'],

@@ -94,6 +94,10 @@ export function openRequest(envelope: unknown, { directory, intakeKeys }: Reques
     throw new Refusal('agent_unknown', 'The directory in force lists no agent with this key id.', 'signatures.0.keyid');
   }
   const opened = open(sent, [agentKey], verifySignature);
+  if (!opened.ok && opened.fault === 'envelope_malformed') {
+    const message = 'The payload is no JSON in UTF-8: sign the bytes of the statement, and send those very bytes as base64.';
+    throw new Refusal(opened.fault, message, 'payload');
+  }
   if (!opened.ok) {
     throw new Refusal(
       opened.fault,

@@ -4,12 +4,13 @@ import { open, readPayload, type Envelope, type EnvelopeFault, type PublicKey } 
 import type { VerifyEd25519 } from '../core/ed25519.js';
 import { Refusal } from '../core/errors.js';
 import { digestOf } from '../core/json.js';
-import { keysFor, type Keyring } from '../core/keyring.js';
+import { keysFor, type KeyPurpose, type Keyring } from '../core/keyring.js';
 import { recordedEnvelopeSchema } from '../core/schemas/primitives.js';
 import {
   predicateTypeOf,
   statementBodySchemas,
   statementSchema,
+  type ProcessName,
   type Statement,
   type StatementBody,
   type StatementKind,
@@ -213,7 +214,8 @@ function checkSubject(kind: StatementKind, actionId: string | null, statement: S
 
 /**
  * A freeze by a person is the gateway's to state, about no action; one by the executor is about the action that it came from.
- * Of incidents the gateway states that people found a broken glass not justified, and the executor all others.
+ * Of incidents the gateway states that people found a broken glass not justified, who leases that the lease was stolen, and the
+ * executor all others.
  * @param keyid of the key that signed it; absent while it is a draft.
  */
 export function checkForm(actionId: string | null, { predicateType, predicate }: Statement, keyid?: string): void {
@@ -232,12 +234,25 @@ export function checkForm(actionId: string | null, { predicateType, predicate }:
 /** The code of an incident that people open: they found that the glass should not have been broken. */
 export const UNJUSTIFIED_BREAK_GLASS = 'break_glass_unjustified';
 
+/** The code of an incident that whoever leases opens: somebody else unwrapped the token. */
+export const LEASE_INTERCEPTED = 'lease_intercepted';
+
 function checkIncident({ body, chain }: Statement<'incident'>['predicate'], keyid?: string): void {
-  const isByPeople = body.code === UNJUSTIFIED_BREAK_GLASS;
-  const signer = isByPeople ? 'decision/' : 'executor/';
-  const isTheirs = chain?.process === (isByPeople ? 'gateway' : 'executor');
-  if (!isTheirs || (keyid !== undefined && !keyid.startsWith(signer)))
+  const purpose = chain === null ? undefined : signersOfIncident(body.code)[chain.process];
+  if (purpose === undefined || (keyid !== undefined && !keyid.startsWith(`${purpose}/`)))
     throw invalid(`an incident ${body.code} is stated by another process`);
+}
+
+/** Which processes state it, each with which key. */
+function signersOfIncident(code: string): Partial<Record<ProcessName, KeyPurpose>> {
+  switch (code) {
+    case UNJUSTIFIED_BREAK_GLASS:
+      return { gateway: 'decision' };
+    case LEASE_INTERCEPTED:
+      return { worker: 'worker', executor: 'executor' };
+    default:
+      return { executor: 'executor' };
+  }
 }
 
 /** A tampered or malformed statement; `why` completes the sentence. */

@@ -89,7 +89,8 @@ export interface Leases {
    * wrapped create → accessor row and statement → unwrap → read what is needed. Its rows and statements are still on their
    * way then: see `onRecord`. Those of several come together: a crash before leaves none of them named.
    * @throws ServiceFault `vault`, temporary, when Vault is down: nothing ran.
-   * @throws Refusal when the wrapping token was already unwrapped by someone else (incident; the accessor is revoked).
+   * @throws Refusal `lease_intercepted` when the wrapping token was already unwrapped by someone else: the accessor is revoked, and
+   *   the incident is on record.
    */
   open<C>(request: LeaseRequest<C>): Promise<OpenedLease<C>>;
   /**

@@ -8,6 +8,7 @@ import { authSchema, parseAnswer, wrapSchema } from './answers.js';
 import type { VaultAnswer, VaultClient } from './client.js';
 import type { LeaseRequest, Leases, OpenedLease, Proof, TokenVault } from './leases.js';
 import { revokeAndProve, revokeAtVault } from './revoke.js';
+import { openIncident } from './stolen-lease.js';
 import { VaultFault } from './vault-fault.js';
 
 /** Proves that a target knows an action's credential no more; see `src/targets/`. */
@@ -38,10 +39,7 @@ export function createLeases(options: LeasesOptions): Leases {
       try {
         // The row first, and alone: it is refused for an action that has ended, and then nothing says that this lease is open.
         await insertLease(request, lease, options);
-        const [token] = await allDone([
-          unwrap(options.client, accessor, wrapping, request),
-          stateLease(request, lease, options),
-        ]);
+        const [token] = await allDone([unwrap(wrapping, request, lease, options), stateLease(request, lease, options)]);
         return await issue(request, token, lease, options);
       } catch (error) {
         // Best effort: the row stays open, and the sweeper goes on where Vault or the target is away now.
@@ -106,28 +104,32 @@ async function stateLease(
   await record.append([{ kind: 'lease', actionId, requestDigest, key: accessor, body }]);
 }
 
+/** @throws Refusal `lease_intercepted` when somebody else did before; by then it is an incident on record. */
 async function unwrap(
-  client: VaultClient,
-  accessor: string,
   wrapping: Secret,
-  { actionId }: LeaseRequest,
+  request: LeaseRequest,
+  lease: OpeningLease,
+  options: LeasesOptions,
 ): Promise<Secret> {
-  const intercepted = (cause?: unknown) =>
-    new Refusal(
-      'lease_intercepted',
-      `The token for action ${actionId} was unwrapped by someone else, or too late; it is revoked. Treat it as an incident: Vault's audit log names who unwrapped it.`,
-      null,
-      { cause },
-    );
+  const token = await unwrapOnce(options.client, wrapping, lease.accessor);
+  if (token !== null) return token;
+  // Neither waits for the other: a process that is killed here has told, and what was stolen is no longer good.
+  const [refusal] = await allDone([
+    openIncident(request, { ...lease, wrapTtlSeconds: WRAP_TTL_SECONDS }, options),
+    revokeAtVault(options.client, lease).catch(() => undefined),
+  ]);
+  throw refusal;
+}
+
+/** @returns null when it is spent, or wraps another token than the one that was made. */
+async function unwrapOnce(client: VaultClient, wrapping: Secret, accessor: string): Promise<Secret | null> {
   try {
     const answer = await client.write('sys/wrapping/unwrap', {}, { credential: wrapping });
     const { auth } = parseAnswer(authSchema, answer, 'sys/wrapping/unwrap');
-    if (auth.accessor !== accessor) throw intercepted();
-    return auth.client_token;
+    return auth.accessor === accessor ? auth.client_token : null;
   } catch (error) {
-    throw error instanceof VaultFault && error.says(/wrapping token is not valid or does not exist/)
-      ? intercepted(error)
-      : error;
+    if (error instanceof VaultFault && error.says(/wrapping token is not valid or does not exist/)) return null;
+    throw error;
   }
 }
 
@@ -150,11 +152,34 @@ async function issue<C>(
     const key = index === 0 ? accessor : `${accessor}/${String(index + 1)}`;
     return { kind: 'credential' as const, actionId, requestDigest, key, body: { ...row, issuedAtMs } };
   });
-  const onRecord = record.append(statements).then(() => undefined);
+  const onRecord = record.append(statements).then(
+    () => undefined,
+    (error: unknown) => recordRefused(error, request, rows, record),
+  );
   onRecord.catch(() => undefined); // whoever waits for it learns of it
   const expiresAtMs = Math.min(lease.leasedAtMs + ttlSeconds * 1_000, issuedAtMs + seconds * 1_000);
   const leaseIds = each.flatMap(({ leaseId }) => (leaseId === null ? [] : [leaseId]));
   return { accessor, leaseIds, username, material, expiresAtMs, onRecord };
+}
+
+/**
+ * What was issued under a lease whose end is proven has no row any more. Its end is proven all the same, for the target was asked
+ * for every user of the action, and whoever leased revokes it besides; its name, which the target's own log shows, is told here.
+ */
+async function recordRefused(
+  error: unknown,
+  { actionId, requestDigest }: LeaseRequest,
+  rows: readonly CredentialRow[],
+  record: LeasesOptions['record'],
+): Promise<never> {
+  const [first] = rows;
+  if (first === undefined || !(error instanceof Refusal && error.code === 'action_closed')) throw error;
+  const { code, field } = error;
+  const names = rows.map(({ username }) => username).join(', ');
+  const message = `${error.message} Vault had issued ${names} before it ended: it is not used.`.slice(0, 1_000);
+  const body = { code, field, message, who: null, sentDigest: null };
+  await record.append([{ kind: 'refusal', actionId, requestDigest, key: `lease/${first.accessor}`, body }]);
+  throw new Refusal(code, message);
 }
 
 /** Vault under the child token; what it issues is noted at once, so that it is revoked whatever comes next. */

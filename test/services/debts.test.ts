@@ -126,6 +126,15 @@ describe('a broken glass', () => {
     expect(await owed()).toEqual([]);
   });
 
+  it('is refused to the second of two executors that take the same attempt, as any attempt that comes too late', async () => {
+    const action = await broken();
+    const taking = executors.map(({ record, claims }) =>
+      putClaim({ record, claims, clock: Date.now }, { ...action, brokenBy: null }, { attempt: 1, runId: 'run' }),
+    );
+    const lost = (await Promise.allSettled(taking)).filter(({ status }) => status === 'rejected');
+    expect(lost).toMatchObject([{ reason: { name: 'Refusal', code: 'already_claimed' } }]);
+  });
+
   it('of which a claim says nothing owes nothing: its plan was filled', async () => {
     const action = await broken();
     await claim({ ...action, brokenBy: null });

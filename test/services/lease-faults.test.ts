@@ -3,7 +3,7 @@ import { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { createClaims } from '../../src/record/postgres-claims.js';
 import { createRecordPool } from '../../src/record/postgres/pool.js';
-import { latest, type Record } from '../../src/record/record.js';
+import { allOf, latest, type Record } from '../../src/record/record.js';
 import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
@@ -24,29 +24,77 @@ describe('leases, when things go wrong', () => {
       await client.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1', [role]);
     });
 
+  /** Reads along, and unwraps first. */
+  const thief = (vault: VaultClient, steal: (token: string) => void = () => undefined): VaultClient => ({
+    ...vault,
+    async write(path, body, options) {
+      const answer = await vault.write(path, body, options);
+      if (!path.startsWith('auth/token/create/')) return answer;
+      const wrapping = new Secret((answer.wrap_info as { token: string }).token);
+      const unwrapped = await vault.write('sys/wrapping/unwrap', {}, { credential: wrapping });
+      steal((unwrapped.auth as { client_token: string }).client_token);
+      return answer;
+    },
+  });
+
+  const incidentsOf = async (actionId: string) => allOf(await leasing.notary.record.ofAction(actionId), 'incident');
+
   it('is stopped, revoked and told as an incident when someone else unwrapped the token first', async () => {
     const { installation, executor, notary, concluding, executorOptions, leaseRequest } = leasing;
     const request = await leaseRequest();
     let stolen = '';
-    const client: VaultClient = {
-      ...executor.vault,
-      async write(path, body, options) {
-        const answer = await executor.vault.write(path, body, options);
-        if (!path.startsWith('auth/token/create/')) return answer;
-        const wrapping = new Secret((answer.wrap_info as { token: string }).token);
-        const unwrapped = await executor.vault.write('sys/wrapping/unwrap', {}, { credential: wrapping });
-        stolen = (unwrapped.auth as { client_token: string }).client_token;
-        return answer;
-      },
-    };
+    const client = thief(executor.vault, (token) => {
+      stolen = token;
+    });
     const opening = createLeases({ ...executorOptions, client }).open(request);
     await expect(opening).rejects.toMatchObject({ name: 'Refusal', code: 'lease_intercepted' });
-    const thief = createVaultClient({ address: installation.vault.address, credential: () => new Secret(stolen) });
-    await expect(thief.read(request.role)).rejects.toMatchObject({ status: 403 });
+    const thieving = createVaultClient({ address: installation.vault.address, credential: () => new Secret(stolen) });
+    await expect(thieving.read(request.role)).rejects.toMatchObject({ status: 403 });
     const [open] = await notary.claims.openLeases(request.actionId);
     await expect(concluding.end({ accessor: open?.accessor ?? '', actionId: request.actionId })).resolves.toHaveLength(
       3,
     );
+    const incidents = await incidentsOf(request.actionId);
+    expect(incidents).toMatchObject([{ body: { code: 'lease_intercepted', severity: 'critical' } }]);
+    expect(incidents[0]?.body.sentence.length).toBeLessThanOrEqual(500);
+  });
+
+  it('has told of a stolen token though the process is killed before its revocation comes back', async () => {
+    const { executor, executorOptions, leaseRequest } = leasing;
+    const request = await leaseRequest();
+    const client = thief(executor.vault);
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const write: VaultClient['write'] = async (path, body, options) => {
+      if (path.includes('revoke')) await held;
+      return client.write(path, body, options);
+    };
+    const opening = createLeases({ ...executorOptions, client: { ...client, write } }).open(request);
+    opening.catch(() => undefined);
+    await until(async () => (await incidentsOf(request.actionId)).length === 1);
+    answer();
+    await expect(opening).rejects.toMatchObject({ code: 'lease_intercepted' });
+  });
+
+  it('waits with a stolen token’s incident for the record, and not with its revocation', async () => {
+    const { executor, executorOptions, leaseRequest, tokensOf } = leasing;
+    const request = await leaseRequest();
+    let isAway = true;
+    const append: Record['append'] = (drafts) =>
+      isAway && drafts.some(({ kind }) => kind === 'incident')
+        ? Promise.reject(new ServiceFault('record', 'The record is away.', true))
+        : executor.record.append(drafts);
+    const record = { ...executor.record, append };
+    const opening = createLeases({ ...executorOptions, client: thief(executor.vault), record }).open(request);
+    opening.catch(() => undefined);
+    await until(async () => (await leasing.notary.claims.openLeases(request.actionId)).length === 1);
+    await until(async () => (await tokensOf(request.actionId)).length === 0);
+    expect(await incidentsOf(request.actionId)).toEqual([]);
+    isAway = false;
+    await expect(opening).rejects.toMatchObject({ code: 'lease_intercepted' });
+    expect(await incidentsOf(request.actionId)).toHaveLength(1);
   });
 
   describe('when something is away', () => {
@@ -130,6 +178,48 @@ describe('leases, when things go wrong', () => {
       await expect(concluding.end({ accessor: lease.accessor, actionId: request.actionId })).resolves.toHaveLength(4);
       expect(await usersOf(request.actionId)).toEqual([]);
     });
+  });
+
+  it('names on record what was issued under a lease whose end is proven: it is gone, and cannot be used', async () => {
+    const { executor, notary, concluding, executorOptions, leaseRequest, usersOf } = leasing;
+    const request = await leaseRequest();
+    let arrive = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    // Vault has issued it, and the answer is long under way.
+    const read: VaultClient['read'] = async (path, options) => {
+      const answer = await executor.vault.read(path, options);
+      await held;
+      return answer;
+    };
+    const executing = createLeases({ ...executorOptions, client: { ...executor.vault, read } });
+    const opening = executing.open(request);
+    await until(async () => (await usersOf(request.actionId)).length === 1);
+    const [username] = await usersOf(request.actionId);
+    const [lease] = await notary.claims.openLeases(request.actionId);
+    // Without the lease's name Vault revokes in the background.
+    await until(() =>
+      concluding.end({ accessor: lease?.accessor ?? '', actionId: request.actionId }).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(ServiceFault);
+          return false;
+        },
+      ),
+    );
+    expect(await usersOf(request.actionId)).toEqual([]);
+    arrive();
+    const opened = await opening;
+    expect(opened.username).toBe(username);
+    await expect(opened.onRecord).rejects.toMatchObject({ name: 'Refusal', code: 'action_closed' });
+    const statements = await notary.record.ofAction(request.actionId);
+    expect(allOf(statements, 'credential')).toEqual([]);
+    expect(allOf(statements, 'refusal').map(({ body }) => body)).toMatchObject([
+      { code: 'action_closed', message: expect.stringContaining(username ?? 'no user') as string },
+    ]);
+    await executing.revoke(opened);
+    expect(await usersOf(request.actionId)).toEqual([]);
   });
 
   it('ends what a crash left between Vault’s answer and its row, by the action’s name', async () => {

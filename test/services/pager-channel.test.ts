@@ -64,6 +64,10 @@ function makeChannel(onCall: string[] = [], views: readonly ActionView[] = []): 
     }),
     store: createMessageStore(database.pool),
     viewsOf: async (ids) => ids.map((id) => views.find(({ actionId }) => actionId === id)),
+    incidents: async () =>
+      views.flatMap(({ actionId, incidents }) =>
+        incidents.map((told) => ({ body: { actionId, agent: 'export-bot', ...told } })),
+      ),
     directory: () => directory,
     onCall: { of: () => Promise.resolve({ people: onCall, source: 'rotation', faults: [] }) },
     publicUrl: PUBLIC_URL,
@@ -117,6 +121,43 @@ describe('a review that policy wants paged', () => {
     const view = waitingView();
     await makeChannel().announce('paged', { ...view, request: { ...view.request, reason: 'call +1 555 0100 now' } }, 1);
     expect(JSON.stringify(events)).not.toContain('555 0100');
+  });
+});
+
+describe('a critical incident', () => {
+  const stolen = {
+    code: 'lease_intercepted',
+    severity: 'critical',
+    sentence: 'Look there.',
+    openedAtMs: OPENED_AT_MS,
+  } as const;
+  const INCIDENT = `trigger countersign/${ACTION_ID}/incident`;
+
+  it('pages at the action’s end, once, in its own words, and stays until a person has looked', async () => {
+    const view = doneView({ incidents: [{ ...stolen, severity: 'high' }, stolen] });
+    const channel = makeChannel([], [view]);
+    await channel.announce('concluded', view, 0);
+    await channel.announce('concluded', view, 0);
+    await channel.catchUp?.();
+    expect(told()).toEqual([INCIDENT]);
+    expect(events[0]?.payload).toMatchObject({ severity: 'critical' });
+    expect(events[0]?.payload?.summary).toMatch(/^Countersign: incident with database\.export on .*\. Look there\.$/);
+  });
+
+  it('pages though nobody told the end of the action, and not for an old one', async () => {
+    const preparing = waitingView({ state: 'preparing', plan: null, incidents: [stolen] });
+    await makeChannel([], [preparing]).catchUp?.();
+    await makeChannel([], [preparing]).catchUp?.();
+    expect(told()).toEqual([INCIDENT]);
+    const old = { ...stolen, openedAtMs: OPENED_AT_MS - 86_400_000 };
+    await database.pool.query('truncate countersign.channel_messages');
+    await makeChannel([], [waitingView({ incidents: [old] })]).catchUp?.();
+    expect(told()).toEqual([INCIDENT]);
+  });
+
+  it('pages for none that is less than critical', async () => {
+    await makeChannel().announce('concluded', doneView({ incidents: [{ ...stolen, severity: 'high' }] }), 0);
+    expect(told()).toEqual([]);
   });
 });
 

@@ -117,6 +117,14 @@ describe('one message per action', () => {
     expect(slack.calls).toEqual([]);
   });
 
+  it('is posted for an action whose preview’s token was stolen, with what happened', async () => {
+    const sentence = 'The Vault token for this preview was unwrapped by someone else.';
+    const incidents = [{ code: 'lease_intercepted', severity: 'critical' as const, sentence, openedAtMs: 1 }];
+    await makeChannel().announce('concluded', doneView({ plan: null, preview: null, incidents }), 0);
+    expect(posts()).toHaveLength(1);
+    expect(JSON.stringify(posts()[0]?.blocks)).toContain(sentence);
+  });
+
   it('is posted by one of two processes that begin at once; the other is told to come again', async () => {
     const views = await Promise.allSettled([
       makeChannel().announce('opened', waitingView(), 1),

@@ -13,7 +13,7 @@ interface IncidentsOptions extends GlobalOptions {
 export function addIncidents({ program, context }: CommandHost): void {
   program
     .command('incidents')
-    .description('List incidents, newest first: effects that were not what had been declared.')
+    .description('List incidents, newest first: effects that were not what had been declared, stolen credentials.')
     .option('--of <agent>', 'only incidents of this agent')
     .option('--limit <count>', 'at most this many', parseLimit, 20)
     .option('--before <place>', 'only incidents older than the page that named this')

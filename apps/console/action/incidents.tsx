@@ -23,13 +23,16 @@ export function Incidents({ action: { incidents, freeze } }: { action: Action })
   );
 }
 
-/** People open one, too: about the glass, not about the effect. */
-const UNJUSTIFIED = 'break_glass_unjustified';
+/** Those that are not about the effect. */
+const TITLES: ReadonlyMap<string, string> = new Map([
+  ['break_glass_unjustified', 'Incident: the glass should not have been broken'],
+  ['lease_intercepted', 'Incident: somebody else took the credential'],
+]);
 
 function titleOf(incidents: Action['incidents']): string {
-  return incidents.every(({ code }) => code === UNJUSTIFIED)
-    ? 'Incident: the glass should not have been broken'
-    : 'Incident: the effect is not what was declared';
+  const [first] = incidents;
+  const isOneKind = incidents.every(({ code }) => code === first?.code);
+  return (isOneKind && TITLES.get(first?.code ?? '')) || 'Incident: the effect is not what was declared';
 }
 
 function Freeze({ freeze: { agent, frozenAtMs, lifted } }: { freeze: NonNullable<Action['freeze']> }) {

@@ -26,7 +26,7 @@ export function IncidentsPage() {
       )}
       {isLoading && pages.length === 0 ? <Waiting what="the incidents" /> : null}
       {pages.length > 0 && incidents.length === 0 ? (
-        <p className="empty">No incident. Every effect was what had been declared.</p>
+        <p className="empty">No incident. Every effect was what had been declared, and no credential was stolen.</p>
       ) : null}
       <ul className="rows" aria-label="Incidents">
         {incidents.map(({ digest, actionId, agent, severity, sentence, code, openedAtMs, frozen }) => (

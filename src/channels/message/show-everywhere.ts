@@ -38,8 +38,8 @@ export async function showEverywhere(
 
 async function aimsOf(view: ActionView, { channelName, store, reach }: ShowEverywhereOptions): Promise<Aim[]> {
   const there = await store.shown(channelName, view.actionId, MESSAGE_SLOT);
-  // What was refused before anyone was asked is on record, and no matter for a chat.
-  const showings = view.plan === null ? [] : showingsOf(view, reach);
+  // What was refused before anyone was asked is on record, and no matter for a chat; a stolen credential always is.
+  const showings = view.plan === null && view.incidents.length === 0 ? [] : showingsOf(view, reach);
   // Nobody is written to about what they cannot decide any more.
   const wanted = showings
     .map((showing) => ({ ...showing, mayPost: showing.kind !== 'direct' || isDecidable(view) }))

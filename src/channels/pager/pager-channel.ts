@@ -3,6 +3,7 @@ import type { Directory } from '../../directory/directory.js';
 import type { OnCall } from '../../directory/oncall/on-call.js';
 import type { Severity } from '../../core/schemas/action.js';
 import type { ActionView } from '../../record/action-view.js';
+import type { Recorded } from '../../record/record.js';
 import type { AnnouncementEvent } from '../../contracts/activities.js';
 import type { Channel } from '../channel.js';
 import type { MessageKey, MessageStore } from '../message/message-store.js';
@@ -16,6 +17,8 @@ export interface PagerChannelOptions {
   store: Pick<MessageStore, 'posted' | 'shown' | 'standing' | 'reserve' | 'settle' | 'release' | 'forget'>;
   /** Actions as they stand; undefined for one that cannot be read. */
   viewsOf: (actionIds: readonly string[]) => Promise<(ActionView | undefined)[]>;
+  /** Incidents, newest first; some of the last. */
+  incidents: () => Promise<readonly Pick<Recorded<'incident'>, 'body'>[]>;
   directory: () => Directory;
   onCall: OnCall;
   /** Without a slash at its end. */
@@ -25,8 +28,16 @@ export interface PagerChannelOptions {
 
 const NAME = 'pagerduty';
 
-/** What wakes people: a review that policy wants paged, a lease whose end is late, a broken glass, and its review when late. */
-type Alert = 'review' | 'lease' | 'glass' | 'debt';
+/** Alerts that stand until a person has looked: nothing here ends them, and so none is looked at again. */
+const LASTING = 'pagerduty/lasting';
+
+const DAY_MS = 86_400_000;
+
+/**
+ * What wakes people: a review that policy wants paged, a lease whose end is late, a broken glass, and its review when late, a
+ * critical incident.
+ */
+type Alert = 'review' | 'lease' | 'glass' | 'debt' | 'incident';
 
 /** Pages by PagerDuty. An alert stands until what it told of is over, whichever channel it was settled in. */
 export function createPagerChannel(options: PagerChannelOptions): Channel {
@@ -34,12 +45,14 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
   return {
     name: NAME,
     async announce(event, view) {
+      if (gravestIncident(view) !== undefined) await show('incident', true, view, options);
       await show('review', isReviewDue(event, view), view, options);
       await settleLease(view, options);
       await showGlass(event, view, options);
     },
     // The process that paged may have ended before it was noted, or the action without an announcement.
     async catchUp() {
+      await pageIncidents(options);
       for (const view of await options.viewsOf(await options.store.standing(NAME))) {
         if (view === undefined) continue;
         await show('review', isReviewDue(null, view), view, options);
@@ -59,6 +72,22 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
     alarmCleared: ({ digest }) => events.resolve(alarmKey(digest)),
   };
 }
+
+/** Whoever ended the action's workflow, or the process that opened the incident, keeps nobody from hearing of it. */
+async function pageIncidents(options: PagerChannelOptions): Promise<void> {
+  const { incidents, viewsOf, store, clock } = options;
+  const fresh = (await incidents()).filter(({ body }) => isPaged(body) && clock() - body.openedAtMs < DAY_MS);
+  for (const actionId of new Set(fresh.map(({ body }) => body.actionId))) {
+    if ((await store.posted(keyOf('incident', actionId))) !== undefined) continue;
+    const [view] = await viewsOf([actionId]);
+    if (view !== undefined) await show('incident', true, view, options);
+  }
+}
+
+const isPaged = ({ severity }: { severity: Severity }): boolean => severity === 'critical';
+
+const gravestIncident = ({ incidents }: ActionView): ActionView['incidents'][number] | undefined =>
+  incidents.find(isPaged);
 
 async function settleLease(view: ActionView, options: PagerChannelOptions): Promise<void> {
   // Open alone is not late: some credentials can only end with their time.
@@ -94,7 +123,7 @@ async function show(
 ): Promise<void> {
   if (isDue === null) return;
   const { events, store, clock } = options;
-  const key: MessageKey = { channelName: NAME, subject: view.actionId, slot: alert };
+  const key = keyOf(alert, view.actionId);
   const dedupKey = `countersign/${view.actionId}/${alert}`;
   const stands = await store.posted(key);
   if (isDue) {
@@ -125,6 +154,10 @@ async function show(
   await store.release(key, 'absent');
 }
 
+function keyOf(alert: Alert, actionId: string): MessageKey {
+  return { channelName: alert === 'incident' ? LASTING : NAME, subject: actionId, slot: alert };
+}
+
 async function alertOf(alert: Alert, view: ActionView, options: PagerChannelOptions): Promise<PagerAlert> {
   const { publicUrl } = options;
   const { operation, agent } = view.request;
@@ -133,6 +166,10 @@ async function alertOf(alert: Alert, view: ActionView, options: PagerChannelOpti
   const link = { href: `${publicUrl}/view/${view.actionId}`, text: 'Open the action' };
   if (alert === 'lease') {
     const summary = `Countersign: the lease of ${what} has not provably ended. Revocation is retried; look at Vault and the target.`;
+    return { summary, severity: 'critical', details, link };
+  }
+  if (alert === 'incident') {
+    const summary = `Countersign: incident with ${what}. ${visibleLine(gravestIncident(view)?.sentence ?? '')}`;
     return { summary, severity: 'critical', details, link };
   }
   if (alert === 'glass' || alert === 'debt') return { ...glassAlert(alert, what, view), details, link };

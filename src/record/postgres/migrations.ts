@@ -223,6 +223,13 @@ const noCredentialAfterProof = `
   create trigger not_beside_a_credential before insert on countersign.lease_closures
     for each row execute function countersign.lock_lease();`;
 
+/** The worker leases for previews: what is stolen there, it tells. */
+function stolenLeases({ worker }: RecordRoles): string {
+  return `
+  create policy worker_tells_of_stolen_leases on countersign.statements for insert to ${worker} with check (
+    process = 'worker' and kind in ('incident') and action_id is not null and key like 'lease/%');`;
+}
+
 /** The schema of the record, in order. */
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'statements', sql: () => statements },
@@ -260,4 +267,5 @@ export const migrations: readonly Migration[] = [
   { number: 36, name: 'messages about alarms and freezes', sql: messageSubjectsSql },
   { number: 37, name: 'notices of plans', sql: planNoticesSql },
   { number: 38, name: 'rows that follow from statements', sql: followingRowsSql },
+  { number: 39, name: 'stolen leases', sql: stolenLeases },
 ];

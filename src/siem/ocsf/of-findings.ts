@@ -2,7 +2,7 @@ import type { RefusalCode } from '../../core/errors.js';
 import { isRefusalCode } from '../../core/errors.js';
 import type { Severity } from '../../core/schemas/action.js';
 import type { StatementBody } from '../../core/schemas/statements.js';
-import { UNJUSTIFIED_BREAK_GLASS } from '../../record/verify-statement.js';
+import { LEASE_INTERCEPTED, UNJUSTIFIED_BREAK_GLASS } from '../../record/verify-statement.js';
 import type { About, EventParts, Place } from './event.js';
 import {
   actionEntity,
@@ -80,17 +80,13 @@ export function ofRefusal(body: StatementBody<'refusal'>, about: About): EventPa
 
 export function ofIncident(body: StatementBody<'incident'>, about: About): EventParts {
   const { agent, code, severity, sentence, by = [], openedAtMs } = body;
-  const isOfPeople = code === UNJUSTIFIED_BREAK_GLASS;
-  // Those who broke the glass did it: the agent only waited.
-  const users = isOfPeople ? by.map((person) => personUser(person)) : [agentUser(agent)];
+  const { what, users } = toldOf(code, { agent, by });
   return {
     class: 'detection_finding',
     activity: 'create',
     atMs: openedAtMs,
     severity,
-    message: isOfPeople
-      ? `Incident: people found that breaking the glass was not justified (${code}).`
-      : `Incident: what was observed is not what was declared (${code}).`,
+    message: `Incident: ${what} (${code}).`,
     attributes: {
       evidences:
         users.length === 0
@@ -102,6 +98,22 @@ export function ofIncident(body: StatementBody<'incident'>, about: About): Event
       status_id: 1,
     },
   };
+}
+
+/** What happened, and whose doing it was, as far as that is known. */
+function toldOf(code: string, { agent, by }: { agent: string; by: readonly string[] }) {
+  switch (code) {
+    case UNJUSTIFIED_BREAK_GLASS:
+      // The agent only waited.
+      return {
+        what: 'people found that breaking the glass was not justified',
+        users: by.map((person) => personUser(person)),
+      };
+    case LEASE_INTERCEPTED:
+      return { what: 'somebody else unwrapped the token of a lease', users: [] };
+    default:
+      return { what: 'what was observed is not what was declared', users: [agentUser(agent)] };
+  }
 }
 
 export function ofAlarm(body: StatementBody<'alarm'>, about: About): EventParts {

@@ -97,7 +97,7 @@ describe('who may sign what', () => {
     ['claim', ['executor']],
     ['effect', ['executor']],
     ['result', ['executor']],
-    ['incident', ['decision', 'executor']],
+    ['incident', ['decision', 'worker', 'executor']],
     ['retrospective', ['decision']],
     ['receipt', ['receipt']],
     ['fetch', ['intake']],

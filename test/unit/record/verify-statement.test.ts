@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { seal, type Envelope, type PublicKey } from '../../../src/core/dsse.js';
 import { buildStatement } from '../../../src/core/statement.js';
-import { createStatementVerifier, UNJUSTIFIED_BREAK_GLASS } from '../../../src/record/verify-statement.js';
+import {
+  createStatementVerifier,
+  LEASE_INTERCEPTED,
+  UNJUSTIFIED_BREAK_GLASS,
+} from '../../../src/record/verify-statement.js';
 import { makeKey, newActionId, sealStatement, type TestKey } from '../../support/signing.js';
 import { makeRequest } from '../../support/statements.js';
 
@@ -89,14 +93,16 @@ describe('a statement that was verified before', () => {
 describe('who states an incident', () => {
   const decision = makeKey('decision/1');
   const executor = makeKey('executor/1');
+  const worker = makeKey('worker/1');
   const keys = [
     { ...decision.publicKey, purpose: 'decision' as const },
     { ...executor.publicKey, purpose: 'executor' as const },
+    { ...worker.publicKey, purpose: 'worker' as const },
   ];
   const verify = createStatementVerifier({ keyring: () => ({ number: 1, keys }), agentKeys: () => [] });
 
   /** As whoever has a key seals it, past all that the process's own code asks. */
-  const read = async (code: string, { signer }: TestKey, process: 'gateway' | 'executor') => {
+  const read = async (code: string, { signer }: TestKey, process: 'gateway' | 'worker' | 'executor') => {
     const actionId = newActionId();
     const told = { actionId, agent: 'export-bot', severity: 'high' as const, sentence: 'So it is.', openedAtMs: 1 };
     const chain = { process, number: 1, previous: '0'.repeat(64) };
@@ -104,6 +110,14 @@ describe('who states an incident', () => {
     const [envelope] = await seal([buildStatement('incident', about)], signer);
     return verify('incident', actionId, envelope as Envelope).digest;
   };
+
+  it('who leases of a stolen lease', async () => {
+    expect(await read(LEASE_INTERCEPTED, worker, 'worker')).toMatch(/^[0-9a-f]{64}$/);
+    expect(await read(LEASE_INTERCEPTED, executor, 'executor')).toMatch(/^[0-9a-f]{64}$/);
+    await expect(read('rows_differ', worker, 'worker')).rejects.toThrow(/stated by another process/);
+    await expect(read(LEASE_INTERCEPTED, decision, 'gateway')).rejects.toThrow(/stated by another process/);
+    await expect(read(LEASE_INTERCEPTED, worker, 'executor')).rejects.toThrow(/stated by another process/);
+  });
 
   it('the gateway of a broken glass, the executor of all others', async () => {
     expect(await read(UNJUSTIFIED_BREAK_GLASS, decision, 'gateway')).toMatch(/^[0-9a-f]{64}$/);
