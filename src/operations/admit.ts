@@ -91,11 +91,16 @@ export function openRequest(envelope: unknown, { directory, intakeKeys }: Reques
     ? directory.agentKey(keyid.slice('agent/'.length))
     : intakeKeys.find((key) => key.keyid === keyid);
   if (agentKey === undefined) {
-    throw new Refusal('agent_unknown', 'The directory in force lists no agent with this key id.', 'signatures.0.keyid');
+    throw new Refusal(
+      'agent_unknown',
+      'The directory in force lists no agent with this key id: have it listed, or sign as one that is.',
+      'signatures.0.keyid',
+    );
   }
   const opened = open(sent, [agentKey], verifySignature);
   if (!opened.ok && opened.fault === 'envelope_malformed') {
-    const message = 'The payload is no JSON in UTF-8: sign the bytes of the statement, and send those very bytes as base64.';
+    const message =
+      'The payload is no JSON in UTF-8: sign the bytes of the statement, and send those very bytes as base64.';
     throw new Refusal(opened.fault, message, 'payload');
   }
   if (!opened.ok) {
@@ -134,13 +139,22 @@ function checkTimes(request: ActionRequest, nowMs: number): void {
   const latestMs = nowMs + REQUEST_LIMITS.clockSkewMs;
   const oldestMs = nowMs - REQUEST_LIMITS.lifetimeMs;
   if (requestedAtMs > latestMs) {
-    throw new Refusal('request_not_yet_valid', "The request is dated ahead of the gateway's clock.", 'requestedAtMs');
+    throw new Refusal(
+      'request_not_yet_valid',
+      "The request is dated ahead of the gateway's clock: set yours.",
+      'requestedAtMs',
+    );
   }
   // Lists are ordered by action id: one dated ahead would stay on top of them.
   if (bornAtMs > latestMs) {
-    throw new Refusal('request_not_yet_valid', "The action id is dated ahead of the gateway's clock.", 'actionId');
+    throw new Refusal(
+      'request_not_yet_valid',
+      "The action id is dated ahead of the gateway's clock: set yours.",
+      'actionId',
+    );
   }
-  if (expiresAtMs <= nowMs) throw new Refusal('request_expired', 'The request has expired.', 'expiresAtMs');
+  if (expiresAtMs <= nowMs)
+    throw new Refusal('request_expired', 'The request has expired: sign a new one.', 'expiresAtMs');
   if (requestedAtMs < oldestMs)
     throw new Refusal('request_expired', 'The request is too old: sign a new one.', 'requestedAtMs');
   if (bornAtMs < oldestMs)

@@ -143,9 +143,11 @@ describe('a decision that does not count is refused by name and on record, and t
   });
 
   it('about an unknown action', async () => {
+    const before = await countRefusals('action_unknown');
     const body = { ...approval, actionDigest: 'a'.repeat(64) };
     const answer = await call('POST', `/actions/${ulid()}/decision`, { as: 'carol', key: ulid(), body });
     expect(answer.json).toMatchObject({ status: 404, code: 'action_unknown', field: 'actionId' });
+    expect(await countRefusals('action_unknown')).toBe(before + 1);
   });
 
   it('shows on the action who tried and why not', async () => {

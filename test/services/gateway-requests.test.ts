@@ -293,7 +293,8 @@ describe('a bad request is refused by name, is on record, and has no workflow:',
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     const [refusal, ...more] = (await gateway.refusals()).slice(before);
     expect(more).toEqual([]);
-    expect(refusal).toMatchObject({ code, field });
+    // What happened and what to do, as the sender was told.
+    expect(refusal).toMatchObject({ code, field, message: (answer.json as { detail: string }).detail });
     if (id !== null) expect(await gateway.workflowExists(id)).toBe(false);
   });
 

@@ -25,7 +25,7 @@ export const apiDescription: NonNullable<FastifyDynamicSwaggerOptions['openapi']
     { name: 'session', description: 'Signing in to the full view, and out of it.' },
     {
       name: 'incidents',
-      description: 'Effects that were not what had been declared. People only.',
+      description: 'Effects that were not what had been declared, and stolen leases. People only.',
     },
     {
       name: 'alarms',

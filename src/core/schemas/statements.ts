@@ -222,7 +222,7 @@ export const statementBodySchemas = {
     findings: z.array(flagSchema).max(20),
     finishedAtMs: timeMsSchema,
   }),
-  /** What was observed of an effect is gravely not what was declared: somebody must look. */
+  /** What was observed of an effect is gravely not what was declared, or the token of a lease was stolen: somebody must look. */
   incident: z.strictObject({
     actionId: actionIdSchema,
     agent: nameSchema,
