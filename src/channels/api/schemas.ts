@@ -140,7 +140,11 @@ export const actionSchema = z
     breakGlass: breakGlassViewSchema.nullable().describe('Null when its plan does not let anyone break the glass.'),
     leases: z.array(leaseSchema),
     outcome: outcomeSchema.nullable(),
-    incidents: z.array(incidentSchema).describe('What somebody must look at: findings that made the effect another one than was declared, a stolen lease.'),
+    incidents: z
+      .array(incidentSchema)
+      .describe(
+        'What somebody must look at: findings that made the effect another one than was declared, a stolen lease.',
+      ),
     freeze: freezeSchema.nullable().describe('When its agent was frozen for what this action did.'),
     lease: leaseStateSchema,
     receipt: z.object({ digest: digestSchema, concludedAtMs: timeMsSchema, closing: z.boolean() }).nullable(),
