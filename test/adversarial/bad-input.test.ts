@@ -290,9 +290,9 @@ describe('a bad request of an agent with a Temporal client', () => {
 
 /** What Temporal's own server, or the workflow's validator, turns away reaches no process of ours that could put it on record. */
 describe('a decision sent by a Temporal client', () => {
-  const refusalOf = async (sent: Promise<unknown>): Promise<unknown> => {
+  const refusalOf = async (send: () => Promise<unknown>): Promise<unknown> => {
     const before = (await refusals()).length;
-    const error: unknown = await sent.catch((thrown: unknown) => thrown);
+    const error: unknown = await send().catch((thrown: unknown) => thrown);
     expect((await refusals()).length).toBe(before);
     return error;
   };
@@ -302,7 +302,7 @@ describe('a decision sent by a Temporal client', () => {
     const { actionId } = await agent.request(PLAIN_EXPORT);
     await until(agent, actionId, ({ state }) => state === 'waiting');
     const handle = stack.client.workflow.getHandle(workflowIdOf(actionId));
-    const error = await refusalOf(handle.executeUpdate('decide', { args: [{ decision: 'maybe' }] }));
+    const error = await refusalOf(() => handle.executeUpdate('decide', { args: [{ decision: 'maybe' }] }));
     expect(applicationFailureIn(error)).toMatchObject({
       type: 'envelope_malformed',
       message: 'The decision is not signed by the gateway.',
@@ -313,9 +313,9 @@ describe('a decision sent by a Temporal client', () => {
 
   it('about an unknown action is refused by Temporal’s server', async () => {
     const handle = stack.client.workflow.getHandle(workflowIdOf(newActionId()));
-    const error = await refusalOf(handle.executeUpdate('decide', { args: [{ decision: 'approve' }] }));
+    const error = await refusalOf(() => handle.executeUpdate('decide', { args: [{ decision: 'approve' }] }));
     expect(error).toMatchObject({ name: 'WorkflowNotFoundError' });
-    expect(await refusalOf(handle.signal('decide', {}))).toMatchObject({ name: 'WorkflowNotFoundError' });
+    expect(await refusalOf(() => handle.signal('decide', {}))).toMatchObject({ name: 'WorkflowNotFoundError' });
   });
 });
 
