@@ -32,6 +32,7 @@ it(
       'Asked by agent export-bot; risk: medium; round 1.',
       `Waiting for dba:1, until ${new Date(expiresAtMs).toISOString()}; then it expires, which means denied.`,
       'Policy: prod-export.',
+      'Lease: none.',
     ];
     const steps = ['application/vnd.in-toto+json', 'Admit, preview, policy', 'Reminder 1'];
 

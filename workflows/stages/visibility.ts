@@ -72,6 +72,7 @@ function describeReview(
       ? ['Too few people can decide, but for those who break the glass.']
       : []),
     ...(prepared.fillable === 'after_escalation' ? ['Too few people can decide before the review escalates.'] : []),
+    'Lease: none.',
   ];
   return lines.join('\n\n');
 }
