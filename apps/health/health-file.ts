@@ -28,8 +28,9 @@ export function keepHealthFile(
   const file = fileOf(process, config);
   const write = async (): Promise<void> => {
     const services = await ask();
-    // Whole or not at all: it may be read at any time.
-    await writeFile(`${file}.new`, JSON.stringify({ atMs: Date.now(), services }), { mode: 0o600 });
+    // Whole or not at all: it may be read at any time. Made anew: a link that lies there is not followed.
+    await rm(`${file}.new`, { force: true });
+    await writeFile(`${file}.new`, JSON.stringify({ atMs: Date.now(), services }), { mode: 0o600, flag: 'wx' });
     await rename(`${file}.new`, file);
   };
   const loop = loopEvery(WRITTEN_EVERY_MS, write, onFault);
