@@ -155,6 +155,14 @@ describe('a critical incident', () => {
     expect(told()).toEqual([INCIDENT]);
   });
 
+  it('keeps no alert standing whose cause is over, though PagerDuty does not take it', async () => {
+    await makeChannel().announce('paged', waitingView(), 1);
+    answers = [{ status: 400 }];
+    const channel = makeChannel([], [doneView({ incidents: [stolen] })]);
+    await expect(channel.catchUp?.()).rejects.toMatchObject({ service: 'pager', temporary: false });
+    expect(told()).toEqual([`trigger ${REVIEW}`, `resolve ${REVIEW}`]);
+  });
+
   it('pages for none that is less than critical', async () => {
     await makeChannel().announce('concluded', doneView({ incidents: [{ ...stolen, severity: 'high' }] }), 0);
     expect(told()).toEqual([]);

@@ -52,12 +52,11 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
     },
     // The process that paged may have ended before it was noted, or the action without an announcement.
     async catchUp() {
-      await pageIncidents(options);
-      for (const view of await options.viewsOf(await options.store.standing(NAME))) {
-        if (view === undefined) continue;
-        await show('review', isReviewDue(null, view), view, options);
-        await settleLease(view, options);
-        await showGlass(null, view, options);
+      try {
+        await pageIncidents(options);
+      } finally {
+        // An incident that cannot be paged leaves no alert standing whose cause is over.
+        await settleStanding(options);
       }
     },
     leaseLate: (view) => show('lease', true, view, options),
@@ -88,6 +87,16 @@ const isPaged = ({ severity }: { severity: Severity }): boolean => severity === 
 
 const gravestIncident = ({ incidents }: ActionView): ActionView['incidents'][number] | undefined =>
   incidents.find(isPaged);
+
+/** The process that paged may have ended before it was noted, or the action without an announcement. */
+async function settleStanding(options: PagerChannelOptions): Promise<void> {
+  for (const view of await options.viewsOf(await options.store.standing(NAME))) {
+    if (view === undefined) continue;
+    await show('review', isReviewDue(null, view), view, options);
+    await settleLease(view, options);
+    await showGlass(null, view, options);
+  }
+}
 
 async function settleLease(view: ActionView, options: PagerChannelOptions): Promise<void> {
   // Open alone is not late: some credentials can only end with their time.
