@@ -8,6 +8,13 @@ import { LEASE_INTERCEPTED } from '../record/verify-statement.js';
  * @throws Refusal `lease_intercepted`
  */
 export function requireNotIntercepted(statements: readonly AnyRecorded[]): void {
-  const incident = allOf(statements, 'incident').find(({ body }) => body.code === LEASE_INTERCEPTED);
-  if (incident !== undefined) throw new Refusal(LEASE_INTERCEPTED, incident.body.sentence);
+  if (allOf(statements, 'incident').some(({ body }) => body.code === LEASE_INTERCEPTED)) throw intercepted();
+}
+
+/** Becomes a failure in Temporal's history, which holds no accessor and no user's name: those stand in the incident. */
+export function intercepted(): Refusal {
+  return new Refusal(
+    LEASE_INTERCEPTED,
+    "Somebody else unwrapped a Vault token of this action. It is revoked, nothing ran with it here, and nothing more is leased. The action's incident tells where to look.",
+  );
 }

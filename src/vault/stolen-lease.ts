@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Refusal, ServiceFault } from '../core/errors.js';
+import { intercepted } from '../enforcement/intercepted.js';
 import { latest, type Draft, type Record as ActionRecord } from '../record/record.js';
 import { LEASE_INTERCEPTED } from '../record/verify-statement.js';
 import type { LeaseRequest } from './leases.js';
@@ -30,7 +31,7 @@ export async function openIncident(
   for (;;) {
     try {
       await record.append([await incidentOf(request, lease, { sentence, openedAtMs }, record)]);
-      return new Refusal(LEASE_INTERCEPTED, sentence);
+      return intercepted();
     } catch (error) {
       const mayPass = error instanceof ServiceFault && error.temporary;
       if (!mayPass || clock() > openedAtMs + request.ttlSeconds * 1_000) throw error;
@@ -54,7 +55,7 @@ async function incidentOf(
 
 /** For whoever is woken by it: what happened, what it was good for, and where to look. At most 500 characters. */
 function sentenceOf(
-  { purpose, role, target }: LeaseRequest,
+  { purpose, role, target, ttlSeconds }: LeaseRequest,
   { accessor, leasedAtMs, wrapTtlSeconds }: StolenLease,
   nowMs: number,
 ): string {
@@ -63,10 +64,12 @@ function sentenceOf(
   const who = isLate
     ? `was unwrapped by someone else, or ran out after ${String(wrapTtlSeconds)} s`
     : 'was unwrapped by someone else';
+  const endsAt = timeOf(leasedAtMs + ttlSeconds * 1_000);
   return (
-    `The Vault token (accessor ${accessor.slice(0, 60)}) for this ${purpose} ${who}. It is revoked by its accessor; nothing ran with it here. ` +
-    `Until ${timeOf(nowMs)} UTC its holder could lease ${role.slice(0, 80)} on ${target}. Who could read it: the ${process}'s host, its way to Vault, Vault's ` +
-    `administrators. Look in Vault's audit log for sys/wrapping/unwrap since ${timeOf(leasedAtMs)}, and for sessions at the target.`
+    `The Vault token (accessor ${accessor.slice(0, 30)}) for this ${purpose} ${who}. It is being revoked; nothing ran with it. ` +
+    `Until it ends, by ${endsAt} UTC, its holder can lease ${role.slice(-40)} on ${target}. ` +
+    `Who could read it: the ${process}'s host, its way to Vault, Vault's administrators. ` +
+    `Look in Vault's audit log for sys/wrapping/unwrap since ${timeOf(leasedAtMs)}, and at the target.`
   );
 }
 

@@ -164,7 +164,8 @@ async function issue<C>(
 
 /**
  * What was issued under a lease whose end is proven has no row any more. Its end is proven all the same, for the target was asked
- * for every user of the action, and whoever leased revokes it besides; its name, which the target's own log shows, is told here.
+ * for every user of the action, and whoever leased revokes it besides; its name, which the target's own log shows, is told here,
+ * and not in the failure, which Temporal keeps.
  */
 async function recordRefused(
   error: unknown,
@@ -179,7 +180,7 @@ async function recordRefused(
   const message = `${error.message} Vault had issued ${names} before it ended: it is not used.`.slice(0, 1_000);
   const body = { code, field, message, who: null, sentDigest: null };
   await record.append([{ kind: 'refusal', actionId, requestDigest, key: `lease/${first.accessor}`, body }]);
-  throw new Refusal(code, message);
+  throw error;
 }
 
 /** Vault under the child token; what it issues is noted at once, so that it is revoked whatever comes next. */

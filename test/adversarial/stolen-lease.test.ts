@@ -91,6 +91,7 @@ describe.each(steals)('a wrapped token that somebody else unwraps first, %s', (_
 
   it('ends the action, and is worth nothing any more', async () => {
     expect(view.outcome).toMatchObject({ status: 'refused', code: 'lease_intercepted' });
+    expect(view.outcome?.message).toMatch(/^Somebody else unwrapped a Vault token of this action\. .* incident tells/);
     expect(await refusalsOf(stack, actionId)).toEqual(['lease_intercepted']);
     const client = createVaultClient({
       address: inject('services').vault.address,
@@ -107,8 +108,8 @@ describe.each(steals)('a wrapped token that somebody else unwraps first, %s', (_
     const sentence = told[0]?.body.sentence ?? '';
     expect(sentence).toMatch(
       new RegExp(
-        `^The Vault token \\(accessor \\S+\\) for this ${by === 'worker' ? 'preview' : 'execute'} was unwrapped by someone else\\. It is revoked by its accessor; .*/${leased} on orders\\. ` +
-          `Who could read it: the ${by}'s host, .* Look in Vault's audit log for sys/wrapping/unwrap since \\d\\d:\\d\\d:\\d\\d, and for sessions at the target\\.$`,
+        `^The Vault token \\(accessor \\S+\\) for this ${by === 'worker' ? 'preview' : 'execute'} was unwrapped by someone else\\. It is being revoked; .* Until it ends, .*/${leased} on orders\\. ` +
+          `Who could read it: the ${by}'s host, .* Look in Vault's audit log for sys/wrapping/unwrap since \\d\\d:\\d\\d:\\d\\d, and at the target\\.$`,
       ),
     );
     const { incidents } = await ben.incidents();
@@ -144,6 +145,6 @@ describe('an executor that was killed once the incident was on record', () => {
     ]);
     await ben.decideOn(actionId, 'approve');
     const { outcome, lease } = await agent.wait(actionId, { timeoutMs: 60_000 });
-    expect([outcome?.code, outcome?.message, lease]).toEqual(['lease_intercepted', sentence, 'none']);
+    expect([outcome?.code, lease]).toEqual(['lease_intercepted', 'none']);
   });
 });
