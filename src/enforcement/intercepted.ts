@@ -15,6 +15,6 @@ export function requireNotIntercepted(statements: readonly AnyRecorded[]): void 
 export function intercepted(): Refusal {
   return new Refusal(
     LEASE_INTERCEPTED,
-    "Somebody else unwrapped a Vault token of this action. It is revoked, nothing ran with it here, and nothing more is leased. The action's incident tells where to look.",
+    "Somebody else unwrapped a Vault token of this action. It is being revoked, nothing ran with it here, and nothing more is leased. The action's incident tells where to look.",
   );
 }

@@ -50,7 +50,6 @@ export function createPagerChannel(options: PagerChannelOptions): Channel {
       await settleLease(view, options);
       await showGlass(event, view, options);
     },
-    // The process that paged may have ended before it was noted, or the action without an announcement.
     async catchUp() {
       try {
         await pageIncidents(options);
