@@ -6,8 +6,9 @@ import { normaliseBaseUrl } from '../../src/client/base-url.js';
 import { createGatewayHttp } from '../../src/client/http.js';
 import { authorizeAs, createTokenFile, type AgentIdentity } from '../../src/client/identity.js';
 import { Refusal } from '../../src/core/errors.js';
+import { visibleLine } from '../../src/core/visible-text.js';
 import type { CliContext } from './context.js';
-import { createCredentialStore } from './credentials.js';
+import { createCredentialStore, type SignIn } from './credentials.js';
 import { credentialsFileOf } from './environment.js';
 import { UsageError } from './exit-codes.js';
 
@@ -58,7 +59,7 @@ export function mayBeInsecure({ environment }: CliContext, { insecureHttp }: Gat
 /** The gateway as the person who signed in. @throws Refusal `unauthenticated` when nobody did, or the sign-in is over. */
 export async function connectAsPerson(context: CliContext, options: GatewayOption): Promise<GatewayApi> {
   const baseUrl = gatewayUrl(context, options);
-  const signIn = await createCredentialStore(credentialsFileOf(context.environment)).find(baseUrl);
+  const signIn = await findSignIn(context, options);
   if (signIn === null || signIn.expiresAtMs <= context.nowMs()) {
     const what = signIn === null ? 'You are not signed in' : 'Your sign-in is over';
     throw new Refusal('unauthenticated', `${what} at ${baseUrl}. Run: countersign login --gateway ${baseUrl}`);
@@ -80,12 +81,27 @@ export async function connectAsAgent(
   return { api: createGatewayApi(createGatewayHttp({ baseUrl, authorize, insecureHttp })), identity };
 }
 
-/** For what both may do: as the agent when the command line names one, else as the person. */
+/**
+ * For what both may do: as the agent when the command line names one, else as the person; as the agent of the environment
+ * where nobody signed in, which it says. @throws Refusal `unauthenticated` when a sign-in is over: it was a person's.
+ */
 export async function connectAsEither(context: CliContext, options: AgentOptions): Promise<GatewayApi> {
   const { agent, keyFile, tokenFile } = options;
-  const isAgent = agent !== undefined || keyFile !== undefined || tokenFile !== undefined;
-  if (isAgent) return (await connectAsAgent(context, options)).api;
-  return connectAsPerson(context, options);
+  if (agent !== undefined || keyFile !== undefined || tokenFile !== undefined) {
+    return (await connectAsAgent(context, options)).api;
+  }
+  const agentOfEnvironment = context.environment.COUNTERSIGN_AGENT;
+  if (agentOfEnvironment === undefined || (await findSignIn(context, options)) !== null) {
+    return connectAsPerson(context, options);
+  }
+  const { api } = await connectAsAgent(context, options);
+  const agentId = visibleLine(agentOfEnvironment);
+  context.stderr.write(`Nobody is signed in: looking as the agent ${agentId}, whom COUNTERSIGN_AGENT names.\n`);
+  return api;
+}
+
+async function findSignIn(context: CliContext, options: GatewayOption): Promise<SignIn | null> {
+  return createCredentialStore(credentialsFileOf(context.environment)).find(gatewayUrl(context, options));
 }
 
 async function loadIdentity({ environment }: CliContext, options: AgentOptions): Promise<AgentIdentity> {

@@ -1,6 +1,7 @@
 import { Refusal, ServiceFault } from '../../src/core/errors.js';
 import type { Outcome } from '../../src/core/schemas/action.js';
 import { WaitTimedOut } from '../../src/client/wait.js';
+import { lackOf } from '../installed.js';
 
 /** What a script can tell from the exit code; also listed in docs/cli.md. */
 export const EXIT = {
@@ -81,6 +82,8 @@ export function complaintOf(error: unknown): Complaint {
   if (error instanceof Error && error.name === 'AbortError') {
     return { exitCode: EXIT.interrupted, code: 'interrupted', field: null, message: 'Interrupted.' };
   }
+  const lack = lackOf(error);
+  if (lack !== null) return { exitCode: EXIT.unexpected, code: 'not_installed', field: null, message: lack };
   const message = error instanceof Error ? error.message : String(error);
   return { exitCode: EXIT.unexpected, code: 'internal', field: null, message };
 }

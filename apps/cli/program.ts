@@ -130,7 +130,7 @@ function complain(error: unknown, json: boolean, context: CliContext): ExitCode 
   context.stderr.write(
     `${style.red('error')} ${visibleText(complaint.message)}${visibleText(where)} [${complaint.code}]\n`,
   );
-  if (exitCode === EXIT.unexpected && error instanceof Error && error.stack !== undefined) {
+  if (complaint.code === 'internal' && error instanceof Error && error.stack !== undefined) {
     context.stderr.write(`${style.dim(visibleText(error.stack))}\n`);
   }
   return exitCode;

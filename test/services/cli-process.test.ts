@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -73,6 +73,20 @@ describe('the countersign program', () => {
     await untilWritten(child, 'Waiting for dba');
     gateway.put(finishedAction());
     expect((await seen).exitCode).toBe(0);
+  });
+});
+
+describe.each([['cli/main.js'], ['devstack/demo.js']])('%s of an incomplete installation', (program) => {
+  it('says in one line what to run', async () => {
+    const incomplete = join(folder, program.replaceAll('/', '-'));
+    await cp(fileURLToPath(new URL('../../dist/apps', import.meta.url)), join(incomplete, 'apps'), { recursive: true });
+    await writeFile(join(incomplete, 'package.json'), '{"type":"module"}');
+    const child = spawn(process.execPath, [join(incomplete, 'apps', program)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { exitCode, stdout, stderr } = await ended(child);
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^error Countersign is not completely installed: it does not find '.+'\. Run: npm run setup .+\n$/,
+    );
   });
 });
 

@@ -20,6 +20,17 @@ describe('exit codes', () => {
     expect(exitCodeOf(status)).toBe(code);
   });
 
+  it('tells of a part that is loaded late and is missing as of the installation', () => {
+    expect(complaintOf(Object.assign(new Error("Cannot find package 'pg'"), { code: 'ERR_MODULE_NOT_FOUND' }))).toEqual(
+      {
+        exitCode: 1,
+        code: 'not_installed',
+        field: null,
+        message: expect.stringContaining("it does not find 'pg'. Run: npm run setup") as string,
+      },
+    );
+  });
+
   it.each<[what: string, error: unknown, code: number]>([
     ['a defect', new TypeError('x is not a function'), 1],
     ['something that is no error', 'thrown', 1],
