@@ -56,6 +56,10 @@ it('countersign dev --json: one document once all is up, and nothing else on sta
   expect(Object.keys(cliEnvironmentSchema.shape)).toEqual(expect.arrayContaining(Object.keys(facts.environment)));
   for (const { keyFile } of facts.agents) expect(await readFile(keyFile, 'utf8')).toContain('PRIVATE KEY');
 
+  // What the identity provider's library says of itself is for its log, not for the person at the terminal.
+  expect(await readFile(join(facts.logs, 'oidc.log'), 'utf8')).toContain('oidc-provider WARNING: a quick start');
+  expect(said.stderr).not.toContain('oidc-provider');
+
   child.kill('SIGINT');
   await closed;
   expect(child.exitCode).toBe(0);

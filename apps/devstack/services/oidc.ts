@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
-import {
-  Provider,
+import type {
+  ClientMetadata,
+  Configuration,
   interactionPolicy,
-  type Configuration,
-  type ClientMetadata,
-  type JWK,
-  type KoaContextWithOIDC,
+  JWK,
+  KoaContextWithOIDC,
+  Provider,
 } from 'oidc-provider';
 import { signInByDevice } from './oidc-device-sign-in.js';
+import { loadOidcLibrary } from './oidc-library.js';
 import { CHOSEN_ACR, createLogin } from './oidc-login.js';
 import { devicePages, type Person } from './oidc-pages.js';
 import { createPortChooser } from './ports.js';
@@ -22,6 +23,8 @@ export interface OidcOptions {
   readonly people: readonly Person[];
   /** Where the console may be sent back to after the login. */
   readonly clients?: { readonly consoleRedirectUris?: readonly string[] };
+  /** Where the library's notices and warnings go. Default: the console. */
+  readonly logFile?: string;
 }
 
 export interface OidcService {
@@ -49,7 +52,8 @@ const tokenTtlSeconds = 3_600;
 export async function startOidc(options: OidcOptions): Promise<OidcService> {
   const port = await createPortChooser().choose('the identity provider', options.port);
   const issuer = `http://127.0.0.1:${String(port)}`;
-  const provider = new Provider(issuer, await configure(options));
+  const library = await loadOidcLibrary(options.logFile);
+  const provider = new library.Provider(issuer, await configure(options, library.interactionPolicy.base()));
   const login = createLogin(provider, options.people);
   const serveProvider = provider.callback();
   const server = createServer((request, response) => {
@@ -69,7 +73,10 @@ export async function startOidc(options: OidcOptions): Promise<OidcService> {
   };
 }
 
-async function configure({ people, clients }: OidcOptions): Promise<Configuration> {
+async function configure(
+  { people, clients }: OidcOptions,
+  policy: interactionPolicy.DefaultPolicy,
+): Promise<Configuration> {
   return {
     clients: clientMetadata(clients?.consoleRedirectUris ?? ['http://127.0.0.1/callback']),
     jwks: { keys: [await generateSigningKey()] },
@@ -86,7 +93,7 @@ async function configure({ people, clients }: OidcOptions): Promise<Configuratio
       return person && { email: person.email, name: person.name };
     },
     loadExistingGrant: grantWithoutAsking,
-    interactions: { policy: policyWithoutConsent(), url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    interactions: { policy: withoutConsent(policy), url: (_context, interaction) => `/interaction/${interaction.uid}` },
     pkce: { required: () => true },
     ttl: {
       AccessToken: tokenTtlSeconds,
@@ -144,8 +151,7 @@ async function generateSigningKey(): Promise<JWK> {
 }
 
 // Both clients are our own: choosing a person is consent enough, also for native clients.
-function policyWithoutConsent(): interactionPolicy.DefaultPolicy {
-  const policy = interactionPolicy.base();
+function withoutConsent(policy: interactionPolicy.DefaultPolicy): interactionPolicy.DefaultPolicy {
   policy.get('consent')?.checks.remove('native_client_prompt');
   return policy;
 }

@@ -35,7 +35,7 @@ export async function startServices({ logDirectory, ...options }: ServicesOption
     track(startTemporal({ ...options.temporal, logFile: join(logDirectory, 'temporal.log') })),
     track(startVault({ ...options.vault, logFile: join(logDirectory, 'vault.log') })),
     track(startPostgres({ ...options.postgres, logFile: join(logDirectory, 'postgres.log') })),
-    track(startOidc(options.oidc)),
+    track(startOidc({ ...options.oidc, logFile: join(logDirectory, 'oidc.log') })),
   ] as const;
   try {
     const [temporal, vault, postgres, oidc] = await Promise.all(starting);
