@@ -4,7 +4,7 @@ import { Secret } from '../../src/core/secret.js';
 import { createClaims } from '../../src/record/postgres-claims.js';
 import { createRecordPool } from '../../src/record/postgres/pool.js';
 import { allOf, latest, type Record } from '../../src/record/record.js';
-import { createVaultClient, type VaultClient } from '../../src/vault/client.js';
+import { createVaultClient, type VaultAnswer, type VaultClient } from '../../src/vault/client.js';
 import { createLeases } from '../../src/vault/vault-leases.js';
 import { startLeasing, type Leasing } from '../support/leasing.js';
 import { until } from '../support/until.js';
@@ -97,6 +97,31 @@ describe('leases, when things go wrong', () => {
     isAway = false;
     await expect(opening).rejects.toMatchObject({ code: 'lease_intercepted' });
     expect(await incidentsOf(request.actionId)).toHaveLength(1);
+  });
+
+  const foreign: [what: string, wrap: (admin: VaultClient) => Promise<VaultAnswer>][] = [
+    // What says nothing of an accessor could not be revoked.
+    ['no token', (admin) => admin.write('sys/wrapping/wrap', { some: 'thing' }, { wrapTtlSeconds: 60 })],
+    ['a token of another role', (admin) => admin.write('auth/token/create', { ttl: '60s' }, { wrapTtlSeconds: 60 })],
+  ];
+  it.each(foreign)('is refused when what Vault hands out wraps %s; nothing is on record', async (_, wrap) => {
+    const { installation, executor, notary, executorOptions, leaseRequest } = leasing;
+    const request = await leaseRequest();
+    const answered: string[] = [];
+    const client: VaultClient = {
+      ...executor.vault,
+      async write(path, ...rest) {
+        answered.push(path);
+        return path.startsWith('auth/token/create/')
+          ? wrap(installation.vaultAdmin)
+          : executor.vault.write(path, ...rest);
+      },
+    };
+    await expect(createLeases({ ...executorOptions, client }).open(request)).rejects.toThrow(
+      /wraps something else than the token that was asked for/,
+    );
+    expect(answered).toHaveLength(1);
+    expect(await notary.claims.openLeases(request.actionId)).toEqual([]);
   });
 
   describe('when something is away', () => {

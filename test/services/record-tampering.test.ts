@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payloadDigest, seal } from '../../src/core/dsse.js';
 import { buildStatement } from '../../src/core/statement.js';
+import { createRecord } from '../../src/record/postgres-record.js';
 import { createTransitSigner } from '../../src/vault/transit-signer.js';
 import { installForTest, type TestInstallation, type TestProcess } from '../support/installation.js';
+import { makeKey, sealStatement } from '../support/signing.js';
 import { claimDraft, decisionDraft, makeRequest, recordRequest, refusalDraft } from '../support/statements.js';
 
 describe('a record that a superuser tampered with', () => {
@@ -137,6 +139,26 @@ describe('a record that a superuser tampered with', () => {
       [refusal?.digest, actionId, JSON.stringify(envelope), payloadDigest(envelope)],
     );
     await expect(gateway.record.ofAction(actionId)).rejects.toThrow(/two requests hold the same action id/);
+    await tamper('delete from countersign.statements where digest = $1', [payloadDigest(envelope)]);
+  });
+
+  it('refuses the withdrawal of another agent, though its signature and its subject hold', async () => {
+    const { actionId, requestDigest } = await freshRequest();
+    const other = makeKey('agent/other-bot');
+    const body = { actionId, agent: 'other-bot', reason: 'Mine now', withdrawnAtMs: 1_795_000_050_000 };
+    const envelope = await sealStatement('withdrawal', actionId, requestDigest, body, other);
+    await tamper(
+      "insert into countersign.statements (kind, action_id, digest, envelope) values ('withdrawal', $1, $2, $3)",
+      [actionId, payloadDigest(envelope), JSON.stringify(envelope)],
+    );
+    const reader = createRecord({
+      pool: notary.pool,
+      process: 'notary',
+      signers: {},
+      keyring: () => installation.keys,
+      agentKeys: (agent) => [agent === 'other-bot' ? other.publicKey : installation.agent.publicKey],
+    });
+    await expect(reader.ofAction(actionId)).rejects.toThrow(/another agent withdrew the request/);
     await tamper('delete from countersign.statements where digest = $1', [payloadDigest(envelope)]);
   });
 

@@ -73,6 +73,16 @@ describe('Vault', () => {
   });
 
   describe('a login', () => {
+    it('does not begin with a secret id that was exchanged for another role’s, and leaves that wrapped', async () => {
+      const [own, others] = [await installation.issueLogin('gateway'), await installation.issueLogin('notary')];
+      const { address } = installation.vault;
+      const exchanged = { ...own, wrappedSecretId: others.wrappedSecretId };
+      await expect(logInToVault({ address, ...exchanged })).rejects.toThrow(
+        /wrapped secret id was not made for this role: it may have been exchanged on its way/,
+      );
+      await (await logInToVault({ address, ...others })).close();
+    });
+
     it('is kept alive past its period', async () => {
       const { approle } = installation.vault.mounts;
       await installation.vaultAdmin.write(`auth/${approle}/role/gateway`, { token_period: '2s' });

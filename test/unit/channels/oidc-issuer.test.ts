@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createOidcIssuer } from '../../../src/channels/api/oidc-issuer.js';
 
 let server: Server;
@@ -39,4 +39,20 @@ test('a provider is asked again after it could not be had, and is taken under it
   }
   answer = { status: 200, body: document };
   expect(await provider.discover()).toEqual(document);
+});
+
+test('a provider that is reached over TLS may not send elsewhere for its keys', async () => {
+  const secure = 'https://id.example';
+  const document = { issuer: secure, jwks_uri: 'http://id.example/keys' };
+  // A certificate that this process trusts would have to be named before it starts.
+  const asked = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json(document));
+  try {
+    const provider = createOidcIssuer(secure, Date.now);
+    await expect(provider.discover()).rejects.toThrow(/names keys without TLS/);
+    await expect(provider.verify('a.b.c', { audience: 'countersign' })).rejects.toThrow(/names keys without TLS/);
+    document.jwks_uri = `${secure}/keys`;
+    expect(await provider.discover()).toEqual(document);
+  } finally {
+    asked.mockRestore();
+  }
 });

@@ -57,3 +57,23 @@ export async function problemsOf(folder: string): Promise<string[]> {
   expect(policy === null).toBe(problems.length > 0);
   return problems.map((problem) => formatProblem(problem).replaceAll(`${folder}/`, ''));
 }
+
+/** Expects a problem that begins so; `file:{text}` is the line of that text, `{text#2}` of its second occurrence. */
+export async function expectFault(folder: string, expected: string): Promise<void> {
+  const problems = await problemsOf(folder);
+  const start = await withLines(folder, expected);
+  expect(problems).toContainEqual(expect.stringMatching(startsWith(start)));
+}
+
+function startsWith(text: string): RegExp {
+  return new RegExp(`^${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
+}
+
+async function withLines(folder: string, expected: string): Promise<string> {
+  let result = expected;
+  for (const [placeholder, file, marker, nth] of expected.matchAll(/([a-z-]+\.\w+):\{(.+?)(?:#(\d))?\}/g)) {
+    const before = (await readFile(join(folder, file ?? ''), 'utf8')).split(marker ?? '').slice(0, Number(nth ?? 1));
+    result = result.replace(placeholder, `${file ?? ''}:${String(before.join('').split('\n').length)}`);
+  }
+  return result;
+}
