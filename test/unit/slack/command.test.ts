@@ -13,6 +13,10 @@ describe('a slash command', () => {
     expect(admitFields({})).toEqual({ ok: true, interaction: { kind: 'command', user } });
   });
 
+  it('of another name is nothing of ours', () => {
+    expect(admitFields({ command: '/other' })).toEqual({ ok: true, interaction: { kind: 'ignored' } });
+  });
+
   it.each<[string, Admission, GuardFault]>([
     ['twice the same field', admitFields({}, '&user_id=U0OTHER'), 'payload_repeated'],
     ['no user', admitFields({ user_id: '' }), 'payload_malformed'],
