@@ -142,7 +142,8 @@ describe("an agent's token", () => {
     ['of long ago', { claims: { iat: nowSeconds() - 200, exp: nowSeconds() - 140 } }],
     ['that holds for an hour', { claims: { exp: nowSeconds() + 3_600 } }],
     ['issued long ago that still holds', { claims: { iat: nowSeconds() - 3_600, exp: nowSeconds() + 30 } }],
-    ['in the name of another agent', { claims: { iss: 'second-bot', sub: 'second-bot' } }],
+    ['issued in the name of another agent', { claims: { iss: 'second-bot' } }],
+    ['about another agent', { claims: { sub: 'second-bot' } }],
     ['with the key id of another agent', { kid: 'agent/second-bot' }],
     ['of an unknown agent', { kid: 'agent/ghost-bot' }],
     ['with alg none', { alg: 'none' }],
@@ -162,10 +163,10 @@ describe('an agent', () => {
   it('sees nothing of another', async () => {
     const { actionId, envelope } = await gateway.sign({}, 'second-bot');
     await gateway.send('POST', '/v1/actions', { body: envelope });
-    const paths = [
-      `/v1/actions/${actionId}`,
-      ...['wait', 'statements', 'output'].map((end) => `/v1/actions/${actionId}/${end}`),
-    ];
+    const ownPath = `/v1/actions/${actionId}`;
+    const asItself = await gateway.agentHeader('second-bot', 'GET', ownPath);
+    expect(await gateway.send('GET', ownPath, { authorization: asItself })).toMatchObject({ status: 200 });
+    const paths = [ownPath, ...['wait', 'statements', 'output'].map((end) => `${ownPath}/${end}`)];
     for (const each of paths) {
       const authorization = await gateway.agentHeader('export-bot', 'GET', each);
       expect(await gateway.send('GET', each, { authorization })).toMatchObject({
