@@ -42,7 +42,8 @@ export async function tracesOf({ installation }: Stack, actionId: string): Promi
               (select count(*)::int from countersign.claims where action_id = $1) claims,
               (select count(*)::int from countersign.effects where action_id = $1) effects,
               (select coalesce(json_agg(c.lease_id), '[]') from countersign.lease_credentials c join countersign.leases l using (accessor)
-                where l.action_id = $1) "leaseIds"`,
+                -- A token that is the credential itself has no lease of its own.
+                where l.action_id = $1 and c.lease_id <> '') "leaseIds"`,
       [actionId],
     );
     const [row] = counted.rows;

@@ -55,7 +55,7 @@ describe.each(subjects)('$name', ({ subject }) => {
       expect(second.preview.estimate[field]).toEqual(expect.any(String));
       second.preview.estimate[field] = first.preview.estimate[field] ?? null;
     }
-    expect(second).toEqual(first);
+    expect({ ...second, credential: null }).toEqual({ ...first, credential: null });
     expect(await started.snapshotTarget()).toEqual(before);
     expect(await leftovers(under)).toEqual([]);
   });
