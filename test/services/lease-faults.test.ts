@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServiceFault } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
+import type { OpenLease } from '../../src/record/claims.js';
 import { createClaims } from '../../src/record/postgres-claims.js';
 import { createRecordPool } from '../../src/record/postgres/pool.js';
 import { allOf, latest, type Record } from '../../src/record/record.js';
@@ -38,6 +39,18 @@ describe('leases, when things go wrong', () => {
   });
 
   const incidentsOf = async (actionId: string) => allOf(await leasing.notary.record.ofAction(actionId), 'incident');
+
+  /** Without the credential's name Vault revokes in the background: the witness refuses until it is done. */
+  const untilEnded = (lease: OpenLease | undefined) =>
+    until(() =>
+      leasing.concluding.end({ accessor: lease?.accessor ?? '', actionId: lease?.actionId ?? '' }).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(ServiceFault);
+          return false;
+        },
+      ),
+    );
 
   it('is stopped, revoked and told as an incident when someone else unwrapped the token first', async () => {
     const { installation, executor, notary, concluding, executorOptions, leaseRequest } = leasing;
@@ -208,7 +221,7 @@ describe('leases, when things go wrong', () => {
   });
 
   it('names on record what was issued under a lease whose end is proven: it is gone, and cannot be used', async () => {
-    const { executor, notary, concluding, executorOptions, leaseRequest, usersOf } = leasing;
+    const { executor, notary, executorOptions, leaseRequest, usersOf } = leasing;
     const request = await leaseRequest();
     let arrive = (): void => undefined;
     const held = new Promise<void>((resolve) => {
@@ -225,16 +238,7 @@ describe('leases, when things go wrong', () => {
     await until(async () => (await usersOf(request.actionId)).length === 1);
     const [username] = await usersOf(request.actionId);
     const [lease] = await notary.claims.openLeases(request.actionId);
-    // Without the lease's name Vault revokes in the background.
-    await until(() =>
-      concluding.end({ accessor: lease?.accessor ?? '', actionId: request.actionId }).then(
-        () => true,
-        (error: unknown) => {
-          expect(error).toBeInstanceOf(ServiceFault);
-          return false;
-        },
-      ),
-    );
+    await untilEnded(lease);
     expect(await usersOf(request.actionId)).toEqual([]);
     arrive();
     const opened = await opening;
@@ -251,7 +255,7 @@ describe('leases, when things go wrong', () => {
   });
 
   it('ends what a crash left between Vault’s answer and its row, by the action’s name', async () => {
-    const { executor, notary, concluding, executorOptions, leaseRequest, usersOf } = leasing;
+    const { executor, notary, executorOptions, leaseRequest, usersOf } = leasing;
     const request = await leaseRequest();
     const crash = new Error('the process is gone');
     // Everything after the answer fails, clean-up included, as when the process was killed.
@@ -260,27 +264,17 @@ describe('leases, when things go wrong', () => {
       write: (path, body, options) =>
         /revoke/.test(path) ? Promise.reject(crash) : executor.vault.write(path, body, options),
     };
-    const claims = { ...executor.claims, insertCredentials: () => Promise.reject(crash) };
     const record = {
       ...executor.record,
       append: (drafts: Parameters<typeof executor.record.append>[0]) =>
         drafts[0]?.kind === 'credential' ? Promise.reject(crash) : executor.record.append(drafts),
     };
-    const { onRecord } = await createLeases({ ...executorOptions, client, claims, record }).open(request);
+    const { onRecord } = await createLeases({ ...executorOptions, client, record }).open(request);
     await expect(onRecord).rejects.toBe(crash);
     expect(await usersOf(request.actionId)).toHaveLength(1);
     const [left] = await notary.claims.openLeases(request.actionId);
     expect(left).toMatchObject({ target: 'orders', credentials: [] });
-    // Without the lease's name Vault revokes in the background: the witness refuses until it is done.
-    await until(() =>
-      concluding.end({ accessor: left?.accessor ?? '', actionId: request.actionId }).then(
-        () => true,
-        (error: unknown) => {
-          expect(error).toBeInstanceOf(ServiceFault);
-          return false;
-        },
-      ),
-    );
+    await untilEnded(left);
     expect(await usersOf(request.actionId)).toEqual([]);
   });
 });
