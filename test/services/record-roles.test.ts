@@ -43,6 +43,7 @@ describe('what the roles of the processes must be refused in the record', () => 
     ['worker', 'close a lease', closure],
     ['worker', 'decide', () => statement('worker', 'decision')],
     ['worker', 'speak as the gateway', () => statement('gateway', 'decision')],
+    ['worker', 'open an incident about anything but a lease', () => statement('worker', 'incident')],
     ['executor', 'lease for preview', () => lease('preview')],
     ['executor', 'close a lease', closure],
     [
